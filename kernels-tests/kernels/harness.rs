@@ -1,0 +1,93 @@
+//! Shared devices (one a profile), comparison with stated tolerances, mutants.
+
+use std::sync::OnceLock;
+
+use helmholtz::gpu::{Gpu, Kernel, Profile};
+
+/// What a check returns: `Err` says which quantity is off and by how much.
+pub type Check = Result<(), String>;
+
+fn open(profile: Profile) -> Gpu {
+    let mut gpu = Gpu::open_checked(None).expect("a Vulkan driver; see README");
+    gpu.profile = profile;
+    gpu
+}
+
+/// The device in the `simd` and in the `gpu` profile; opened once a process.
+pub fn devices() -> [&'static Gpu; 2] {
+    static SIMD: OnceLock<Gpu> = OnceLock::new();
+    static WIDE: OnceLock<Gpu> = OnceLock::new();
+    [SIMD.get_or_init(|| open(Profile::Simd)), WIDE.get_or_init(|| open(Profile::Gpu))]
+}
+
+/// Runs a check in both profiles.
+pub fn verify(check: impl Fn(&Gpu) -> Check) {
+    for gpu in devices() {
+        if let Err(text) = check(gpu) {
+            panic!("profile {}: {text}", gpu.profile.name());
+        }
+    }
+}
+
+/// Breaks the kernel (`from` becomes `to`) and requires that the check notices.
+pub fn mutant(kernel: &'static Kernel, from: &str, to: &str, check: impl Fn(&Gpu) -> Check) {
+    assert!(kernel.source.contains(from), "{}: no {from:?} to break", kernel.name);
+    let gpu = open(Profile::Simd);
+    gpu.break_kernel(kernel, from, to);
+    match check(&gpu) {
+        Ok(()) => panic!("{} with {to:?} in place of {from:?} passes its test", kernel.name),
+        Err(text) => assert!(!text.contains("does not compile"), "the mutant of {} must be valid WGSL: {text}", kernel.name),
+    }
+}
+
+/// Largest |a - b| / (scale of b) must stay below `tolerance`; non-finite values fail.
+pub fn close(what: &str, got: &[f32], want: &[f64], tolerance: f64) -> Check {
+    if got.len() < want.len() {
+        return Err(format!("{what}: {} values, want {}", got.len(), want.len()));
+    }
+    let scale = want.iter().fold(1e-30_f64, |m, v| m.max(v.abs()));
+    let (mut worst, mut at) = (0.0_f64, 0);
+    for (i, (g, w)) in got.iter().zip(want).enumerate() {
+        let e = (*g as f64 - w).abs() / scale;
+        if !(e <= worst) {
+            (worst, at) = (e, i);
+        }
+    }
+    if worst <= tolerance {
+        Ok(())
+    } else {
+        Err(format!("{what}[{at}]: got {}, want {}; error {worst:.2e} of scale {scale:.3e}, tolerance {tolerance:.1e}", got[at], want[at]))
+    }
+}
+
+/// Uniform numbers in (-1, 1) from a seed (splitmix64).
+pub fn random(seed: u64, count: usize) -> Vec<f64> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (0..count)
+        .map(|_| {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = state;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^= z >> 31;
+            // rounded to f32 so that device and twin start from the same numbers
+            ((z >> 11) as f64 / (1u64 << 53) as f64 * 2.0 - 1.0) as f32 as f64
+        })
+        .collect()
+}
+
+/// Rows of `cols` numbers padded with zeros to multiples of 4, as f32.
+pub fn padded(x: &[f64], cols: usize) -> Vec<f32> {
+    let ld = helmholtz::kernels::pad4(cols);
+    let mut out = Vec::new();
+    for row in x.chunks(cols) {
+        out.extend(row.iter().map(|&v| v as f32));
+        out.resize(out.len() + ld - cols, 0.0);
+    }
+    out
+}
+
+/// Inverse of [`padded`].
+pub fn unpadded(x: &[f32], cols: usize) -> Vec<f32> {
+    x.chunks(helmholtz::kernels::pad4(cols)).flat_map(|row| row[..cols].to_vec()).collect()
+}

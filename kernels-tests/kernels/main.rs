@@ -1,0 +1,5 @@
+//! Every kernel against its float64 twin, in both profiles, and each kernel's mutant.
+
+mod harness;
+
+mod linear;

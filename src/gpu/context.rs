@@ -1,0 +1,240 @@
+//! An opened device: memory, pipelines, error handlers.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::{Buffer, Constants, Dispatch, Kernel, Listed, Profile, Recording};
+use crate::error::{Error, Result};
+
+type Key = (&'static str, Constants);
+
+/// An opened device. All methods take `&self`; clone an `Arc` to share it.
+pub struct Gpu {
+    pub info: wgpu::AdapterInfo,
+    pub limits: wgpu::Limits,
+    pub features: wgpu::Features,
+    pub profile: Profile,
+    /// Shader run-time checks on, and fresh buffers filled with NaN: for tests and `--checked`.
+    pub checked: bool,
+    /// Longest wait for a submission before the device counts as hung.
+    pub deadline: Duration,
+    pub(super) device: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+    pub(super) rate: Mutex<f64>,
+    pipelines: Mutex<HashMap<Key, Arc<wgpu::ComputePipeline>>>,
+    failures: Arc<Mutex<Vec<String>>>,
+    compile_time: Mutex<(usize, f64)>,
+    edits: Mutex<Vec<(&'static str, String, String)>>,
+}
+
+impl Gpu {
+    /// Opens the adapter that `selector` names (see [`super::choose`]).
+    pub fn open(selector: Option<&str>) -> Result<Gpu> {
+        Gpu::open_listed(super::choose(selector)?)
+    }
+
+    /// Opens with run-time checks on: what the tests use.
+    pub fn open_checked(selector: Option<&str>) -> Result<Gpu> {
+        let mut gpu = Gpu::open(selector)?;
+        gpu.checked = true;
+        Ok(gpu)
+    }
+
+    /// Opens a listed adapter with all its limits and the features the library can use.
+    pub fn open_listed(listed: Listed) -> Result<Gpu> {
+        let profile = Profile::of(&listed.info)?;
+        let useful = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES | wgpu::Features::PIPELINE_CACHE;
+        let features = listed.adapter.features() & useful;
+        let limits = listed.adapter.limits();
+        let (device, queue) = pollster::block_on(listed.adapter.request_device(&wgpu::DeviceDescriptor {
+            label: Some("helmholtz"),
+            required_features: features,
+            required_limits: limits.clone(),
+            ..Default::default()
+        }))
+        .map_err(|e| Error::Device(format!("adapter {} ({}) cannot be opened: {e}", listed.index, listed.info.name)))?;
+        let failures: Arc<Mutex<Vec<String>>> = Arc::default();
+        let sink = failures.clone();
+        device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| sink.lock().unwrap().push(e.to_string())));
+        let sink = failures.clone();
+        device.set_device_lost_callback(move |reason, text| {
+            if reason != wgpu::DeviceLostReason::Destroyed || !text.is_empty() {
+                sink.lock().unwrap().push(format!("device lost ({reason:?}): {text}"));
+            }
+        });
+        Ok(Gpu {
+            info: listed.info,
+            limits,
+            features,
+            profile,
+            checked: false,
+            deadline: Duration::from_secs(120),
+            device,
+            queue,
+            rate: Mutex::new(2e9),
+            pipelines: Mutex::default(),
+            failures,
+            compile_time: Mutex::new((0, 0.0)),
+            edits: Mutex::default(),
+        })
+    }
+
+    /// Breaks a kernel on purpose: on this device `from` is replaced by `to` in its source before it is
+    /// compiled. For tests that must fail when the kernel is wrong.
+    pub fn break_kernel(&self, kernel: &'static Kernel, from: &str, to: &str) {
+        self.edits.lock().unwrap().push((kernel.name, from.into(), to.into()));
+    }
+
+    /// One line for the top of every output: name, back end, driver, profile.
+    pub fn describe(&self) -> String {
+        format!(
+            "device: {} ({:?}, {}{}), profile {}",
+            self.info.name,
+            self.info.backend,
+            if self.info.device_type == wgpu::DeviceType::Cpu { "software driver " } else { "" },
+            self.info.driver_info,
+            self.profile.name()
+        )
+    }
+
+    /// Number of pipelines compiled so far and the seconds it took.
+    pub fn compiled(&self) -> (usize, f64) {
+        *self.compile_time.lock().unwrap()
+    }
+
+    /// Largest storage buffer in 32-bit words that one kernel can bind.
+    pub fn max_words(&self) -> usize {
+        (self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size) / 4) as usize
+    }
+
+    pub(super) fn allocate(&self, name: &str, bytes: u64) -> wgpu::Buffer {
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        let poison = self.checked;
+        let raw = self.device.create_buffer(&wgpu::BufferDescriptor { label: Some(name), size: bytes, usage, mapped_at_creation: poison });
+        if poison {
+            if let Ok(mut view) = raw.slice(..).get_mapped_range_mut() {
+                view.slice(..).copy_from_slice(&vec![0xff; bytes as usize]);
+            }
+            raw.unmap();
+        }
+        raw
+    }
+
+    /// The device memory behind a buffer, allocated if need be.
+    pub fn raw<'b>(&self, buffer: &'b Buffer) -> &'b wgpu::Buffer {
+        buffer.raw(|name, bytes| self.allocate(name, bytes))
+    }
+
+    /// A new buffer holding `data` (any 4-byte plain type).
+    pub fn upload<T: bytemuck::Pod>(&self, name: &str, data: &[T]) -> Buffer {
+        let buffer = Buffer::new(name, std::mem::size_of_val(data) / 4);
+        self.write(&buffer, data);
+        buffer
+    }
+
+    /// Writes to the start of a buffer.
+    pub fn write<T: bytemuck::Pod>(&self, buffer: &Buffer, data: &[T]) {
+        if !data.is_empty() {
+            self.queue.write_buffer(self.raw(buffer), 0, bytemuck::cast_slice(data));
+        }
+    }
+
+    /// Errors that wgpu or the driver reported since the last call.
+    pub fn take_failures(&self) -> Result<()> {
+        let mut failures = self.failures.lock().unwrap();
+        if failures.is_empty() {
+            return Ok(());
+        }
+        let text = failures.join("; ");
+        failures.clear();
+        Err(Error::Device(format!("{}: {text}", self.info.name)))
+    }
+
+    pub(super) fn pipeline(&self, d: &Dispatch) -> Result<Arc<wgpu::ComputePipeline>> {
+        let key = (d.kernel.name, d.constants.clone());
+        if let Some(p) = self.pipelines.lock().unwrap().get(&key) {
+            return Ok(p.clone());
+        }
+        let start = Instant::now();
+        let pipeline = Arc::new(self.compile(d.kernel, &d.constants)?);
+        let mut total = self.compile_time.lock().unwrap();
+        *total = (total.0 + 1, total.1 + start.elapsed().as_secs_f64());
+        self.pipelines.lock().unwrap().insert(key, pipeline.clone());
+        Ok(pipeline)
+    }
+
+    fn compile(&self, kernel: &'static Kernel, constants: &Constants) -> Result<wgpu::ComputePipeline> {
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let mut text = kernel.wgsl(constants);
+        for (name, from, to) in self.edits.lock().unwrap().iter() {
+            if *name == kernel.name {
+                text = text.replacen(from, to, 1);
+            }
+        }
+        let descriptor = wgpu::ShaderModuleDescriptor { label: Some(kernel.name), source: wgpu::ShaderSource::Wgsl(text.into()) };
+        let module = if self.checked {
+            self.device.create_shader_module(descriptor)
+        } else {
+            // SAFETY: the same kernels run with all run-time checks on in the tests, and every
+            // index is bounded by sizes the host passes.
+            unsafe { self.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
+        };
+        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(kernel.name),
+            layout: None,
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions { zero_initialize_workgroup_memory: false, ..Default::default() },
+            cache: None,
+        });
+        match pollster::block_on(scope.pop()) {
+            None => Ok(pipeline),
+            Some(e) => Err(Error::Device(format!("kernel {} does not compile on {}: {e}", kernel.name, self.info.name))),
+        }
+    }
+
+    /// Compiles every pipeline a recording needs, before the first step is timed.
+    pub fn prepare(&self, recording: &Recording) -> Result<()> {
+        for d in recording.dispatches() {
+            self.pipeline(d)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for everything submitted; an error if the deadline passes or the device is lost.
+    pub fn wait(&self) -> Result<()> {
+        let status = self.device.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(self.deadline) });
+        self.take_failures()?;
+        status.map(|_| ()).map_err(|e| {
+            Error::Device(format!(
+                "{} did not finish within {} s ({e}); the driver may have hung: use a smaller batch or another --device",
+                self.info.name,
+                self.deadline.as_secs()
+            ))
+        })
+    }
+
+    /// Reads the first `words` words of a buffer.
+    pub fn read_words<T: bytemuck::Pod>(&self, buffer: &Buffer, words: usize) -> Result<Vec<T>> {
+        let size = 4 * words.min(buffer.words()) as u64;
+        let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("readback"),
+            size,
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(self.raw(buffer), 0, &staging, 0, size);
+        self.queue.submit([encoder.finish()]);
+        staging.slice(..).map_async(wgpu::MapMode::Read, |_| {});
+        self.wait()?;
+        let view = staging.slice(..).get_mapped_range().map_err(|e| Error::Device(format!("reading {}: {e:?}", buffer.name())))?;
+        Ok(bytemuck::pod_collect_to_vec(&view[..]))
+    }
+
+    /// Reads a whole buffer.
+    pub fn read<T: bytemuck::Pod>(&self, buffer: &Buffer) -> Result<Vec<T>> {
+        self.read_words(buffer, buffer.words())
+    }
+}

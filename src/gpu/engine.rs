@@ -1,0 +1,204 @@
+//! Runs recordings: one or few submissions, or one timed pass a dispatch.
+
+use std::time::Instant;
+
+use super::{Dispatch, Gpu, Op, Recording};
+use crate::error::{Error, Result};
+
+/// Uniform blocks lie this far apart; every device accepts the alignment.
+const UNIFORM_STRIDE: usize = 256;
+/// No submission should keep a real GPU longer than this (seconds).
+const SUBMISSION_S: f64 = 0.1;
+
+/// Time of one dispatch of a timed run.
+#[derive(Clone, Debug)]
+pub struct Timed {
+    pub name: String,
+    pub kernel: &'static str,
+    pub seconds: f64,
+    pub flops: f64,
+    pub bytes: f64,
+}
+
+impl Gpu {
+    /// Runs a recording. Returns when it is submitted; [`Gpu::wait`] or a read waits for it.
+    ///
+    /// It is split into submissions of about 0.1 s by the operation counts of its dispatches and the
+    /// rate this device showed so far.
+    pub fn run(&self, recording: &Recording) -> Result<()> {
+        recording.check()?;
+        let uniforms = self.uniforms(recording);
+        let mut start = 0;
+        while start < recording.ops.len() {
+            let budget = *self.rate.lock().unwrap() * SUBMISSION_S;
+            let mut end = start;
+            let mut flops = 0.0;
+            while end < recording.ops.len() && (end == start || flops < budget) {
+                if let Op::Dispatch(d) = &recording.ops[end] {
+                    flops += d.flops;
+                }
+                end += 1;
+            }
+            let begun = Instant::now();
+            self.submit(&recording.ops[start..end], start, &uniforms)?;
+            // a split recording waits between its parts: the measured rate sizes the next part
+            if end < recording.ops.len() {
+                self.wait()?;
+                if flops > 1e8 {
+                    *self.rate.lock().unwrap() = (flops / begun.elapsed().as_secs_f64()).clamp(2e8, 1e14);
+                }
+            }
+            start = end;
+        }
+        self.take_failures()
+    }
+
+    /// Runs a recording with one timestamped pass a dispatch.
+    pub fn run_timed(&self, recording: &Recording) -> Result<Vec<Timed>> {
+        recording.check()?;
+        let uniforms = self.uniforms(recording);
+        let stamps = self.features.contains(wgpu::Features::TIMESTAMP_QUERY);
+        let mut out = Vec::new();
+        for (index, op) in recording.ops.iter().enumerate() {
+            let Op::Dispatch(d) = op else {
+                self.submit(std::slice::from_ref(op), index, &uniforms)?;
+                continue;
+            };
+            let begun = Instant::now();
+            let seconds = if stamps {
+                self.timed_pass(d, index, &uniforms)?
+            } else {
+                self.submit(std::slice::from_ref(op), index, &uniforms)?;
+                self.wait()?;
+                begun.elapsed().as_secs_f64()
+            };
+            out.push(Timed { name: d.name.clone(), kernel: d.kernel.name, seconds, flops: d.flops, bytes: d.bytes });
+        }
+        Ok(out)
+    }
+
+    fn uniforms(&self, recording: &Recording) -> wgpu::Buffer {
+        let size = (recording.ops.len().max(1) * UNIFORM_STRIDE) as u64;
+        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("params"),
+            size,
+            usage: wgpu::BufferUsages::UNIFORM,
+            mapped_at_creation: true,
+        });
+        let mut bytes = vec![0u8; size as usize];
+        for (index, op) in recording.ops.iter().enumerate() {
+            if let Op::Dispatch(d) = op {
+                bytes[index * UNIFORM_STRIDE..][..d.params.len()].copy_from_slice(&d.params);
+            }
+        }
+        if let Ok(mut view) = buffer.slice(..).get_mapped_range_mut() {
+            view.slice(..).copy_from_slice(&bytes);
+        }
+        buffer.unmap();
+        buffer
+    }
+
+    fn bind(&self, d: &Dispatch, index: usize, uniforms: &wgpu::Buffer, pipeline: &wgpu::ComputePipeline) -> Result<wgpu::BindGroup> {
+        let mut entries = vec![wgpu::BindGroupEntry {
+            binding: 0,
+            resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                buffer: uniforms,
+                offset: (index * UNIFORM_STRIDE) as u64,
+                size: std::num::NonZeroU64::new(d.params.len() as u64),
+            }),
+        }];
+        for (i, buffer) in d.buffers.iter().enumerate() {
+            if buffer.bytes() > self.limits.max_storage_buffer_binding_size {
+                return Err(Error::Device(format!(
+                    "{}: buffer {} needs {} MiB, this device binds at most {} MiB; use a smaller batch or chunk",
+                    d.name,
+                    buffer.name(),
+                    buffer.bytes() >> 20,
+                    self.limits.max_storage_buffer_binding_size >> 20
+                )));
+            }
+            debug_assert!(
+                !d.buffers[..i].iter().any(|b| b.same(buffer)) || d.kernel.name == "read-only pair",
+                "{}: buffer {} bound twice",
+                d.name,
+                buffer.name()
+            );
+            entries.push(wgpu::BindGroupEntry { binding: i as u32 + 1, resource: self.raw(buffer).as_entire_binding() });
+        }
+        Ok(self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: None,
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &entries,
+        }))
+    }
+
+    fn submit(&self, ops: &[Op], first: usize, uniforms: &wgpu::Buffer) -> Result<()> {
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        let mut i = 0;
+        while i < ops.len() {
+            match &ops[i] {
+                Op::Copy { from, to, words } => {
+                    encoder.copy_buffer_to_buffer(self.raw(from), 0, self.raw(to), 0, 4 * *words as u64);
+                    i += 1;
+                }
+                Op::Clear(b) => {
+                    encoder.clear_buffer(self.raw(b), 0, None);
+                    i += 1;
+                }
+                Op::Dispatch(_) => {
+                    let mut pass = encoder.begin_compute_pass(&Default::default());
+                    while let Some(Op::Dispatch(d)) = ops.get(i) {
+                        let pipeline = self.pipeline(d)?;
+                        let group = self.bind(d, first + i, uniforms, &pipeline)?;
+                        pass.set_pipeline(&pipeline);
+                        pass.set_bind_group(0, &group, &[]);
+                        pass.dispatch_workgroups(d.groups[0], d.groups[1], d.groups[2]);
+                        i += 1;
+                    }
+                }
+            }
+        }
+        self.queue.submit([encoder.finish()]);
+        Ok(())
+    }
+
+    fn timed_pass(&self, d: &Dispatch, index: usize, uniforms: &wgpu::Buffer) -> Result<f64> {
+        let queries = self.device.create_query_set(&wgpu::QuerySetDescriptor { label: None, ty: wgpu::QueryType::Timestamp, count: 2 });
+        let resolve = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("timestamps"),
+            size: 16,
+            usage: wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC,
+            mapped_at_creation: false,
+        });
+        let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("timestamps"),
+            size: 16,
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let pipeline = self.pipeline(d)?;
+        let group = self.bind(d, index, uniforms, &pipeline)?;
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+                label: None,
+                timestamp_writes: Some(wgpu::ComputePassTimestampWrites {
+                    query_set: &queries,
+                    beginning_of_pass_write_index: Some(0),
+                    end_of_pass_write_index: Some(1),
+                }),
+            });
+            pass.set_pipeline(&pipeline);
+            pass.set_bind_group(0, &group, &[]);
+            pass.dispatch_workgroups(d.groups[0], d.groups[1], d.groups[2]);
+        }
+        encoder.resolve_query_set(&queries, 0..2, &resolve, 0);
+        encoder.copy_buffer_to_buffer(&resolve, 0, &staging, 0, 16);
+        self.queue.submit([encoder.finish()]);
+        staging.slice(..).map_async(wgpu::MapMode::Read, |_| {});
+        self.wait()?;
+        let view = staging.slice(..).get_mapped_range().map_err(|e| Error::Device(format!("timestamps: {e:?}")))?;
+        let stamps: Vec<u64> = bytemuck::pod_collect_to_vec(&view[..]);
+        Ok(stamps[1].saturating_sub(stamps[0]) as f64 * self.queue.get_timestamp_period() as f64 * 1e-9)
+    }
+}

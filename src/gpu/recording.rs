@@ -1,0 +1,143 @@
+//! A recording: the list of named dispatches that make a step, before any of it runs.
+
+use super::{Buffer, Constants, Kernel};
+use crate::error::{Error, Result};
+
+/// The most loop trips an invocation may make. Mesa 22.3's llvmpipe silently stops all loops of an
+/// invocation after 65,535 trips, and real GPUs reset long dispatches.
+pub const MAX_TRIPS: u64 = 60_000;
+
+/// One launch of a kernel.
+#[derive(Clone)]
+pub struct Dispatch {
+    /// Shown in listings and profiles: phase, then what it computes.
+    pub name: String,
+    pub kernel: &'static Kernel,
+    pub constants: Constants,
+    /// Bytes of the kernel's `Params`.
+    pub params: Vec<u8>,
+    /// Storage buffers for bindings 1, 2, …
+    pub buffers: Vec<Buffer>,
+    /// Number of workgroups; see [`grid`].
+    pub groups: [u32; 3],
+    /// Upper bound of loop trips of one invocation.
+    pub trips: u64,
+    /// Floating-point operations of the launch, from the kernel's formula.
+    pub flops: f64,
+    /// Bytes of buffer memory read and written, from the kernel's formula.
+    pub bytes: f64,
+}
+
+/// An entry of a [`Recording`].
+#[derive(Clone)]
+pub enum Op {
+    Dispatch(Dispatch),
+    /// Copies `words` words from the start of one buffer to the start of another.
+    Copy {
+        from: Buffer,
+        to: Buffer,
+        words: usize,
+    },
+    /// Sets a whole buffer to zero bits.
+    Clear(Buffer),
+}
+
+/// Named operations in order. Later operations see the results of earlier ones.
+#[derive(Clone, Default)]
+pub struct Recording {
+    pub ops: Vec<Op>,
+    phase: String,
+}
+
+impl Recording {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Names the phase that the following dispatches belong to.
+    pub fn phase(&mut self, name: &str) {
+        self.phase = name.to_string();
+    }
+
+    pub fn push(&mut self, mut dispatch: Dispatch) {
+        if dispatch.groups.contains(&0) {
+            return;
+        }
+        if !self.phase.is_empty() {
+            dispatch.name = format!("{}/{}", self.phase, dispatch.name);
+        }
+        self.ops.push(Op::Dispatch(dispatch));
+    }
+
+    pub fn copy(&mut self, from: &Buffer, to: &Buffer, words: usize) {
+        self.ops.push(Op::Copy { from: from.clone(), to: to.clone(), words });
+    }
+
+    pub fn clear(&mut self, buffer: &Buffer) {
+        self.ops.push(Op::Clear(buffer.clone()));
+    }
+
+    /// Appends another recording.
+    pub fn append(&mut self, other: &Recording) {
+        self.ops.extend(other.ops.iter().cloned());
+    }
+
+    pub fn dispatches(&self) -> impl Iterator<Item = &Dispatch> {
+        self.ops.iter().filter_map(|op| match op {
+            Op::Dispatch(d) => Some(d),
+            _ => None,
+        })
+    }
+
+    /// Refuses what a device would run wrongly without an error.
+    pub fn check(&self) -> Result<()> {
+        for d in self.dispatches() {
+            if d.trips > MAX_TRIPS {
+                return Err(Error::Device(format!(
+                    "kernel {} ({}) would make {} loop trips in one invocation, more than the {MAX_TRIPS} that every driver carries out; use a smaller system",
+                    d.kernel.name, d.name, d.trips
+                )));
+            }
+            if d.groups.iter().any(|&g| g > 65_535) {
+                return Err(Error::Device(format!("{}: grid {:?} exceeds 65,535 workgroups a dimension", d.name, d.groups)));
+            }
+            if d.params.len() != d.kernel.params_bytes {
+                return Err(Error::Device(format!(
+                    "{}: Params of {} bytes, the kernel takes {}",
+                    d.name,
+                    d.params.len(),
+                    d.kernel.params_bytes
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Floating-point operations of all dispatches.
+    pub fn flops(&self) -> f64 {
+        self.dispatches().map(|d| d.flops).sum()
+    }
+
+    /// One line an operation: what a test without a device compares.
+    pub fn listing(&self) -> String {
+        let mut text = String::new();
+        for op in &self.ops {
+            match op {
+                Op::Dispatch(d) => {
+                    let constants: Vec<String> = d.constants.iter().map(|(k, v)| format!("{k}={v}")).collect();
+                    text.push_str(&format!("{} {}({}) {:?} {:?}\n", d.name, d.kernel.name, constants.join(" "), d.groups, d.buffers));
+                }
+                Op::Copy { from, to, words } => text.push_str(&format!("copy {from:?} -> {to:?} {words}\n")),
+                Op::Clear(b) => text.push_str(&format!("clear {b:?}\n")),
+            }
+        }
+        text
+    }
+}
+
+/// Folds `groups` workgroups into a grid no dimension of which passes the limit. Kernels undo it
+/// with `flat_group` and skip the few groups past the end.
+pub fn grid(groups: usize) -> [u32; 3] {
+    let x = groups.min(32_768);
+    [x as u32, if x == 0 { 0 } else { groups.div_ceil(x) as u32 }, 1]
+}

@@ -1,0 +1,91 @@
+//! `linear`: batched matrix products Y = X W (+ bias), the layer every network here is made of.
+
+use crate::gpu::{Buffer, Dispatch, Kernel, Recording, grid};
+
+use super::WG;
+
+pub static KERNEL: Kernel = Kernel {
+    name: "linear",
+    source: include_str!("../../shaders/linear.wgsl"),
+    shared: &["grid"],
+    params_bytes: size_of::<Params>(),
+    variants: &[&[("WG", 64)]],
+};
+
+/// Shapes and places, in vec4 units (4 f32) where a unit is needed; see the kernel's header.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct Params {
+    pub batches: u32,
+    /// Rows of X and Y in each batch.
+    pub rows: u32,
+    /// Columns of X over 4.
+    pub in4: u32,
+    /// Columns of Y over 4.
+    pub out4: u32,
+    pub x_offset: u32,
+    pub x_stride: u32,
+    pub w_offset: u32,
+    pub w_stride: u32,
+    /// Consecutive batches that share one W.
+    pub w_div: u32,
+    pub y_offset: u32,
+    pub y_stride: u32,
+    pub b_offset: u32,
+    /// The bias is added to every `period`-th row.
+    pub period: u32,
+    pub flags: u32,
+    pub pad: [u32; 2],
+}
+
+/// Add the bias at `b_offset` (flag of [`Params::flags`]).
+pub const BIAS: u32 = 1;
+/// Add to what Y holds (flag of [`Params::flags`]).
+pub const ACCUMULATE: u32 = 2;
+
+impl Params {
+    /// One X (`rows` x 4 `in4`) times one W at `w_offset` (vec4 units).
+    pub fn new(rows: usize, in4: usize, out4: usize, w_offset: usize) -> Self {
+        Params {
+            batches: 1,
+            rows: rows as u32,
+            in4: in4 as u32,
+            out4: out4 as u32,
+            w_offset: w_offset as u32,
+            w_div: 1,
+            period: 1,
+            ..Default::default()
+        }
+    }
+
+    /// Adds the bias at `b_offset` (vec4 units of W's buffer) to every `period`-th row.
+    pub fn bias(mut self, b_offset: usize, period: usize) -> Self {
+        self.b_offset = b_offset as u32;
+        self.period = period as u32;
+        self.flags |= BIAS;
+        self
+    }
+
+    /// Adds to what Y holds.
+    pub fn accumulate(mut self) -> Self {
+        self.flags |= ACCUMULATE;
+        self
+    }
+}
+
+/// Records Y = X W (+ bias) (+ Y).
+pub fn record(rec: &mut Recording, name: &str, p: Params, x: &Buffer, w: &Buffer, y: &Buffer) {
+    let threads = p.batches as usize * (p.rows as usize).div_ceil(8) * p.out4 as usize;
+    let macs = p.batches as f64 * p.rows as f64 * 16.0 * p.in4 as f64 * p.out4 as f64;
+    rec.push(Dispatch {
+        name: name.into(),
+        kernel: &KERNEL,
+        constants: vec![("WG", WG)],
+        params: bytemuck::bytes_of(&p).to_vec(),
+        buffers: vec![x.clone(), w.clone(), y.clone()],
+        groups: grid(threads.div_ceil(WG as usize)),
+        trips: p.in4 as u64 + 1,
+        flops: 2.0 * macs,
+        bytes: 16.0 * p.batches as f64 * p.rows as f64 * (p.in4 as f64 + p.out4 as f64),
+    });
+}

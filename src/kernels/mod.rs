@@ -1,0 +1,20 @@
+//! Host sides of the kernels: `kernels/NAME.rs` records `shaders/NAME.wgsl`.
+//!
+//! Each is usable on the caller's own [`crate::gpu::Buffer`]s.
+
+pub mod linear;
+pub mod outer;
+pub mod pack;
+
+use crate::gpu::Kernel;
+
+/// Every kernel, for the tests that translate and validate all of them.
+pub static ALL: &[&Kernel] = &[&linear::KERNEL, &outer::KERNEL, &pack::KERNEL];
+
+/// Threads of a workgroup for kernels whose invocations do not talk to each other.
+pub const WG: u32 = 64;
+
+/// Rounds up to a multiple of 4: the padding of every last dimension.
+pub fn pad4(n: usize) -> usize {
+    n.div_ceil(4) * 4
+}

@@ -1,0 +1,10 @@
+//! Variational free energies of quantum and classical matter with deep generative models, computed
+//! by WGSL kernels on any GPU.
+
+pub mod error;
+pub mod gpu;
+pub mod kernels;
+pub mod model;
+pub mod reference;
+
+pub use error::{Error, Result};

@@ -1,0 +1,3 @@
+//! Generative models as shapes: which parameters there are and where they lie.
+
+pub mod parameters;

@@ -1,0 +1,3 @@
+//! Float64 twins of the kernels: plain slices, readable loops.
+
+pub mod linear;
