@@ -3,3 +3,5 @@
 mod harness;
 
 mod linear;
+mod philox;
+mod special;

@@ -17,7 +17,11 @@ pub struct Kernel {
 }
 
 /// The fragments of `shaders/shared/`, by name.
-pub const SHARED: &[(&str, &str)] = &[("grid", include_str!("../../shaders/shared/grid.wgsl"))];
+pub const SHARED: &[(&str, &str)] = &[
+    ("grid", include_str!("../../shaders/shared/grid.wgsl")),
+    ("philox", include_str!("../../shaders/shared/philox.wgsl")),
+    ("special", include_str!("../../shaders/shared/special.wgsl")),
+];
 
 impl Kernel {
     /// Complete WGSL text for the given constants.

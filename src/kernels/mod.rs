@@ -5,11 +5,13 @@
 pub mod linear;
 pub mod outer;
 pub mod pack;
+pub mod philox;
+pub mod special;
 
 use crate::gpu::Kernel;
 
 /// Every kernel, for the tests that translate and validate all of them.
-pub static ALL: &[&Kernel] = &[&linear::KERNEL, &outer::KERNEL, &pack::KERNEL];
+pub static ALL: &[&Kernel] = &[&linear::KERNEL, &outer::KERNEL, &pack::KERNEL, &philox::KERNEL, &special::KERNEL];
 
 /// Threads of a workgroup for kernels whose invocations do not talk to each other.
 pub const WG: u32 = 64;

@@ -1,3 +1,5 @@
 //! Float64 twins of the kernels: plain slices, readable loops.
 
 pub mod linear;
+pub mod philox;
+pub mod special;
