@@ -6,5 +6,6 @@ pub mod gpu;
 pub mod kernels;
 pub mod model;
 pub mod reference;
+pub mod system;
 
 pub use error::{Error, Result};

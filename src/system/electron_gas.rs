@@ -1,0 +1,305 @@
+//! The uniform electron gas: n spin-polarised electrons in a periodic box at temperature T > 0.
+//!
+//! Lengths are in units of rs a0 (the density parameter times the Bohr radius), energies in
+//! **Ry/rs²** (ħ = 2m = 1: H = -Σ ∇² + Σ 2 rs/r + background), β in (Ry/rs²)⁻¹. Divide an energy by rs² to
+//! get Ry. Conventions of Xie, Zhang and Wang, SciPost Phys. 14, 154 (2023), doi 10.21468/SciPostPhys.14.6.154.
+
+use std::f64::consts::PI;
+
+use crate::error::{Error, Result};
+
+/// Cell, temperature and one-particle orbitals of the electron gas.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ElectronGas {
+    /// Number of electrons, all of one spin.
+    pub n: usize,
+    /// Dimension of space, 2 or 3.
+    pub dim: usize,
+    /// Wigner-Seitz radius over the Bohr radius; 0 is the ideal gas.
+    pub rs: f64,
+    /// Temperature over the Fermi temperature.
+    pub theta: f64,
+    /// Orbitals are the integer momenta m with |m|² ≤ emax (without the twist).
+    pub emax: u32,
+    /// Twist t of the boundary condition in units of 2π/L, each in (-1/2, 1/2]; unused entries are 0.
+    pub twist: [f64; 3],
+    orbitals: Vec<[i32; 3]>,
+}
+
+impl ElectronGas {
+    /// A gas with the default cut-off and twist: see [`ElectronGas::default_emax`] and
+    /// [`ElectronGas::default_twist`].
+    pub fn new(n: usize, dim: usize, rs: f64, theta: f64) -> Result<Self> {
+        Self::with(n, dim, rs, theta, None, None)
+    }
+
+    /// A gas with a given cut-off and twist (`dim` numbers); `None` takes the default.
+    ///
+    /// # Errors
+    /// [`Error::User`] for a dimension other than 2 and 3, n = 0 or more electrons than orbitals, rs < 0,
+    /// theta ≤ 0, a twist outside (-1/2, 1/2], and anything that is not finite. An open shell is no
+    /// error: see [`ElectronGas::closed_shell`].
+    pub fn with(n: usize, dim: usize, rs: f64, theta: f64, emax: Option<u32>, twist: Option<&[f64]>) -> Result<Self> {
+        let wrong = |text: String| Err(Error::User(format!("electron gas: {text}")));
+        if dim != 2 && dim != 3 {
+            return wrong(format!("dim = {dim}; only 2 and 3 are possible"));
+        }
+        if n == 0 {
+            return wrong("n = 0; give at least one electron".into());
+        }
+        if !rs.is_finite() || rs < 0.0 {
+            return wrong(format!("rs = {rs}; give a finite number ≥ 0 (0 is the ideal gas)"));
+        }
+        if !theta.is_finite() || theta <= 0.0 {
+            return wrong(format!("theta = {theta}; give a finite temperature T/T_F > 0, for example 0.15"));
+        }
+        let given = twist.map_or_else(|| Self::default_twist(dim)[..dim].to_vec(), <[f64]>::to_vec);
+        if given.len() != dim {
+            return wrong(format!("a twist of {} numbers in {dim} dimensions; give {dim}", given.len()));
+        }
+        if let Some(t) = given.iter().find(|t| !(**t > -0.5 && **t <= 0.5)) {
+            return wrong(format!("twist {t}; each component must lie in (-1/2, 1/2], in units of 2π/L"));
+        }
+        let mut twist = [0.0; 3];
+        twist[..dim].copy_from_slice(&given);
+        let emax = emax.unwrap_or_else(|| Self::default_emax(n, dim, theta));
+        // |m|² ≤ 10⁴ is 31,000 orbitals in 2D and 4 million in 3D: past any use
+        if emax > 10_000 {
+            return wrong(format!("emax = {emax}; at most 10000 (theta = {theta} may be too high: set emax by hand)"));
+        }
+        let mut orbitals = momenta_below(emax, dim, twist);
+        orbitals.reverse();
+        if n > orbitals.len() {
+            let needed = (0..).find(|&e| momenta_below(e, dim, twist).len() >= n).unwrap_or(emax);
+            return wrong(format!(
+                "n = {n} electrons but only {} orbitals with |m|² ≤ emax = {emax}; raise emax to {needed} or more",
+                orbitals.len()
+            ));
+        }
+        Ok(ElectronGas { n, dim, rs, theta, emax, twist, orbitals })
+    }
+
+    /// Replaces the orbital table by a stored one, which may order degenerate shells otherwise.
+    ///
+    /// # Errors
+    /// [`Error::User`] if it is not a permutation of this gas's table.
+    pub fn with_orbitals(mut self, table: Vec<[i32; 3]>) -> Result<Self> {
+        let (mut a, mut b) = (self.orbitals.clone(), table.clone());
+        a.sort_unstable();
+        b.sort_unstable();
+        if a != b {
+            return Err(Error::User(format!(
+                "electron gas: the stored table of {} orbitals does not hold the {} momenta with |m|² ≤ {}; the file belongs to another emax or dim",
+                table.len(),
+                self.orbitals.len(),
+                self.emax
+            )));
+        }
+        self.orbitals = table;
+        Ok(self)
+    }
+
+    /// (1/4, 1/4) in 2D, as in the published runs; none in 3D.
+    pub fn default_twist(dim: usize) -> [f64; 3] {
+        if dim == 2 { [0.25, 0.25, 0.0] } else { [0.0; 3] }
+    }
+
+    /// The published cut-offs (2D: 25 up to n = 29, 36 up to 49, 49 up to 57; 3D: 4), raised where the ideal
+    /// Fermi gas would occupy orbitals above them with probability of more than 1e-3:
+    /// E_F + 7 k_B T in units of (2π/L)².
+    pub fn default_emax(n: usize, dim: usize, theta: f64) -> u32 {
+        let published = match (dim, n) {
+            (2, 0..=29) => 25,
+            (2, 30..=49) => 36,
+            (2, 50..=57) => 49,
+            (2, _) => 0,
+            _ => 4,
+        };
+        let fermi = if dim == 2 { n as f64 / PI } else { (3.0 * n as f64 / (4.0 * PI)).powf(2.0 / 3.0) };
+        let mut emax = ((fermi * (1.0 + 7.0 * theta)).ceil().min(1e6) as u32).max(published);
+        while emax < 10_000 && momenta_below(emax, dim, [0.0; 3]).len() < n {
+            emax += 1;
+        }
+        emax
+    }
+
+    /// Side L of the box in units of rs a0: one electron a disk (ball) of radius 1.
+    pub fn length(&self) -> f64 {
+        match self.dim {
+            2 => (PI * self.n as f64).sqrt(),
+            _ => (4.0 * PI * self.n as f64 / 3.0).cbrt(),
+        }
+    }
+
+    /// Inverse temperature in (Ry/rs²)⁻¹.
+    pub fn beta(&self) -> f64 {
+        match self.dim {
+            2 => 1.0 / (4.0 * self.theta),
+            _ => 1.0 / ((4.5 * PI).powf(2.0 / 3.0) * self.theta),
+        }
+    }
+
+    /// Integer momenta m, highest energy first: sorted by |m+t|² ascending, equal energies in the order
+    /// of the lattice (first component slowest, each from low to high), then reversed. The free ground
+    /// state is the last n entries. Unused components are 0.
+    pub fn orbitals(&self) -> &[[i32; 3]] {
+        &self.orbitals
+    }
+
+    /// Number of orbitals M.
+    pub fn orbital_count(&self) -> usize {
+        self.orbitals.len()
+    }
+
+    /// m + t of every orbital, M x `dim`, row-major. Times 2π/L this is the wave vector.
+    pub fn momenta(&self) -> Vec<f64> {
+        self.orbitals.iter().flat_map(|m| (0..self.dim).map(|c| m[c] as f64 + self.twist[c])).collect()
+    }
+
+    /// m + t as f32 rows of 4 (M x 4, zero padded): the table kernels read.
+    pub fn momenta_padded(&self) -> Vec<f32> {
+        self.orbitals
+            .iter()
+            .flat_map(|m| [0, 1, 2, 3].map(|c| if c < self.dim { (m[c] as f64 + self.twist[c]) as f32 } else { 0.0 }))
+            .collect()
+    }
+
+    /// Kinetic energies (2π/L)² |m+t|² of all orbitals, Ry/rs².
+    pub fn energies(&self) -> Vec<f64> {
+        let k2 = (2.0 * PI / self.length()).powi(2);
+        self.orbitals.iter().map(|m| k2 * square(m, &self.twist)).collect()
+    }
+
+    /// Indices of the free ground state: the last n.
+    pub fn ground_state(&self) -> std::ops::Range<usize> {
+        self.orbitals.len() - self.n..self.orbitals.len()
+    }
+
+    /// ln of the normalisation L^(-nd/2) of the plane waves: add it to ln|det e^(ik·z)|.
+    pub fn ln_norm(&self) -> f64 {
+        -0.5 * (self.n * self.dim) as f64 * self.length().ln()
+    }
+
+    /// Whether the free ground state at T = 0 is unique (a closed shell).
+    pub fn closed_shell(&self) -> bool {
+        Self::closed_shells(self.dim, &self.twist[..self.dim], self.n).last() == Some(&self.n)
+    }
+
+    /// Numbers of electrons up to `most` whose free ground state is unique at this twist.
+    pub fn closed_shells(dim: usize, twist: &[f64], most: usize) -> Vec<usize> {
+        let mut t = [0.0; 3];
+        t[..dim].copy_from_slice(&twist[..dim]);
+        // the cut is without the twist: orbitals of |m+t|² below (√emax - |t|)² are complete
+        let shift: f64 = t.iter().map(|v| v * v).sum::<f64>().sqrt();
+        let mut emax = 1u32;
+        loop {
+            let all = momenta_below(emax, dim, t);
+            let complete = (emax as f64).sqrt() - shift;
+            let inside = all.iter().filter(|m| complete > 0.0 && square(m, &t) < complete * complete).count();
+            if inside > most {
+                return (1..=most).filter(|&n| key(&all[n - 1], &t) < key(&all[n], &t)).collect();
+            }
+            emax *= 2;
+        }
+    }
+}
+
+fn square(m: &[i32; 3], twist: &[f64; 3]) -> f64 {
+    m.iter().zip(twist).map(|(m, t)| (*m as f64 + t).powi(2)).sum()
+}
+
+/// |m+t|² in units of 1e-9, so that rounding does not split a degenerate shell.
+fn key(m: &[i32; 3], twist: &[f64; 3]) -> i64 {
+    (square(m, twist) * 1e9).round() as i64
+}
+
+/// Integer vectors with |m|² ≤ emax by |m+t|² ascending, equal ones in lattice order.
+fn momenta_below(emax: u32, dim: usize, twist: [f64; 3]) -> Vec<[i32; 3]> {
+    let r = (emax as f64).sqrt() as i32;
+    let depth = if dim == 3 { r } else { 0 };
+    let mut all = Vec::new();
+    for a in -r..=r {
+        for b in -r..=r {
+            for c in -depth..=depth {
+                if (a * a + b * b + c * c) as i64 <= emax as i64 {
+                    all.push([a, b, c]);
+                }
+            }
+        }
+    }
+    all.sort_by_key(|m| key(m, &twist));
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cell_and_orbital_counts_are_the_published_ones() {
+        for (n, dim, theta, count) in [(29, 2, 0.15, 81), (13, 2, 0.15, 81), (49, 2, 0.15, 113), (57, 2, 0.15, 149), (7, 3, 0.25, 33)] {
+            let gas = ElectronGas::new(n, dim, 1.0, theta).unwrap();
+            assert_eq!(gas.orbital_count(), count, "n = {n}");
+        }
+        let gas = ElectronGas::new(29, 2, 10.0, 0.15).unwrap();
+        assert!((gas.length() - 9.544956100166413).abs() < 1e-14 && (gas.beta() - 1.6666666666666667).abs() < 1e-14);
+        let gas = ElectronGas::new(7, 3, 2.0, 0.25).unwrap();
+        assert!((gas.length() - 3.0836296752162995).abs() < 1e-14 && (gas.beta() - 0.6841506338828918).abs() < 1e-14);
+    }
+
+    #[test]
+    fn energies_fall_along_the_table() {
+        for dim in [2, 3] {
+            let gas = ElectronGas::with(7, dim, 1.0, 0.3, Some(9), Some(&[0.1, -0.3, 0.5][..dim])).unwrap();
+            let e = gas.energies();
+            assert!(e.windows(2).all(|w| w[0] >= w[1] - 1e-9));
+            assert_eq!(gas.ground_state().end, gas.orbital_count());
+        }
+    }
+
+    #[test]
+    fn degenerate_shells_keep_the_lattice_order() {
+        let gas = ElectronGas::with(5, 2, 1.0, 0.3, Some(1), Some(&[0.0, 0.0])).unwrap();
+        assert_eq!(gas.orbitals(), [[1, 0, 0], [0, 1, 0], [0, -1, 0], [-1, 0, 0], [0, 0, 0]]);
+    }
+
+    #[test]
+    fn shells_close_where_they_should() {
+        assert_eq!(ElectronGas::closed_shells(2, &[0.0, 0.0], 60), [1, 5, 9, 13, 21, 25, 29, 37, 45, 49, 57]);
+        assert_eq!(ElectronGas::closed_shells(3, &[0.0; 3], 60), [1, 7, 19, 27, 33, 57]);
+        assert!(ElectronGas::with(29, 2, 1.0, 0.15, None, Some(&[0.0, 0.0])).unwrap().closed_shell());
+        assert!(!ElectronGas::with(30, 2, 1.0, 0.15, None, Some(&[0.0, 0.0])).unwrap().closed_shell());
+    }
+
+    #[test]
+    fn bad_input_is_refused_with_a_remedy() {
+        let text = |r: Result<ElectronGas>| match r {
+            Err(Error::User(text)) => text,
+            other => panic!("{other:?}"),
+        };
+        assert!(text(ElectronGas::with(30, 2, 1.0, 0.15, Some(4), None)).contains("raise emax to 10"));
+        assert!(text(ElectronGas::new(5, 4, 1.0, 0.15)).contains("dim = 4"));
+        assert!(text(ElectronGas::new(0, 2, 1.0, 0.15)).contains("n = 0"));
+        for rs in [-1.0, f64::NAN, f64::INFINITY] {
+            assert!(text(ElectronGas::new(5, 2, rs, 0.15)).contains("rs ="));
+        }
+        for theta in [0.0, -0.1, f64::NAN] {
+            assert!(text(ElectronGas::new(5, 2, 1.0, theta)).contains("theta ="));
+        }
+        for t in [-0.5, 0.6, f64::NAN] {
+            assert!(text(ElectronGas::with(5, 2, 1.0, 0.15, None, Some(&[0.0, t]))).contains("twist"));
+        }
+        assert!(text(ElectronGas::with(5, 2, 1.0, 0.15, None, Some(&[0.0]))).contains("give 2"));
+        assert!(ElectronGas::with(5, 2, 0.0, 0.15, None, Some(&[0.5, 0.5])).is_ok());
+    }
+
+    #[test]
+    fn stored_tables_may_only_permute() {
+        let gas = ElectronGas::new(5, 2, 1.0, 0.15).unwrap();
+        let mut table = gas.orbitals().to_vec();
+        table.swap(0, 1);
+        assert_eq!(gas.clone().with_orbitals(table.clone()).unwrap().orbitals()[0], gas.orbitals()[1]);
+        table[0] = [0, 0, 0];
+        assert!(gas.with_orbitals(table).is_err());
+    }
+}
