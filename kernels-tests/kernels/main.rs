@@ -2,6 +2,7 @@
 
 mod harness;
 
+mod determinant;
 mod linear;
 mod philox;
 mod special;

@@ -19,6 +19,7 @@ pub struct Kernel {
 /// The fragments of `shaders/shared/`, by name.
 pub const SHARED: &[(&str, &str)] = &[
     ("grid", include_str!("../../shaders/shared/grid.wgsl")),
+    ("logarithm", include_str!("../../shaders/shared/logarithm.wgsl")),
     ("philox", include_str!("../../shaders/shared/philox.wgsl")),
     ("special", include_str!("../../shaders/shared/special.wgsl")),
 ];

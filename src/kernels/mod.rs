@@ -2,6 +2,7 @@
 //!
 //! Each is usable on the caller's own [`crate::gpu::Buffer`]s.
 
+pub mod determinant;
 pub mod linear;
 pub mod outer;
 pub mod pack;
@@ -11,7 +12,8 @@ pub mod special;
 use crate::gpu::Kernel;
 
 /// Every kernel, for the tests that translate and validate all of them.
-pub static ALL: &[&Kernel] = &[&linear::KERNEL, &outer::KERNEL, &pack::KERNEL, &philox::KERNEL, &special::KERNEL];
+pub static ALL: &[&Kernel] =
+    &[&determinant::COMPLEX, &determinant::REAL, &linear::KERNEL, &outer::KERNEL, &pack::KERNEL, &philox::KERNEL, &special::KERNEL];
 
 /// Threads of a workgroup for kernels whose invocations do not talk to each other.
 pub const WG: u32 = 64;
