@@ -3,6 +3,9 @@
 mod harness;
 
 mod determinant;
+mod ewald;
 mod linear;
 mod philox;
+mod published;
+mod slater;
 mod special;

@@ -3,17 +3,32 @@
 //! Each is usable on the caller's own [`crate::gpu::Buffer`]s.
 
 pub mod determinant;
+pub mod ewald;
 pub mod linear;
 pub mod outer;
 pub mod pack;
 pub mod philox;
+pub mod slater;
+pub mod slater_gradient;
+pub mod slater_laplacian;
 pub mod special;
 
 use crate::gpu::Kernel;
 
 /// Every kernel, for the tests that translate and validate all of them.
-pub static ALL: &[&Kernel] =
-    &[&determinant::COMPLEX, &determinant::REAL, &linear::KERNEL, &outer::KERNEL, &pack::KERNEL, &philox::KERNEL, &special::KERNEL];
+pub static ALL: &[&Kernel] = &[
+    &determinant::COMPLEX,
+    &determinant::REAL,
+    &ewald::KERNEL,
+    &linear::KERNEL,
+    &outer::KERNEL,
+    &pack::KERNEL,
+    &philox::KERNEL,
+    &slater::KERNEL,
+    &slater_gradient::KERNEL,
+    &slater_laplacian::KERNEL,
+    &special::KERNEL,
+];
 
 /// Threads of a workgroup for kernels whose invocations do not talk to each other.
 pub const WG: u32 = 64;

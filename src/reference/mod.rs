@@ -1,6 +1,9 @@
 //! Float64 twins of the kernels: plain slices, readable loops.
 
+pub mod complex;
 pub mod determinant;
+pub mod ewald;
 pub mod linear;
 pub mod philox;
+pub mod slater;
 pub mod special;

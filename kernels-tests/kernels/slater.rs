@@ -1,0 +1,153 @@
+//! slater, slater_gradient and slater_laplacian against their twins and published values.
+
+use helmholtz::gpu::{Buffer, Gpu, Recording};
+use helmholtz::kernels::{pad4, slater, slater_gradient, slater_laplacian};
+use helmholtz::reference::complex::{Complex, interleaved};
+use helmholtz::reference::slater as twin;
+use helmholtz::system::ElectronGas;
+
+use crate::harness::{Check, close, mutant, random, verify};
+use crate::published::{Case, rounded, single};
+
+const EPS: f64 = f32::EPSILON as f64;
+
+/// A gas, positions a little outside the box, ascending states without order in the shells.
+fn system(case: u64, n: usize, dim: usize, walkers: usize) -> (ElectronGas, Vec<f64>, Vec<u32>) {
+    let twist = [[0.25, 0.25, 0.0], [0.5, -0.125, 0.0], [0.0, 0.0, 0.0], [0.1, 0.2, -0.4]][case as usize % 4];
+    let gas = ElectronGas::with(n, dim, 1.0, 0.2, None, Some(&twist[..dim])).unwrap();
+    let length = gas.length();
+    let z = rounded(&random(case, walkers * n * dim).iter().map(|v| (0.5 + 0.7 * v) * length).collect::<Vec<_>>());
+    let m = gas.orbital_count();
+    // excitations: every walker skips another orbital
+    let states = (0..walkers).flat_map(|w| (m - n - 1..m).filter(move |s| s - (m - n - 1) != w % (n + 1)).map(|s| s as u32)).collect();
+    (gas, z, states)
+}
+
+fn wave_vectors(gas: &ElectronGas, states: &[u32]) -> Vec<f64> {
+    let (all, wave) = (gas.momenta(), 2.0 * std::f64::consts::PI / gas.length());
+    states.iter().flat_map(|&s| all[s as usize * gas.dim..][..gas.dim].iter().map(|k| wave * k).collect::<Vec<_>>()).collect()
+}
+
+fn fill(gpu: &Gpu) -> Check {
+    for (case, &(n, dim, walkers)) in [(13, 2, 3), (5, 2, 7), (7, 3, 2), (1, 2, 2), (6, 3, 3)].iter().enumerate() {
+        let (gas, z, states) = system(case as u64, n, dim, walkers);
+        let (zb, sb, ob) = (gpu.upload("z", &single(&z)), gpu.upload("states", &states), gpu.upload("orbitals", &gas.momenta_padded()));
+        let matrix = Buffer::new("matrix", 2 * walkers * n * n);
+        let mut rec = Recording::new();
+        slater::record(&mut rec, "fill", slater::Params::new(&gas, walkers), &zb, &sb, &ob, &matrix);
+        gpu.run(&rec).map_err(|e| e.to_string())?;
+        let got: Vec<f32> = gpu.read(&matrix).map_err(|e| e.to_string())?;
+        let mut want = Vec::new();
+        for w in 0..walkers {
+            let k = wave_vectors(&gas, &states[w * n..][..n]);
+            want.extend(twin::matrix(&z[w * n * dim..][..n * dim], &k, dim));
+        }
+        // z/L is off by ε, its fraction times |m| ≤ 6 per axis, the products round by ε/2 each: in turns
+        let turns = dim as f64 * (6.0 * 1.0 * EPS + 2.0 * EPS);
+        close("plane waves", &got, &interleaved(&want), 2.0 * std::f64::consts::PI * turns)?;
+    }
+    Ok(())
+}
+
+/// Device results of both derivative kernels from exact M and M⁻¹ rounded to f32, and from a given J.
+fn derivatives(gpu: &Gpu) -> Check {
+    for (case, &(n, dim, walkers)) in [(13, 2, 3), (5, 2, 9), (7, 3, 2), (1, 2, 2), (6, 3, 3), (31, 2, 1)].iter().enumerate() {
+        let (gas, z, states) = system(case as u64, n, dim, walkers);
+        let size = n * dim;
+        let (mut m, mut inverse, mut current, mut gradient) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut jacobians, mut traces) = (Vec::new(), Vec::new());
+        let round =
+            |list: Vec<Complex>| -> Vec<Complex> { list.iter().map(|c| Complex::new(c.re as f32 as f64, c.im as f32 as f64)).collect() };
+        let (mut largest, mut weight) = (0.0_f64, 0.0_f64);
+        for w in 0..walkers {
+            let k = wave_vectors(&gas, &states[w * n..][..n]);
+            let matrix = round(twin::matrix(&z[w * size..][..size], &k, dim));
+            let b = round(twin::ln_det_inverse(&matrix, n).1);
+            let (c, g) = twin::current(&matrix, &b, &k, dim);
+            let mut jacobian = random(100 + case as u64 * 20 + w as u64, size * size);
+            for p in 0..size {
+                jacobian[p * size + p] += 1.0;
+            }
+            let jacobian = rounded(&jacobian);
+            let hessian = twin::hessian(&matrix, &b, &k, dim);
+            traces.push(twin::trace(&hessian, &jacobian, size));
+            for i in 0..n {
+                for j in 0..n {
+                    let terms: f64 = (0..n)
+                        .map(|a| {
+                            (matrix[i * n + a] * b[a * n + j]).norm2().sqrt()
+                                * k[a * dim..][..dim].iter().fold(0.0_f64, |m, v| m.max(v.abs()))
+                        })
+                        .sum();
+                    largest = largest.max(terms);
+                }
+            }
+            // size of all the terms of the trace
+            let row = |p: usize| jacobian[p * size..][..size].iter().map(|v| v * v).sum::<f64>().sqrt();
+            let size_of = |p: usize, q: usize| -> f64 {
+                let (i, j) = (p / dim, q / dim);
+                let own =
+                    |a: usize| (matrix[i * n + a] * b[a * n + i]).norm2().sqrt() * (k[a * dim + p % dim] * k[a * dim + q % dim]).abs();
+                (c[p * n + j] * c[q * n + i]).norm2().sqrt() + if i == j { (0..n).map(own).sum() } else { 0.0 }
+            };
+            let all: f64 = (0..size * size).map(|pq| size_of(pq / size, pq % size) * row(pq / size) * row(pq % size)).sum();
+            weight = weight.max(all);
+            m.extend(matrix);
+            inverse.extend(b);
+            current.extend(c);
+            gradient.extend(g);
+            jacobians.push(jacobian);
+        }
+        let ld = pad4(size);
+        let mut padded = vec![0.0f32; walkers * ld * ld];
+        for (w, jacobian) in jacobians.iter().enumerate() {
+            for p in 0..size {
+                for q in 0..size {
+                    padded[(w * ld + p) * ld + q] = jacobian[p * size + q] as f32;
+                }
+            }
+        }
+        let (mb, ib) = (gpu.upload("matrix", &single(&interleaved(&m))), gpu.upload("inverse", &single(&interleaved(&inverse))));
+        let (sb, ob) = (gpu.upload("states", &states), gpu.upload("orbitals", &gas.momenta_padded()));
+        let jb = gpu.upload("jacobian", &padded);
+        let (cb, gb) =
+            (Buffer::new("current", slater_gradient::current_words(walkers, n, dim)), Buffer::new("gradient", 2 * walkers * size));
+        let tb = Buffer::new("trace", 2 * walkers);
+        let mut rec = Recording::new();
+        let (p, waves) =
+            (slater_gradient::Params::new(&gas, walkers), slater_gradient::Waves { matrix: &mb, inverse: &ib, states: &sb, orbitals: &ob });
+        slater_gradient::record(&mut rec, "gradient", p, waves, &cb, &gb);
+        slater_laplacian::record(&mut rec, "laplacian", p, waves, &cb, &jb, &tb);
+        gpu.run(&rec).map_err(|e| e.to_string())?;
+        let read = |b: &Buffer| gpu.read::<f32>(b).map_err(|e| e.to_string());
+        let scale = |list: &[Complex]| list.iter().fold(1e-30_f64, |m, c| m.max(c.re.abs()).max(c.im.abs()));
+        // n products of absolute sum `largest`: n ε of it at worst, 4 √n ε in practice
+        let bound = 4.0 * (n as f64).sqrt() * EPS * largest;
+        close("current", &read(&cb)?, &interleaved(&current), bound / scale(&current))?;
+        close("gradient", &read(&gb)?, &interleaved(&gradient), bound / scale(&gradient))?;
+        // the Hessian's factors are each off by about ε √n; its terms add up to at most `weight`
+        let bound = 4.0 * (n as f64).sqrt() * EPS * weight;
+        close("trace", &read(&tb)?, &interleaved(&traces), bound / scale(&traces))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn plane_waves_agree_with_the_twin() {
+    verify(fill);
+}
+
+#[test]
+fn derivatives_agree_with_the_twin() {
+    verify(derivatives);
+}
+
+#[test]
+fn broken_kernels_are_noticed() {
+    mutant(&slater::KERNEL, "t * u;", "t * (u - round(u));", fill);
+    mutant(&slater::KERNEL, "id % p.n", "row % p.n", fill);
+    mutant(&slater_gradient::KERNEL, "s12 = add(s12, k, v, c2)", "s12 = add(s12, k, u, c2)", derivatives);
+    mutant(&slater_gradient::KERNEL, "p.wave * vec2<f32>(-s.im[c]", "p.wave * vec2<f32>(s.im[c]", derivatives);
+    mutant(&slater_laplacian::KERNEL, "select(2.0, 1.0, s == 0u)", "select(2.0, 2.0, s == 0u)", derivatives);
+    mutant(&slater_laplacian::KERNEL, "k.xxy * k.yzz", "k.xxy * k.zzz", derivatives);
+}

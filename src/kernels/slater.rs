@@ -1,0 +1,58 @@
+//! `slater`: plane-wave matrices M_ia = e^(i k_a·z_i) of a batch of walkers.
+
+use crate::gpu::{Buffer, Dispatch, Kernel, Recording, grid};
+use crate::system::ElectronGas;
+
+use super::WG;
+
+pub static KERNEL: Kernel = Kernel {
+    name: "slater",
+    source: include_str!("../../shaders/slater.wgsl"),
+    shared: &["grid", "special"],
+    params_bytes: size_of::<Params>(),
+    variants: &[&[("WG", 64)]],
+};
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct Params {
+    pub walkers: u32,
+    pub n: u32,
+    pub dim: u32,
+    pub pad: u32,
+    /// 1/L.
+    pub inverse_length: f32,
+    /// Twist in units of 2π/L.
+    pub twist: [f32; 3],
+}
+
+impl Params {
+    pub fn new(gas: &ElectronGas, walkers: usize) -> Self {
+        Params {
+            walkers: walkers as u32,
+            n: gas.n as u32,
+            dim: gas.dim as u32,
+            pad: 0,
+            inverse_length: (1.0 / gas.length()) as f32,
+            twist: gas.twist.map(|t| t as f32),
+        }
+    }
+}
+
+/// Records `matrix` (vec2 \[w\]\[particle\]\[state\]) of `z` (f32 \[w\]\[n\]\[dim\]) and `states` (u32 \[w\]\[n\]).
+///
+/// `orbitals` holds [`ElectronGas::momenta_padded`]. Add [`ElectronGas::ln_norm`] to ln|det|.
+pub fn record(rec: &mut Recording, name: &str, p: Params, z: &Buffer, states: &Buffer, orbitals: &Buffer, matrix: &Buffer) {
+    let elements = p.walkers as usize * p.n as usize * p.n as usize;
+    rec.push(Dispatch {
+        name: name.into(),
+        kernel: &KERNEL,
+        constants: vec![("WG", WG)],
+        params: bytemuck::bytes_of(&p).to_vec(),
+        buffers: vec![z.clone(), states.clone(), orbitals.clone(), matrix.clone()],
+        groups: grid(elements.div_ceil(WG as usize)),
+        trips: 0,
+        flops: 45.0 * elements as f64,
+        bytes: elements as f64 * (8.0 + 4.0 + 16.0 + 4.0 * p.dim as f64),
+    });
+}
