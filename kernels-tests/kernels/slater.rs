@@ -1,7 +1,7 @@
 //! slater, slater_gradient and slater_laplacian against their twins and published values.
 
 use helmholtz::gpu::{Buffer, Gpu, Recording};
-use helmholtz::kernels::{pad4, slater, slater_gradient, slater_laplacian};
+use helmholtz::kernels::{determinant, pad4, slater, slater_gradient, slater_laplacian};
 use helmholtz::reference::complex::{Complex, interleaved};
 use helmholtz::reference::slater as twin;
 use helmholtz::system::ElectronGas;
@@ -132,6 +132,55 @@ fn derivatives(gpu: &Gpu) -> Check {
     Ok(())
 }
 
+/// ln Φ of the published configurations, and its gradient through the published Jacobian.
+fn published(gpu: &Gpu) -> Check {
+    for name in ["n29_d2_rs10", "n29_d2_rs1_legacy", "n7_d3_random"] {
+        let case = Case::load(name);
+        let gas = case.gas();
+        let (n, dim, states) = (gas.n, gas.dim, case.states());
+        let (walkers, size) = (states.len() / n, n * dim);
+        let (zb, sb, ob) =
+            (gpu.upload("z", &single(case.array("z"))), gpu.upload("states", &states), gpu.upload("orbitals", &gas.momenta_padded()));
+        let matrix = Buffer::new("matrix", 2 * walkers * n * n);
+        let out = determinant::Outputs::complex("slater", n, walkers, true).map_err(|e| e.to_string())?;
+        let (cb, gb) =
+            (Buffer::new("current", slater_gradient::current_words(walkers, n, dim)), Buffer::new("gradient", 2 * walkers * size));
+        let mut rec = Recording::new();
+        slater::record(&mut rec, "fill", slater::Params::new(&gas, walkers), &zb, &sb, &ob, &matrix);
+        determinant::complex(&mut rec, "determinant", gpu.profile, &matrix, n, walkers, &out);
+        let inverse = out.inverse.clone().ok_or("no inverse")?;
+        let waves = slater_gradient::Waves { matrix: &matrix, inverse: &inverse, states: &sb, orbitals: &ob };
+        slater_gradient::record(&mut rec, "gradient", slater_gradient::Params::new(&gas, walkers), waves, &cb, &gb);
+        gpu.run(&rec).map_err(|e| e.to_string())?;
+        let read = |b: &Buffer| gpu.read::<f32>(b).map_err(|e| e.to_string());
+        let (modulus, phase, gradient) = (read(&out.logdet)?, read(&out.sign)?, read(&gb)?);
+        let (re, im) = (case.array("logphi.re"), case.array("logphi.im"));
+        for w in 0..walkers {
+            // 29 pivots, each off by some ε times its growth; 1e-4 is the bound stated for good pivots
+            let error = (modulus[w] as f64 + gas.ln_norm() - re[w]).abs();
+            let turn = (phase[w] as f64 - im[w]) / (2.0 * std::f64::consts::PI);
+            if error.is_nan() || error > 1e-4 || (turn - turn.round()).abs() > 1e-4 {
+                return Err(format!("{name}: ln|Phi| of walker {w} is off by {error:.1e}, its phase by {:.1e} turns", turn - turn.round()));
+            }
+        }
+        let jac = case.array("jac");
+        for w in 0..2 {
+            let s: Vec<Complex> = gradient[2 * w * size..][..2 * size].chunks(2).map(|c| Complex::new(c[0] as f64, c[1] as f64)).collect();
+            let got: Vec<Complex> = (0..size).map(|b| (0..size).map(|p| s[p].scale(jac[(w * size + p) * size + b])).sum()).collect();
+            let want: Vec<Complex> = (w * size..(w + 1) * size)
+                .map(|b| {
+                    let own = case.array("grad_half_logdetjac")[b];
+                    Complex::new(case.array("grad_logpsi.re")[b] - own, case.array("grad_logpsi.im")[b])
+                })
+                .collect();
+            let got: Vec<f32> = interleaved(&got).iter().map(|&v| v as f32).collect();
+            // the inverse of a matrix of condition 10 to 100 in f32
+            close("gradient of ln Phi", &got, &interleaved(&want), 100.0 * EPS)?;
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn plane_waves_agree_with_the_twin() {
     verify(fill);
@@ -140,6 +189,11 @@ fn plane_waves_agree_with_the_twin() {
 #[test]
 fn derivatives_agree_with_the_twin() {
     verify(derivatives);
+}
+
+#[test]
+fn determinants_are_the_published_ones() {
+    verify(published);
 }
 
 #[test]
