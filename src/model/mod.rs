@@ -1,3 +1,4 @@
 //! Generative models as shapes: which parameters there are and where they lie.
 
+pub mod backflow;
 pub mod parameters;

@@ -1,0 +1,21 @@
+// flow_directions: the directions v of the Laplacian, [walker][probes][n DIM].
+//
+//   flag 1: random signs (Philox; the Laplacian becomes an unbiased estimate), walker index first + w, step and purpose as given;
+//   else unit vectors e_(first + probe): all of them give the exact Laplacian. One invocation an element. No loops.
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let id = flat_group(group, groups) * WG + lane;
+  let order = p.n * DIM;
+  let b = id % order;
+  let probe = (id / order) % p.probes;
+  let w = id / (order * p.probes);
+  if (w >= p.walkers) { return; }
+  if ((p.flags & 1u) != 0u) {
+    let r = philox4x32(vec4<u32>(probe * order + b, p.first + w, p.step, p.purpose), vec2<u32>(p.seed_lo, p.seed_hi));
+    out[id] = select(-1.0, 1.0, (r.x & 1u) == 0u);
+  } else {
+    out[id] = select(0.0, 1.0, b == p.first + probe);
+  }
+}

@@ -1,0 +1,36 @@
+// flow_tangent_activation: flow_particle_activation differentiated along the directions v.
+//
+//   value s v0; derivatives s v_b + s' v0 a_b; Laplacian s vL + (s' lap a + s'' sum_b a_b^2) v0 + 2 s' sum_b a_b v_b.
+//   base: particle jets a [walker][i][row]; tangent [walker probes][i][row]; out likewise, flag 1: add to what it holds.
+// One invocation an element block. Trips: n DIM for the Laplacian row, else 0.
+@group(0) @binding(1) var<storage, read> base: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> tangent: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> out: array<vec4<f32>>;
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let id = flat_group(group, groups) * WG + lane;
+  let c = id % p.width4;
+  let q = (id / p.width4) % p.rows;
+  let i = (id / (p.width4 * p.rows)) % p.n;
+  let probe = id / (p.width4 * p.rows * p.n);
+  if (probe >= p.walkers * p.probes) { return; }
+  let w = probe / p.probes;
+  let at = (w * p.n + i) * p.rows * p.width4 + c;
+  let vt = (probe * p.n + i) * p.rows * p.width4 + c;
+  let f = softplus_jet4(base[at]);
+  let v0 = tangent[vt];
+  var v = f.s * tangent[id];
+  if (q > 0u) { v += f.s1 * v0 * base[at + q * p.width4]; }
+  if (q == p.n * DIM + 1u) {
+    var squares = vec4<f32>(); var cross = vec4<f32>();
+    for (var b = 1u; b <= p.n * DIM; b++) {
+      let d = base[at + b * p.width4];
+      squares += d * d;
+      cross += d * tangent[vt + b * p.width4];
+    }
+    v += f.s2 * squares * v0 + 2.0 * f.s1 * cross;
+  }
+  if ((p.flags & 1u) != 0u) { v += out[id]; }
+  out[id] = v;
+}

@@ -1,0 +1,163 @@
+//! The flow z(x) on the device: values, Jacobian, exact derivatives of ln|det J|, parameter scores.
+//!
+//! Everything is built from `linear` products and elementwise kernels on *jets*: arrays that hold a
+//! value and its derivatives as consecutive rows. With H the one-particle width and D = n d:
+//!
+//! - pair jets `[walker][i][j][jet][width]`: value, first derivatives, second derivatives and the
+//!   gradient of their trace with respect to r = x_i - x_j;
+//! - particle jets `[walker][i][row][H]`: value, derivatives with respect to all D coordinates, Laplacian.
+//!
+//! The forward pass is dense in the D derivatives (cost n D H² a layer), so J = 1 + ∂(C h) needs no
+//! reverse mode. The *tangent* pass is the forward pass differentiated along directions v, which gives
+//! ∂_v J and ∂_v Δz, hence the exact gradient and Laplacian of ln|det J| when v runs over all unit
+//! vectors, and an unbiased estimate of the Laplacian for random signs. The *score* pass is the
+//! adjoint of the forward pass. All of them work for any depth, width and dimension 2 or 3.
+
+mod buffers;
+mod forward;
+mod score;
+mod tangent;
+
+pub use buffers::Flow;
+pub use tangent::Directions;
+
+use crate::gpu::{Buffer, Constants, Dispatch, Kernel, Recording, grid};
+
+use super::WG;
+
+/// Shapes of one flow kernel launch; one layout for all of them (`shaders/shared/flow_params.wgsl`).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct Params {
+    pub walkers: u32,
+    pub n: u32,
+    /// Rows of the particle jets.
+    pub rows: u32,
+    /// Width over 4.
+    pub width4: u32,
+    pub jets: u32,
+    pub flags: u32,
+    pub probes: u32,
+    pub first: u32,
+    /// Row stride of D x D matrices.
+    pub ld: u32,
+    /// Place of the bias in the packed weights (vec4 units).
+    pub bias: u32,
+    pub forward_rows: u32,
+    pub step: u32,
+    pub seed: [u32; 2],
+    pub purpose: u32,
+    pub pad0: u32,
+    /// Box side in units of rs a0.
+    pub length: f32,
+    pub half_turns: f32,
+    pub scale: f32,
+    pub pad1: f32,
+}
+
+const VALUES: &[&[(&str, u32)]] = &[&[("WG", 64), ("DIM", 2), ("JETS", 3)], &[("WG", 64), ("DIM", 3), ("JETS", 4)]];
+const ALL_ORDERS: &[&[(&str, u32)]] = &[&[("WG", 64), ("DIM", 2), ("JETS", 8)], &[("WG", 64), ("DIM", 3), ("JETS", 13)]];
+const BOTH: &[&[(&str, u32)]] = &[
+    &[("WG", 64), ("DIM", 2), ("JETS", 3)],
+    &[("WG", 64), ("DIM", 3), ("JETS", 4)],
+    &[("WG", 64), ("DIM", 2), ("JETS", 8)],
+    &[("WG", 64), ("DIM", 3), ("JETS", 13)],
+];
+
+macro_rules! kernels {
+    ($($id:ident $file:literal $variants:ident $($shared:literal)*;)*) => {
+        $(pub static $id: Kernel = Kernel {
+            name: $file,
+            source: include_str!(concat!("../../../shaders/", $file, ".wgsl")),
+            shared: &["grid", "flow_params" $(, $shared)*],
+            params_bytes: size_of::<Params>(),
+            variants: $variants,
+        };)*
+        /// All flow kernels.
+        pub static ALL: &[&Kernel] = &[$(&$id),*];
+    };
+}
+
+kernels! {
+    PAIR_FEATURES "flow_pair_features" BOTH "special";
+    PAIR_ACTIVATION "flow_pair_activation" BOTH "softplus_jet";
+    PARTICLE_GATHER "flow_particle_gather" BOTH;
+    PARTICLE_ACTIVATION "flow_particle_activation" VALUES "softplus_jet";
+    PARTICLE_MEAN "flow_particle_mean" VALUES;
+    PARTICLE_BROADCAST "flow_particle_broadcast" VALUES;
+    JACOBIAN "flow_jacobian" VALUES;
+    FLOW_VALUES "flow_values" VALUES;
+    TANGENT_GATHER "flow_tangent_gather" ALL_ORDERS;
+    TANGENT_ACTIVATION "flow_tangent_activation" VALUES "softplus_jet";
+    DIRECTIONS "flow_directions" VALUES "philox";
+    PROBE "flow_probe" VALUES;
+    PROBE_SUM "flow_probe_sum" VALUES;
+    SCORE_SEED "flow_score_seed" VALUES;
+    SCORE_ACTIVATION "flow_score_activation" VALUES "softplus_jet";
+    SCORE_SCATTER "flow_score_scatter" VALUES;
+    SCORE_PAIR "flow_score_pair" BOTH "softplus_jet";
+    SCORE_POSITIONS "flow_score_positions" ALL_ORDERS;
+}
+
+/// How many derivatives the pair jets carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Values and first derivatives: enough for z, J and the scores.
+    First,
+    /// Up to the third: for Δz and the tangent pass.
+    Third,
+}
+
+impl Order {
+    /// Jets of a pair.
+    pub fn jets(self, dim: usize) -> usize {
+        match self {
+            Order::First => 1 + dim,
+            Order::Third => 1 + dim + dim * (dim + 1) / 2 + dim,
+        }
+    }
+
+    /// Rows of a particle: value, D derivatives, and the Laplacian.
+    pub fn rows(self, d: usize) -> usize {
+        match self {
+            Order::First => 1 + d,
+            Order::Third => 2 + d,
+        }
+    }
+}
+
+/// One elementwise launch over `threads` invocations (`per_group` of them a workgroup).
+struct Launch<'a> {
+    name: &'a str,
+    kernel: &'static Kernel,
+    dim: usize,
+    params: Params,
+    threads: usize,
+    trips: usize,
+    flops_each: f64,
+}
+
+impl Launch<'_> {
+    fn constants(&self) -> Constants {
+        vec![("WG", WG), ("DIM", self.dim as u32), ("JETS", self.params.jets)]
+    }
+
+    fn record(self, rec: &mut Recording, buffers: &[&Buffer]) {
+        let groups = grid(self.threads.div_ceil(WG as usize));
+        self.record_groups(rec, groups, buffers);
+    }
+
+    fn record_groups(self, rec: &mut Recording, groups: [u32; 3], buffers: &[&Buffer]) {
+        rec.push(Dispatch {
+            name: self.name.into(),
+            kernel: self.kernel,
+            constants: self.constants(),
+            params: bytemuck::bytes_of(&self.params).to_vec(),
+            buffers: buffers.iter().map(|b| (*b).clone()).collect(),
+            groups,
+            trips: self.trips as u64,
+            flops: self.flops_each * self.threads as f64,
+            bytes: 16.0 * (2.0 + self.trips as f64) * self.threads as f64,
+        });
+    }
+}
