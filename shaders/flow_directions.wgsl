@@ -13,7 +13,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let w = id / (order * p.probes);
   if (w >= p.walkers) { return; }
   if ((p.flags & 1u) != 0u) {
-    let r = philox4x32(vec4<u32>(probe * order + b, p.first + w, p.step, p.purpose), vec2<u32>(p.seed_lo, p.seed_hi));
+    let r = philox(vec2<u32>(p.seed_lo, p.seed_hi), vec4<u32>(probe * order + b, p.first + w, p.step, p.purpose));
     out[id] = select(-1.0, 1.0, (r.x & 1u) == 0u);
   } else {
     out[id] = select(0.0, 1.0, b == p.first + probe);

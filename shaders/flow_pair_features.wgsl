@@ -37,7 +37,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     for (var jet = 1u; jet < JETS; jet++) { put(at + 2u * jet, vec3<f32>(), vec3<f32>(), 0.0); }
     return;
   }
-  let kk = TWO_PI / p.length;
+  let kk = 6.283185307179586 / p.length;
   let b = 0.5 * p.half_turns * kk;
   let m = dot(sb, sb);
   let q = sqrt(m);

@@ -4,6 +4,7 @@ mod harness;
 
 mod determinant;
 mod ewald;
+mod flow;
 mod linear;
 mod philox;
 mod published;

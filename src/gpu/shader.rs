@@ -18,9 +18,11 @@ pub struct Kernel {
 
 /// The fragments of `shaders/shared/`, by name.
 pub const SHARED: &[(&str, &str)] = &[
+    ("flow_params", include_str!("../../shaders/shared/flow_params.wgsl")),
     ("grid", include_str!("../../shaders/shared/grid.wgsl")),
     ("logarithm", include_str!("../../shaders/shared/logarithm.wgsl")),
     ("philox", include_str!("../../shaders/shared/philox.wgsl")),
+    ("softplus_jet", include_str!("../../shaders/shared/softplus_jet.wgsl")),
     ("special", include_str!("../../shaders/shared/special.wgsl")),
 ];
 

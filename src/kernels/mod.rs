@@ -4,6 +4,7 @@
 
 pub mod determinant;
 pub mod ewald;
+pub mod flow;
 pub mod linear;
 pub mod outer;
 pub mod pack;
@@ -20,6 +21,24 @@ pub static ALL: &[&Kernel] = &[
     &determinant::COMPLEX,
     &determinant::REAL,
     &ewald::KERNEL,
+    &flow::PAIR_FEATURES,
+    &flow::PAIR_ACTIVATION,
+    &flow::PARTICLE_GATHER,
+    &flow::PARTICLE_ACTIVATION,
+    &flow::PARTICLE_MEAN,
+    &flow::PARTICLE_BROADCAST,
+    &flow::JACOBIAN,
+    &flow::FLOW_VALUES,
+    &flow::TANGENT_GATHER,
+    &flow::TANGENT_ACTIVATION,
+    &flow::DIRECTIONS,
+    &flow::PROBE,
+    &flow::PROBE_SUM,
+    &flow::SCORE_SEED,
+    &flow::SCORE_ACTIVATION,
+    &flow::SCORE_SCATTER,
+    &flow::SCORE_PAIR,
+    &flow::SCORE_POSITIONS,
     &linear::KERNEL,
     &outer::KERNEL,
     &pack::KERNEL,

@@ -3,6 +3,7 @@
 pub mod complex;
 pub mod determinant;
 pub mod ewald;
+pub mod flow;
 pub mod linear;
 pub mod philox;
 pub mod slater;

@@ -89,6 +89,7 @@ pub(super) struct Memory {
     pub tb: Buffer,
     pub tb_a: Buffer,
     pub tb_features: Buffer,
+    pub tb_u: Buffer,
 }
 
 impl Flow {
@@ -124,12 +125,19 @@ impl Flow {
             .collect();
         let mut plain = |name: &str, rows: usize, cols: usize| {
             let (w, b) = (word(&format!("{name}/w")), word(&format!("{name}/b")));
-            Plain { w: layout.matrix(w, cols, 0, rows), bias: layout.vector(b, cols), w_t: layout.transposed(w, cols, 0, rows), w_word: w, b_word: b }
+            Plain {
+                w: layout.matrix(w, cols, 0, rows),
+                bias: layout.vector(b, cols),
+                w_t: layout.transposed(w, cols, 0, rows),
+                w_word: w,
+                b_word: b,
+            }
         };
         let two = (0..model.depth - 1).map(|l| plain(&model.pair_name(l), model.pair_in(l), model.pair)).collect();
         let output = plain(OUTPUT, model.one, model.dim);
         let buffer = |name: &str, per_walker: usize| Buffer::new(format!("flow {name}"), chunk * per_walker);
-        let layers = |name: &str, count: usize, per_walker: usize| (0..count).map(|l| buffer(&format!("{name}{l}"), per_walker)).collect::<Vec<_>>();
+        let layers =
+            |name: &str, count: usize, per_walker: usize| (0..count).map(|l| buffer(&format!("{name}{l}"), per_walker)).collect::<Vec<_>>();
         let pairs = n * n;
         let width = |l: usize| if l == 0 { 8 } else { pad4(model.pair) };
         let memory = Memory {
@@ -159,6 +167,7 @@ impl Flow {
             tb: buffer("score t", pairs * (model.dim + 2) * pad4(model.pair)),
             tb_a: buffer("score pair a", pairs * (model.dim + 2) * pad4(model.pair)),
             tb_features: buffer("score features", pairs * (model.dim + 2) * 8),
+            tb_u: buffer("score u", pairs * (model.dim + 2) * h),
         };
         Flow {
             model,
@@ -206,9 +215,34 @@ impl Flow {
         let m = &self.memory;
         let lists = [&m.t, &m.pair_a, &m.u, &m.a, &m.h, &m.mean];
         let single = [
-            &self.z, &self.lap_z, &self.jacobian, &self.grad_logdet, &self.lap_logdet, &self.weights, &self.map, &m.mean_v, &m.out, &m.tangent,
-            &m.tangent_a, &m.tangent_mean, &m.tangent_mean_v, &m.tangent_out, &m.directions, &m.derivative, &m.product, &m.parts, &m.seed, &m.hb,
-            &m.ab, &m.ab_mean, &m.g_mean, &m.yb, &m.tb, &m.tb_a, &m.tb_features,
+            &self.z,
+            &self.lap_z,
+            &self.jacobian,
+            &self.grad_logdet,
+            &self.lap_logdet,
+            &self.weights,
+            &self.map,
+            &m.mean_v,
+            &m.out,
+            &m.tangent,
+            &m.tangent_a,
+            &m.tangent_mean,
+            &m.tangent_mean_v,
+            &m.tangent_out,
+            &m.directions,
+            &m.derivative,
+            &m.product,
+            &m.parts,
+            &m.seed,
+            &m.hb,
+            &m.ab,
+            &m.ab_mean,
+            &m.g_mean,
+            &m.yb,
+            &m.tb,
+            &m.tb_a,
+            &m.tb_features,
+            &m.tb_u,
         ];
         lists.into_iter().flatten().chain(single).map(|b| (b.name().to_string(), b.bytes())).collect()
     }

@@ -43,13 +43,29 @@ impl Flow {
             if l > 0 {
                 let mean = self.launch("mean h", &PARTICLE_MEAN, Params { scale: 1.0 / self.n as f32, ..p }, walkers * rows * h4, self.n);
                 mean.record(rec, &[&m.h[l - 1], &m.mean[l]]);
-                linear::record(rec, "mean h V", linear::Params::new(walkers * rows, h4, h4, layer.vg), &m.mean[l], &self.weights, &m.mean_v);
-                linear::record(rec, "h V", linear::Params::new(walkers * self.n * rows, h4, h4, layer.vh), &m.h[l - 1], &self.weights, &m.a[l]);
+                linear::record(
+                    rec,
+                    "mean h V",
+                    linear::Params::new(walkers * rows, h4, h4, layer.vg),
+                    &m.mean[l],
+                    &self.weights,
+                    &m.mean_v,
+                );
+                linear::record(
+                    rec,
+                    "h V",
+                    linear::Params::new(walkers * self.n * rows, h4, h4, layer.vh),
+                    &m.h[l - 1],
+                    &self.weights,
+                    &m.a[l],
+                );
             }
             let gather = Params { bias: layer.bias as u32, flags: add, ..p };
-            self.launch("gather", &PARTICLE_GATHER, gather, elements, self.n * (1 + self.model.dim)).record(rec, &[&m.u[l], &m.mean_v, &self.weights, &m.a[l]]);
+            self.launch("gather", &PARTICLE_GATHER, gather, elements, self.n * (1 + self.model.dim))
+                .record(rec, &[&m.u[l], &m.mean_v, &self.weights, &m.a[l]]);
             let residual = if l > 0 { &m.h[l - 1] } else { &m.hb };
-            self.launch("activation", &PARTICLE_ACTIVATION, Params { flags: add, ..p }, elements, d).record(rec, &[&m.a[l], residual, &m.h[l]]);
+            self.launch("activation", &PARTICLE_ACTIVATION, Params { flags: add, ..p }, elements, d)
+                .record(rec, &[&m.a[l], residual, &m.h[l]]);
         }
         let top = &m.h[self.model.depth - 1];
         let output = linear::Params::new(walkers * self.n * rows, h4, 1, self.output.w).bias(self.output.bias, rows);
@@ -76,7 +92,8 @@ impl Flow {
             let product = linear::Params::new(rows, in4, out4, layer.w).bias(layer.bias, jets);
             linear::record(rec, "t B", product, &m.t[l], &self.weights, &m.pair_a[l]);
             let activation = Params { width4: out4 as u32, flags: if l > 0 { ADD } else { 0 }, ..p };
-            self.launch("pair activation", &PAIR_ACTIVATION, activation, pairs * out4, jets).record(rec, &[&m.pair_a[l], &m.t[l], &m.t[l + 1]]);
+            self.launch("pair activation", &PAIR_ACTIVATION, activation, pairs * out4, jets)
+                .record(rec, &[&m.pair_a[l], &m.t[l], &m.t[l + 1]]);
         }
     }
 }

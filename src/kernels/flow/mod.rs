@@ -89,7 +89,7 @@ kernels! {
     FLOW_VALUES "flow_values" VALUES;
     TANGENT_GATHER "flow_tangent_gather" ALL_ORDERS;
     TANGENT_ACTIVATION "flow_tangent_activation" VALUES "softplus_jet";
-    DIRECTIONS "flow_directions" VALUES "philox";
+    DIRECTIONS "flow_directions" VALUES "special" "philox";
     PROBE "flow_probe" VALUES;
     PROBE_SUM "flow_probe_sum" VALUES;
     SCORE_SEED "flow_score_seed" VALUES;
@@ -139,7 +139,9 @@ struct Launch<'a> {
 
 impl Launch<'_> {
     fn constants(&self) -> Constants {
-        vec![("WG", WG), ("DIM", self.dim as u32), ("JETS", self.params.jets)]
+        // kernels that do not look at pair jets are compiled once, whatever the order
+        let jets = if std::ptr::eq(self.kernel.variants, VALUES) { 1 + self.dim as u32 } else { self.params.jets };
+        vec![("WG", WG), ("DIM", self.dim as u32), ("JETS", jets)]
     }
 
     fn record(self, rec: &mut Recording, buffers: &[&Buffer]) {

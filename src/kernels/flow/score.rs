@@ -19,7 +19,20 @@ impl Flow {
     /// `slater_gradient`: S_z `[walker][n d]` complex; `inverse`: J⁻¹ `[walker][ld][ld]`. Walker w goes
     /// to rows 2 (first_walker + w) (real) and the next (imaginary) of `scores`, `pad4(P)` words a row.
     #[allow(clippy::too_many_arguments)] // inputs, outputs and their places
-    pub fn record_scores(&self, rec: &mut Recording, slater_gradient: &Buffer, inverse: &Buffer, walkers: usize, order: Order, scores: &Buffer, first_walker: usize) {
+    pub fn record_scores(
+        &self,
+        rec: &mut Recording,
+        slater_gradient: &Buffer,
+        inverse: &Buffer,
+        walkers: usize,
+        order: Order,
+        scores: &Buffer,
+        first_walker: usize,
+    ) {
+        if first_walker == 0 {
+            // the rows of the first layer that multiply h = 0, and the padding, are never written
+            rec.clear(scores);
+        }
         let scores = Scores { buffer: scores, first: first_walker, ld: pad4(self.parameters()) };
         self.record_reverse(rec, slater_gradient, inverse, walkers, order, Some(scores));
     }
@@ -27,15 +40,34 @@ impl Flow {
     /// Weight gradient Σ X^T Y for the real and the imaginary adjoint. X rows: value and derivatives
     /// (`x_inner` apart); Y rows: the same, then the imaginary value at row `im`. Strides in vec4.
     #[allow(clippy::too_many_arguments)] // two operands, their strides and the place of the result
-    fn record_weights(&self, rec: &mut Recording, s: &Scores, walkers: usize, x: &Buffer, y: &Buffer, shape: outer::Params, im: usize, word: usize) {
-        let p = outer::Params { batches: walkers as u32, g_offset: (2 * s.first * s.ld + word) as u32, g_stride: (2 * s.ld) as u32, ..shape };
+    fn record_weights(
+        &self,
+        rec: &mut Recording,
+        s: &Scores,
+        walkers: usize,
+        x: &Buffer,
+        y: &Buffer,
+        shape: outer::Params,
+        im: usize,
+        word: usize,
+    ) {
+        let p =
+            outer::Params { batches: walkers as u32, g_offset: (2 * s.first * s.ld + word) as u32, g_stride: (2 * s.ld) as u32, ..shape };
         outer::record(rec, "score weights", p, x, y, s.buffer);
         let p = outer::Params { inner: 1, y_offset: im as u32 * p.y_inner, g_offset: p.g_offset + s.ld as u32, ..p };
         outer::record(rec, "score weights Im", p, x, y, s.buffer);
     }
 
     /// Reverse mode. Without `scores` only ½ ln|det J| is differentiated, down to the pair features.
-    pub(super) fn record_reverse(&self, rec: &mut Recording, slater_gradient: &Buffer, inverse: &Buffer, walkers: usize, order: Order, scores: Option<Scores>) {
+    pub(super) fn record_reverse(
+        &self,
+        rec: &mut Recording,
+        slater_gradient: &Buffer,
+        inverse: &Buffer,
+        walkers: usize,
+        order: Order,
+        scores: Option<Scores>,
+    ) {
         let (m, n, d, dim) = (&self.memory, self.n, self.order(), self.model.dim);
         let rows = d + 2;
         let forward = self.params(walkers, order);
@@ -80,7 +112,12 @@ impl Flow {
                 let (hin, w) = (self.model.one_in(l), layer.w_word);
                 if l > 0 {
                     self.record_weights(rec, s, walkers, &m.h[l - 1], &m.ab, particle(h4, h4, hin, one), 1 + d, w);
-                    let mean = outer::Params { outer: 1, x_stride: (xrows * h4) as u32, y_stride: (rows * h4) as u32, ..particle(h4, h4, hin, one) };
+                    let mean = outer::Params {
+                        outer: 1,
+                        x_stride: (xrows * h4) as u32,
+                        y_stride: (rows * h4) as u32,
+                        ..particle(h4, h4, hin, one)
+                    };
                     self.record_weights(rec, s, walkers, &m.mean[l], &m.ab_mean, mean, 1 + d, w + hin * one);
                 }
                 self.record_weights(rec, s, walkers, &m.ab, &m.ab, bias(particle(h4, h4, 1, one)), 1 + d, layer.b_word);
@@ -96,8 +133,22 @@ impl Flow {
             }
             if l > 0 {
                 // adjoint of the residual stays in hb
-                linear::record(rec, "score V_h", linear::Params::new(walkers * n * rows, h4, h4, layer.vh_t).accumulate(), &m.ab, &self.weights, &m.hb);
-                linear::record(rec, "score V_g", linear::Params::new(walkers * rows, h4, h4, layer.vg_t), &m.ab_mean, &self.weights, &m.g_mean);
+                linear::record(
+                    rec,
+                    "score V_h",
+                    linear::Params::new(walkers * n * rows, h4, h4, layer.vh_t).accumulate(),
+                    &m.ab,
+                    &self.weights,
+                    &m.hb,
+                );
+                linear::record(
+                    rec,
+                    "score V_g",
+                    linear::Params::new(walkers * rows, h4, h4, layer.vg_t),
+                    &m.ab_mean,
+                    &self.weights,
+                    &m.g_mean,
+                );
                 let add = Params { scale: 1.0 / n as f32, ..p };
                 self.launch("score broadcast", &PARTICLE_BROADCAST, add, elements, 0).record(rec, &[&m.g_mean, &m.hb]);
                 let top = l == self.model.depth - 1;
@@ -153,7 +204,14 @@ impl Flow {
             let product = linear::Params::new(pairs * (dim + 2), t4, t4, layer.w_t).accumulate();
             linear::record(rec, "score B", product, &m.tb_a, &self.weights, &m.tb);
         } else if scores.is_none() {
-            linear::record(rec, "score B", linear::Params::new(pairs * (dim + 2), t4, 2, layer.w_t), &m.tb_a, &self.weights, &m.tb_features);
+            linear::record(
+                rec,
+                "score B",
+                linear::Params::new(pairs * (dim + 2), t4, 2, layer.w_t),
+                &m.tb_a,
+                &self.weights,
+                &m.tb_features,
+            );
         }
     }
 }

@@ -40,7 +40,16 @@ impl Flow {
     }
 
     #[allow(clippy::too_many_arguments)] // one pass is described by exactly these
-    fn record_pass(&self, rec: &mut Recording, inverse: &Buffer, walkers: usize, directions: Directions, first: usize, pass: usize, count: usize) {
+    fn record_pass(
+        &self,
+        rec: &mut Recording,
+        inverse: &Buffer,
+        walkers: usize,
+        directions: Directions,
+        first: usize,
+        pass: usize,
+        count: usize,
+    ) {
         let m = &self.memory;
         let (d, ld) = (self.order(), self.ld());
         let batch = walkers * pass;
@@ -49,9 +58,14 @@ impl Flow {
         let elements = batch * self.n * rows * h4;
         let draw = match directions {
             Directions::Exact => p,
-            Directions::Signs { seed, step, first_walker, .. } => {
-                Params { flags: 1, first: first_walker, step, seed: [seed as u32, (seed >> 32) as u32], purpose: PURPOSE + first as u32, ..p }
-            }
+            Directions::Signs { seed, step, first_walker, .. } => Params {
+                flags: 1,
+                first: first_walker,
+                step,
+                seed: [seed as u32, (seed >> 32) as u32],
+                purpose: PURPOSE + first as u32,
+                ..p
+            },
         };
         self.launch("directions", &DIRECTIONS, draw, batch * d, 0).record(rec, &[&m.directions]);
         for (l, layer) in self.one.iter().enumerate() {
@@ -64,12 +78,20 @@ impl Flow {
                 let product = linear::Params::new(batch * self.n * rows, h4, h4, layer.vh);
                 linear::record(rec, "tangent V", product, &m.tangent, &self.weights, &m.tangent_a);
             }
-            let gather = self.launch("tangent gather", &TANGENT_GATHER, Params { flags: add, ..p }, elements, self.n * (1 + self.model.dim));
+            let gather =
+                self.launch("tangent gather", &TANGENT_GATHER, Params { flags: add, ..p }, elements, self.n * (1 + self.model.dim));
             gather.record(rec, &[&m.u[l], &m.directions, &m.tangent_mean_v, &m.tangent_a]);
             let activation = self.launch("tangent activation", &TANGENT_ACTIVATION, Params { flags: add, ..p }, elements, d);
             activation.record(rec, &[&m.a[l], &m.tangent_a, &m.tangent]);
         }
-        linear::record(rec, "tangent output", linear::Params::new(batch * self.n * rows, h4, 1, self.output.w), &m.tangent, &self.weights, &m.tangent_out);
+        linear::record(
+            rec,
+            "tangent output",
+            linear::Params::new(batch * self.n * rows, h4, 1, self.output.w),
+            &m.tangent,
+            &self.weights,
+            &m.tangent_out,
+        );
         let flat = Params { walkers: batch as u32, scale: 0.0, ..p };
         self.launch("dJ", &JACOBIAN, flat, batch * ld * ld, 0).record(rec, &[&m.tangent_out, &m.derivative]);
         let product = linear::Params {
@@ -89,7 +111,8 @@ impl Flow {
         let exact = directions == Directions::Exact;
         let scale = if exact { 1.0 } else { 1.0 / count as f32 };
         let flags = u32::from(exact) | if first == 0 { 2 } else { 0 };
-        self.launch("probe sum", &PROBE_SUM, Params { flags, scale, ..p }, walkers, pass).record(rec, &[&m.parts, &self.lap_logdet, &self.grad_logdet]);
+        self.launch("probe sum", &PROBE_SUM, Params { flags, scale, ..p }, walkers, pass)
+            .record(rec, &[&m.parts, &self.lap_logdet, &self.grad_logdet]);
     }
 
     /// Records ∇ ln|det J| alone by reverse mode (cost of one score, whatever the dimension).
@@ -97,11 +120,8 @@ impl Flow {
         self.record_reverse(rec, &self.lap_z, inverse, walkers, Order::Third, None);
         let m = &self.memory;
         let p = Params { scale: 2.0, ..self.params(walkers, Order::Third) };
-        self.launch("grad ln det J", &SCORE_POSITIONS, p, walkers * self.ld(), self.n * (2 + self.model.dim)).record(rec, &[
-            &m.t[0],
-            &m.tb_features,
-            &self.grad_logdet,
-        ]);
+        self.launch("grad ln det J", &SCORE_POSITIONS, p, walkers * self.ld(), self.n * (2 + self.model.dim))
+            .record(rec, &[&m.t[0], &m.tb_features, &self.grad_logdet]);
         debug_assert!(pad4(self.order()) == self.ld());
     }
 }

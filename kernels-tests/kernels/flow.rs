@@ -1,0 +1,317 @@
+//! The flow: z, J, derivatives of ln|det J| and scores against the twin, at several depths and shapes.
+
+use helmholtz::gpu::{Buffer, Gpu, Recording};
+use helmholtz::kernels::flow::{self, Directions, Flow, Order};
+use helmholtz::kernels::pad4;
+use helmholtz::model::backflow::{Backflow, Feature};
+use helmholtz::reference::flow as twin;
+
+use crate::harness::{Check, close, mutant, random, verify};
+
+/// (n, d, depth, one-particle width, pair width, feature)
+const CASES: &[(usize, usize, usize, usize, usize, Feature)] = &[
+    (3, 2, 2, 5, 6, Feature::Half),
+    (2, 3, 3, 4, 3, Feature::Legacy),
+    (4, 2, 1, 3, 1, Feature::Legacy),
+    (3, 3, 4, 5, 9, Feature::Half),
+    (1, 2, 2, 2, 2, Feature::Half),
+    (5, 2, 3, 8, 4, Feature::Half),
+];
+
+struct Case {
+    twin: twin::Flow,
+    flow: Flow,
+    walkers: usize,
+    /// Random positions, wave vectors (the same for all walkers).
+    x: Vec<f64>,
+    params: Buffer,
+    xb: Buffer,
+}
+
+fn case(gpu: &Gpu, index: usize) -> Case {
+    let (n, dim, depth, one, pair, feature) = CASES[index];
+    let model = Backflow { dim, depth, one, pair, feature };
+    let walkers = 3;
+    let length = 2.5;
+    let seed = 100 * index as u64;
+    let parameters: Vec<f64> = random(seed + 1, model.table().len()).iter().map(|v| (0.8 * v) as f32 as f64).collect();
+    let x: Vec<f64> = random(seed + 2, walkers * n * dim).iter().map(|v| (length * 0.5 * (v + 1.0)) as f32 as f64).collect();
+    let flow = Flow::new(gpu, model, n, length, walkers + 1);
+    let f32s = |v: &[f64]| v.iter().map(|&v| v as f32).collect::<Vec<_>>();
+    let params = gpu.upload("parameters", &f32s(&parameters));
+    let xb = gpu.upload("x", &f32s(&x));
+    Case { twin: twin::Flow { model, n, length, parameters }, flow, walkers, x, params, xb }
+}
+
+impl Case {
+    fn position(&self, w: usize) -> &[f64] {
+        let d = self.flow.order();
+        &self.x[w * d..][..d]
+    }
+
+    /// J^-1 in float64, rounded: the kernels under test take it as input.
+    fn inverse(&self, gpu: &Gpu) -> Buffer {
+        let (d, ld) = (self.flow.order(), self.flow.ld());
+        let mut out = vec![0.0f32; self.walkers * ld * ld];
+        for w in 0..self.walkers {
+            let inverse = invert(&self.twin.values(self.position(w)).1, d);
+            for (e, v) in inverse.iter().enumerate() {
+                out[(w * ld + e / d) * ld + e % d] = *v as f32;
+            }
+        }
+        gpu.upload("inverse", &out)
+    }
+
+    fn forward(&self, order: Order) -> Recording {
+        let mut rec = Recording::new();
+        self.flow.record_pack(&mut rec, &self.params);
+        self.flow.record_forward(&mut rec, &self.xb, self.walkers, order);
+        rec
+    }
+}
+
+/// Gauss-Jordan without pivoting: J has a positive definite symmetric part near the identity, here it is only a test.
+fn invert(a: &[f64], d: usize) -> Vec<f64> {
+    let mut m = a.to_vec();
+    let mut inv: Vec<f64> = (0..d * d).map(|e| if e / d == e % d { 1.0 } else { 0.0 }).collect();
+    for k in 0..d {
+        let p = (k..d).max_by(|&r, &s| m[r * d + k].abs().total_cmp(&m[s * d + k].abs())).unwrap_or(k);
+        for c in 0..d {
+            m.swap(k * d + c, p * d + c);
+            inv.swap(k * d + c, p * d + c);
+        }
+        let pivot = m[k * d + k];
+        for c in 0..d {
+            m[k * d + c] /= pivot;
+            inv[k * d + c] /= pivot;
+        }
+        for r in (0..d).filter(|&r| r != k) {
+            let f = m[r * d + k];
+            for c in 0..d {
+                m[r * d + c] -= f * m[k * d + c];
+                inv[r * d + c] -= f * inv[k * d + c];
+            }
+        }
+    }
+    inv
+}
+
+fn read(gpu: &Gpu, b: &Buffer) -> Result<Vec<f32>, String> {
+    gpu.read(b).map_err(|e| e.to_string())
+}
+
+/// Values and first derivatives: sums of some hundred terms of size 1; 300 eps is a safe bound.
+const FIRST: f64 = 4e-5;
+/// Second and third derivatives of the distance grow like 1/r; random pairs come within r/L = 0.03.
+const SECOND: f64 = 3e-4;
+
+fn values(gpu: &Gpu) -> Check {
+    for index in 0..CASES.len() {
+        for order in [Order::First, Order::Third] {
+            let c = case(gpu, index);
+            gpu.run(&c.forward(order)).map_err(|e| e.to_string())?;
+            let (d, ld) = (c.flow.order(), c.flow.ld());
+            let (z, jacobian) = (read(gpu, &c.flow.z)?, read(gpu, &c.flow.jacobian)?);
+            for w in 0..c.walkers {
+                let (want_z, want_j) = c.twin.values(c.position(w));
+                close("z", &z[w * d..], &want_z, FIRST)?;
+                let mut wide = vec![0.0; ld * ld];
+                want_j.iter().enumerate().for_each(|(e, v)| wide[e / d * ld + e % d] = *v);
+                close("J", &jacobian[w * ld * ld..], &wide, FIRST)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Δz, ∇ ln|det J| (both ways) and Δ ln|det J| against differences of the twin.
+fn laplacian(gpu: &Gpu) -> Check {
+    for index in 0..CASES.len() {
+        let c = case(gpu, index);
+        let (d, ld) = (c.flow.order(), c.flow.ld());
+        let inverse = c.inverse(gpu);
+        let mut rec = c.forward(Order::Third);
+        c.flow.record_logdet_derivatives(&mut rec, &inverse, c.walkers, Directions::Exact);
+        gpu.run(&rec).map_err(|e| e.to_string())?;
+        let (lap_z, grad, lap) = (read(gpu, &c.flow.lap_z)?, read(gpu, &c.flow.grad_logdet)?, read(gpu, &c.flow.lap_logdet)?);
+        let mut rec = Recording::new();
+        c.flow.record_grad_logdet(&mut rec, &inverse, c.walkers);
+        gpu.run(&rec).map_err(|e| e.to_string())?;
+        let reverse = read(gpu, &c.flow.grad_logdet)?;
+        for w in 0..c.walkers {
+            let x = c.position(w);
+            let moved = |b: usize, s: f64| {
+                let mut y = x.to_vec();
+                y[b] += s;
+                y
+            };
+            let mut want_lap_z = vec![0.0; d];
+            let (mut want_grad, mut want_lap) = (vec![0.0; d], 0.0);
+            for b in 0..d {
+                for (r, v) in want_lap_z.iter_mut().enumerate() {
+                    *v += twin::derivatives(2e-3, |s| c.twin.values(&moved(b, s)).0[r]).1;
+                }
+                let ln_det = |s: f64| helmholtz::reference::determinant::real(&c.twin.values(&moved(b, s)).1, d).0;
+                let (first, second) = twin::derivatives(2e-3, ln_det);
+                want_grad[b] = first;
+                want_lap += second;
+            }
+            if c.flow.n > 1 {
+                close("lap z", &lap_z[w * ld..], &want_lap_z, SECOND)?;
+                close("grad ln det J", &grad[w * ld..], &want_grad, SECOND)?;
+                close("grad ln det J (reverse)", &reverse[w * ld..], &want_grad, SECOND)?;
+                close("lap ln det J", &lap[w..], &[want_lap], SECOND)?;
+            } else if lap[w].abs() > 1e-4 {
+                return Err(format!("one particle moves rigidly, yet lap ln det J = {}", lap[w]));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Random signs: the mean over many draws is the exact Laplacian.
+fn unbiased(gpu: &Gpu) -> Check {
+    let c = case(gpu, 0);
+    let inverse = c.inverse(gpu);
+    let mut rec = c.forward(Order::Third);
+    c.flow.record_logdet_derivatives(&mut rec, &inverse, c.walkers, Directions::Exact);
+    gpu.run(&rec).map_err(|e| e.to_string())?;
+    let exact = read(gpu, &c.flow.lap_logdet)?;
+    let draws = 400;
+    let mut sums = vec![(0.0, 0.0); c.walkers];
+    for step in 0..draws {
+        let mut rec = Recording::new();
+        let signs = Directions::Signs { probes: 2, seed: 7, step, first_walker: 0 };
+        c.flow.record_logdet_derivatives(&mut rec, &inverse, c.walkers, signs);
+        gpu.run(&rec).map_err(|e| e.to_string())?;
+        for (sum, v) in sums.iter_mut().zip(read(gpu, &c.flow.lap_logdet)?) {
+            sum.0 += v as f64;
+            sum.1 += (v as f64).powi(2);
+        }
+    }
+    for (w, sum) in sums.iter().enumerate() {
+        let mean = sum.0 / draws as f64;
+        let error = ((sum.1 / draws as f64 - mean * mean).max(1e-12) / draws as f64).sqrt();
+        // fixed seed; 4 sigma would fail a right kernel once in 16,000 draws of the seed
+        if (mean - exact[w] as f64).abs() > 4.0 * error + 1e-4 {
+            return Err(format!("walker {w}: probes give {mean} +- {error}, exact {}", exact[w]));
+        }
+    }
+    Ok(())
+}
+
+/// Scores of Re ln Psi and Im ln Psi against differences of the twin with respect to every parameter.
+fn scores(gpu: &Gpu) -> Check {
+    for index in [0, 1, 2, 3] {
+        let c = case(gpu, index);
+        let (n, dim, d) = (c.flow.n, c.flow.model.dim, c.flow.order());
+        let k = random(50, n * dim).iter().map(|v| 3.0 * v).collect::<Vec<_>>();
+        // S_z by differences of the Slater determinant alone: a flow with zero parameters is z = x + const
+        let mut s_z = Vec::new();
+        for w in 0..c.walkers {
+            let z = c.twin.values(c.position(w)).0;
+            for b in 0..d {
+                for part in 0..2 {
+                    let slater = |s: f64| {
+                        let mut y = z.clone();
+                        y[b] += s;
+                        let v = plane_waves(&y, &k, n, dim);
+                        if part == 0 { v.0 } else { v.1 }
+                    };
+                    s_z.push(twin::derivatives(1e-3, unwrapped(slater, part == 1)).0 as f32);
+                }
+            }
+        }
+        let (s_z, inverse) = (gpu.upload("S_z", &s_z), c.inverse(gpu));
+        let count = c.flow.parameters();
+        let out = Buffer::new("scores", c.walkers * 2 * pad4(count));
+        let mut rec = c.forward(Order::First);
+        c.flow.record_scores(&mut rec, &s_z, &inverse, c.walkers, Order::First, &out, 0);
+        gpu.run(&rec).map_err(|e| e.to_string())?;
+        let got = read(gpu, &out)?;
+        for w in 0..c.walkers {
+            let (mut re, mut im) = (vec![0.0; count], vec![0.0; count]);
+            for q in 0..count {
+                let at = |s: f64| {
+                    let mut parameters = c.twin.parameters.clone();
+                    parameters[q] += s;
+                    let moved =
+                        twin::Flow { parameters, ..twin::Flow { model: c.twin.model, n, length: c.twin.length, parameters: vec![] } };
+                    moved.log_psi(c.position(w), &k)
+                };
+                re[q] = twin::derivatives(1e-3, |s| at(s).0 + at(s).2).0;
+                im[q] = twin::derivatives(1e-3, unwrapped(|s| at(s).1, true)).0;
+            }
+            close("score Re", &got[2 * w * pad4(count)..], &re, SECOND)?;
+            close("score Im", &got[(2 * w + 1) * pad4(count)..], &im, SECOND)?;
+        }
+    }
+    Ok(())
+}
+
+fn plane_waves(z: &[f64], k: &[f64], n: usize, dim: usize) -> (f64, f64) {
+    let mut m = Vec::new();
+    for i in 0..n {
+        for a in 0..n {
+            let phase: f64 = (0..dim).map(|c| k[a * dim + c] * z[i * dim + c]).sum();
+            m.extend([phase.cos(), phase.sin()]);
+        }
+    }
+    helmholtz::reference::determinant::complex(&m, n)
+}
+
+/// A phase near its value at 0 instead of near +-pi.
+fn unwrapped(f: impl Fn(f64) -> f64, phase: bool) -> impl Fn(f64) -> f64 {
+    let zero = if phase { f(0.0) } else { 0.0 };
+    move |s| {
+        let v = f(s);
+        if phase { zero + (v - zero + std::f64::consts::PI).rem_euclid(2.0 * std::f64::consts::PI) - std::f64::consts::PI } else { v }
+    }
+}
+
+#[test]
+fn values_and_jacobian() {
+    verify(values);
+}
+
+#[test]
+fn derivatives_of_the_determinant() {
+    verify(laplacian);
+}
+
+#[test]
+fn random_signs_are_unbiased() {
+    verify(unbiased);
+}
+
+#[test]
+fn scores_agree_with_differences() {
+    verify(scores);
+}
+
+#[test]
+fn broken_kernels_are_noticed() {
+    mutant(&flow::PAIR_FEATURES, "m1[k] / (2.0 * q));", "m1[k] / q);", values);
+    mutant(&flow::PAIR_FEATURES, "3.0 * m1m1", "2.0 * m1m1", laplacian);
+    mutant(&flow::PAIR_ACTIVATION, "2.0 * f.s1 * h[k]", "f.s1 * h[k]", laplacian);
+    mutant(&flow::PARTICLE_GATHER, "v = -inv_n *", "v = inv_n *", values);
+    mutant(&flow::PARTICLE_ACTIVATION, "v += f.s1 * squares", "v += f.s * squares", laplacian);
+    mutant(&flow::PARTICLE_MEAN, "p.scale * v", "v", values);
+    mutant(&flow::JACOBIAN, "v += p.scale", "v += 1.0", laplacian);
+    mutant(&flow::FLOW_VALUES, "x[coordinate] + jets[at]", "x[coordinate]", values);
+    mutant(&flow::TANGENT_GATHER, "factor = 2.0 * factor", "factor = factor", laplacian);
+    mutant(&flow::TANGENT_ACTIVATION, "f.s2 * squares * v0", "f.s1 * squares * v0", laplacian);
+    mutant(&flow::DIRECTIONS, "select(-1.0, 1.0", "select(0.5, 1.0", unbiased);
+    mutant(&flow::PROBE, "product[k + c * p.ld + r]", "product[k + r * p.ld + c]", laplacian);
+    mutant(&flow::PROBE_SUM, "part.z - part.y", "part.z + part.y", laplacian);
+}
+
+#[test]
+fn broken_score_kernels_are_noticed() {
+    mutant(&flow::SCORE_SEED, "0.5 * inverse", "inverse", scores);
+    mutant(&flow::SCORE_ACTIVATION, "v += f.s1 * sum", "v += f.s * sum", scores);
+    mutant(&flow::SCORE_SCATTER, "- yb[at + (j * DIM + jet) * p.width4]", "", scores);
+    mutant(&flow::SCORE_PAIR, "+ f.s1 * sum", "", scores);
+    mutant(&flow::PARTICLE_BROADCAST, "p.scale * mean", "mean", scores);
+    mutant(&flow::SCORE_POSITIONS, "- pull(", "+ pull(", laplacian);
+}
