@@ -7,5 +7,6 @@ pub mod kernels;
 pub mod model;
 pub mod reference;
 pub mod system;
+pub mod wave_function;
 
 pub use error::{Error, Result};

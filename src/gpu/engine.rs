@@ -137,8 +137,14 @@ impl Gpu {
         let mut i = 0;
         while i < ops.len() {
             match &ops[i] {
-                Op::Copy { from, to, words } => {
-                    encoder.copy_buffer_to_buffer(self.raw(from), 0, self.raw(to), 0, 4 * *words as u64);
+                Op::Copy { from, from_word, to, to_word, words } => {
+                    encoder.copy_buffer_to_buffer(
+                        self.raw(from),
+                        4 * *from_word as u64,
+                        self.raw(to),
+                        4 * *to_word as u64,
+                        4 * *words as u64,
+                    );
                     i += 1;
                 }
                 Op::Clear(b) => {

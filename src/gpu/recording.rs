@@ -32,10 +32,12 @@ pub struct Dispatch {
 #[derive(Clone)]
 pub enum Op {
     Dispatch(Dispatch),
-    /// Copies `words` words from the start of one buffer to the start of another.
+    /// Copies `words` words between buffers, from and to the given words.
     Copy {
         from: Buffer,
+        from_word: usize,
         to: Buffer,
+        to_word: usize,
         words: usize,
     },
     /// Sets a whole buffer to zero bits.
@@ -69,8 +71,14 @@ impl Recording {
         self.ops.push(Op::Dispatch(dispatch));
     }
 
+    /// Copies `words` words from the start of one buffer to the start of another.
     pub fn copy(&mut self, from: &Buffer, to: &Buffer, words: usize) {
-        self.ops.push(Op::Copy { from: from.clone(), to: to.clone(), words });
+        self.copy_range(from, 0, to, 0, words);
+    }
+
+    /// Copies `words` words from word `from_word` of one buffer to word `to_word` of another.
+    pub fn copy_range(&mut self, from: &Buffer, from_word: usize, to: &Buffer, to_word: usize, words: usize) {
+        self.ops.push(Op::Copy { from: from.clone(), from_word, to: to.clone(), to_word, words });
     }
 
     pub fn clear(&mut self, buffer: &Buffer) {
@@ -127,7 +135,9 @@ impl Recording {
                     let constants: Vec<String> = d.constants.iter().map(|(k, v)| format!("{k}={v}")).collect();
                     text.push_str(&format!("{} {}({}) {:?} {:?}\n", d.name, d.kernel.name, constants.join(" "), d.groups, d.buffers));
                 }
-                Op::Copy { from, to, words } => text.push_str(&format!("copy {from:?} -> {to:?} {words}\n")),
+                Op::Copy { from, from_word, to, to_word, words } => {
+                    text.push_str(&format!("copy {from:?}+{from_word} -> {to:?}+{to_word} {words}\n"));
+                }
                 Op::Clear(b) => text.push_str(&format!("clear {b:?}\n")),
             }
         }

@@ -6,6 +6,7 @@ pub mod determinant;
 pub mod ewald;
 pub mod flow;
 pub mod linear;
+pub mod log_psi;
 pub mod outer;
 pub mod pack;
 pub mod philox;
@@ -40,6 +41,7 @@ pub static ALL: &[&Kernel] = &[
     &flow::SCORE_PAIR,
     &flow::SCORE_POSITIONS,
     &linear::KERNEL,
+    &log_psi::KERNEL,
     &outer::KERNEL,
     &pack::KERNEL,
     &philox::KERNEL,

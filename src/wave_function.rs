@@ -1,0 +1,116 @@
+//! ln Ψ_K(x) = ln det e^{i k_a z_i(x)} + ½ ln|det ∂z/∂x| of a chunk of walkers, with everything the
+//! energy and the gradients need.
+
+use crate::error::Result;
+use crate::gpu::{Buffer, Gpu, Profile, Recording};
+use crate::kernels::flow::{Directions, Flow, Order};
+use crate::kernels::{determinant, log_psi, slater, slater_gradient, slater_laplacian};
+use crate::model::backflow::Backflow;
+use crate::system::electron_gas::ElectronGas;
+
+/// Wave functions of one electron gas on one device. Results lie in the public buffers and those of
+/// [`WaveFunction::flow`] until the next recording runs.
+pub struct WaveFunction {
+    pub gas: ElectronGas,
+    pub flow: Flow,
+    /// Slater matrix: ln|det|, phase, status, inverse.
+    pub slater: determinant::Outputs,
+    /// Jacobian: ln|det|, sign, status, inverse.
+    pub jacobian: determinant::Outputs,
+    /// ln|Ψ|, f32 `[walker]`.
+    pub log_psi: Buffer,
+    /// ∂ ln det M/∂z, vec2 `[walker][n d]`.
+    pub slater_gradient: Buffer,
+    /// Σ S_pq (J Jᵀ)_pq, vec2 `[walker]`.
+    pub slater_laplacian: Buffer,
+    matrix: Buffer,
+    current: Buffer,
+    orbitals: Buffer,
+    profile: Profile,
+}
+
+impl WaveFunction {
+    /// For up to `chunk` walkers at a time.
+    pub fn new(gpu: &Gpu, gas: &ElectronGas, model: Backflow, chunk: usize) -> Result<WaveFunction> {
+        let (n, d) = (gas.n, gas.n * gas.dim);
+        Ok(WaveFunction {
+            gas: gas.clone(),
+            flow: Flow::new(gpu, model, n, gas.length(), chunk),
+            slater: determinant::Outputs::complex("slater", n, chunk, true)?,
+            jacobian: determinant::Outputs::real("jacobian", d, chunk, true)?,
+            log_psi: Buffer::new("ln|psi|", chunk),
+            slater_gradient: Buffer::new("slater gradient", 2 * chunk * d),
+            slater_laplacian: Buffer::new("slater laplacian", 2 * chunk),
+            matrix: Buffer::new("slater matrix", 2 * chunk * n * n),
+            current: Buffer::new("slater current", slater_gradient::current_words(chunk, n, gas.dim)),
+            orbitals: gpu.upload("orbitals", &gas.momenta_padded()),
+            profile: gpu.profile,
+        })
+    }
+
+    /// Records ln|Ψ| alone (values and first derivatives of the flow, two determinants).
+    ///
+    /// `x`: f32 `[walker][n][d]`, units rs a0, any image; `states`: u32 `[walker][n]`.
+    pub fn record_log_psi(&self, rec: &mut Recording, x: &Buffer, states: &Buffer, walkers: usize, out: &Buffer) {
+        self.flow.record_forward(rec, x, walkers, Order::First);
+        self.record_determinants(rec, states, walkers, false);
+        log_psi::record(rec, "ln psi", walkers, self.gas.ln_norm(), &self.slater.logdet, &self.jacobian.logdet, out);
+    }
+
+    /// Records ln|Ψ|, S_z, J⁻¹: what the scores need.
+    pub fn record_gradients(&self, rec: &mut Recording, x: &Buffer, states: &Buffer, walkers: usize, order: Order) {
+        self.flow.record_forward(rec, x, walkers, order);
+        self.record_determinants(rec, states, walkers, true);
+        log_psi::record(rec, "ln psi", walkers, self.gas.ln_norm(), &self.slater.logdet, &self.jacobian.logdet, &self.log_psi);
+        let waves = self.waves(states);
+        slater_gradient::record(
+            rec,
+            "slater gradient",
+            slater_gradient::Params::new(&self.gas, walkers),
+            waves,
+            &self.current,
+            &self.slater_gradient,
+        );
+    }
+
+    /// Records everything the local energy needs: also Δz, ∇ and Δ of ln|det J|, the curvature of ln det M.
+    pub fn record_derivatives(&self, rec: &mut Recording, x: &Buffer, states: &Buffer, walkers: usize, directions: Directions) {
+        self.record_gradients(rec, x, states, walkers, Order::Third);
+        let p = slater_gradient::Params::new(&self.gas, walkers);
+        let waves = self.waves(states);
+        slater_laplacian::record(rec, "slater laplacian", p, waves, &self.current, &self.flow.jacobian, &self.slater_laplacian);
+        self.flow.record_logdet_derivatives(rec, self.inverse_jacobian(), walkers, directions);
+    }
+
+    /// J⁻¹, f32 `[walker][ld][ld]`.
+    pub fn inverse_jacobian(&self) -> &Buffer {
+        self.jacobian.inverse.as_ref().unwrap_or(&self.jacobian.work)
+    }
+
+    fn waves<'a>(&'a self, states: &'a Buffer) -> slater_gradient::Waves<'a> {
+        let inverse = self.slater.inverse.as_ref().unwrap_or(&self.slater.work);
+        slater_gradient::Waves { matrix: &self.matrix, inverse, states, orbitals: &self.orbitals }
+    }
+
+    fn record_determinants(&self, rec: &mut Recording, states: &Buffer, walkers: usize, inverse: bool) {
+        let (mut slater, mut jacobian) = (self.slater.clone(), self.jacobian.clone());
+        if !inverse {
+            (slater, jacobian) = (slater.without_inverse(), jacobian.without_inverse());
+        }
+        let fill = slater::Params::new(&self.gas, walkers);
+        slater::record(rec, "slater matrix", fill, &self.flow.z, states, &self.orbitals, &self.matrix);
+        determinant::complex(rec, "det slater", self.profile, &self.matrix, self.gas.n, walkers, &slater);
+        determinant::real(rec, "det J", self.profile, &self.flow.jacobian, self.flow.order(), walkers, &jacobian);
+    }
+
+    /// Name and bytes of every array, for the memory bill.
+    pub fn bill(&self) -> Vec<(String, u64)> {
+        let mut bill = self.flow.bill();
+        let own = [&self.log_psi, &self.slater_gradient, &self.slater_laplacian, &self.matrix, &self.current, &self.orbitals];
+        let outputs = [&self.slater, &self.jacobian]
+            .into_iter()
+            .flat_map(|o| [Some(&o.logdet), Some(&o.sign), Some(&o.status), o.inverse.as_ref(), Some(&o.work)]);
+        bill.extend(own.into_iter().chain(outputs.flatten()).map(|b| (b.name().to_string(), b.bytes())));
+        bill
+    }
+}
