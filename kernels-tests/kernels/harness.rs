@@ -49,7 +49,7 @@ pub fn close(what: &str, got: &[f32], want: &[f64], tolerance: f64) -> Check {
     let (mut worst, mut at) = (0.0_f64, 0);
     for (i, (g, w)) in got.iter().zip(want).enumerate() {
         let e = (*g as f64 - w).abs() / scale;
-        if !(e <= worst) {
+        if e.is_nan() || e > worst {
             (worst, at) = (e, i);
         }
     }

@@ -1,0 +1,95 @@
+//! The command line: one file a command.
+
+mod check;
+mod devices;
+mod keys;
+mod report;
+mod train;
+mod verify;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::error::Result;
+use crate::gpu::Gpu;
+use crate::report::say;
+
+/// Variational free energies with deep generative models on any GPU.
+#[derive(Parser)]
+#[command(name = "helmholtz", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train a model: F, E, K, V and S per electron with error bars
+    Train(train::Args),
+    /// List the adapters that can run the kernels
+    Devices(devices::Args),
+    /// Compute a reference case with the kernels and compare every quantity
+    Verify(verify::Args),
+    /// Show the resolved settings and where each came from, without running
+    Check(check::Args),
+    /// Print a run's table and draw its figure again
+    Report(report::Args),
+    /// List all settings with default, unit and meaning
+    Keys(keys::Args),
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 2 user error, 3 device or memory, 4 numerics, 5 files, 130 stopped by the user after saving.";
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let command = Cli::command()
+        .after_help(EXIT_CODES)
+        .mut_subcommand("train", |c| c.after_help(format!("{}\n{EXIT_CODES}", keys::text())))
+        .mut_subcommand("keys", |c| c.after_help(EXIT_CODES));
+    let parsed = command.try_get_matches().and_then(|m| Cli::from_arg_matches(&m));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(e) => {
+            let text = e.render().to_string();
+            if e.use_stderr() {
+                complain(text.trim_end());
+                return ExitCode::from(2);
+            }
+            say(text.trim_end());
+            return ExitCode::SUCCESS;
+        }
+    };
+    let done = match cli.command {
+        Command::Train(args) => train::run(args),
+        Command::Devices(args) => devices::run(args),
+        Command::Verify(args) => verify::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Report(args) => report::run(args),
+        Command::Keys(args) => keys::run(args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            complain(&format!("error: {e}"));
+            ExitCode::from(e.exit_code() as u8)
+        }
+    }
+}
+
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Opens the device and says which one it is: on stdout, or on stderr where stdout is kept for one
+/// JSON object.
+fn open(device: Option<&str>, checked: bool, json: bool) -> Result<Gpu> {
+    let gpu = if checked { Gpu::open_checked(device)? } else { Gpu::open(device)? };
+    if json {
+        complain(&gpu.describe());
+    } else {
+        say(&gpu.describe());
+    }
+    Ok(gpu)
+}

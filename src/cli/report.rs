@@ -1,0 +1,35 @@
+//! `helmholtz report`.
+
+use std::path::PathBuf;
+
+use crate::error::{Error, Result};
+use crate::report::{draw, notes, read, result_table, say};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Run directories
+    #[arg(required = true, value_name = "DIR")]
+    runs: Vec<PathBuf>,
+    /// Print one JSON object a run
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: Args) -> Result<()> {
+    for path in &args.runs {
+        let mut run = read(path)?;
+        if run.summary.notes.is_empty() {
+            run.summary.notes = notes(&run.summary, &run.records);
+        }
+        let figure = path.join("figures").join("run.svg");
+        std::fs::create_dir_all(path.join("figures")).map_err(|e| Error::Io(format!("{}: cannot be made: {e}", figure.display())))?;
+        draw(&figure, &run.summary, &run.records)?;
+        if args.json {
+            say(&serde_json::to_string(&run.summary).map_err(|e| Error::Io(format!("the summary cannot be encoded: {e}")))?);
+        } else {
+            say(&result_table(&run.summary));
+            say(&format!("  figure: {}", figure.display()));
+        }
+    }
+    Ok(())
+}

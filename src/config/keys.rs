@@ -1,0 +1,118 @@
+//! The settings of an electron-gas run: one table with default, range, unit and meaning.
+
+use super::value::{Feature, Gauge, Laplacian, Optimizer, Prior, Range, Sampler, Value};
+
+/// One row of the table of settings.
+#[derive(Debug)]
+pub struct Key {
+    pub group: &'static str,
+    pub name: &'static str,
+    /// What kind of value it takes.
+    pub kind: &'static str,
+    /// Text of the default; empty: must be given; `auto`: derived from other settings or the device.
+    pub default: &'static str,
+    pub range: Range,
+    pub unit: &'static str,
+    pub meaning: &'static str,
+}
+
+impl Key {
+    /// What it takes, in words.
+    pub fn takes(&self) -> String {
+        let range = self.range.text();
+        let auto = if self.default == "auto" { " or auto" } else { "" };
+        format!("{}{}{range}{auto}", self.kind, if range.is_empty() { "" } else { " " })
+    }
+}
+
+macro_rules! settings {
+    ($($group:literal { $($name:ident: $type:ty = $default:literal, $range:expr, $unit:literal, $meaning:literal;)* })*) => {
+        /// Settings of an electron-gas run (see [`KEYS`] for units, ranges and defaults).
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct ElectronGas {
+            $($(#[doc = $meaning] #[doc = concat!("(unit: ", $unit, ")")] pub $name: $type,)*)*
+        }
+
+        /// Every setting with its default, range, unit and meaning.
+        pub static KEYS: &[Key] = &[$($(Key {
+            group: $group, name: stringify!($name), kind: <$type as Value>::KIND,
+            default: $default, range: $range, unit: $unit, meaning: $meaning,
+        },)*)*];
+
+        impl ElectronGas {
+            /// Reads one setting from text; the error says what is wrong with the value.
+            pub(super) fn set(&mut self, key: &Key, text: &str) -> Result<(), String> {
+                let text = if key.default == "auto" && text.trim() == "auto" { "0" } else { text };
+                match key.name {
+                    $($(stringify!($name) => {
+                        let value = <$type as Value>::parse(text)?;
+                        if let Some(v) = value.numbers().into_iter().find(|v| !key.range.holds(*v)) {
+                            return Err(format!("{v} is out of range"));
+                        }
+                        self.$name = value;
+                    })*)*
+                    _ => return Err("unknown key".into()),
+                }
+                Ok(())
+            }
+
+            /// One setting as TOML.
+            pub fn toml(&self, key: &Key) -> String {
+                let text = match key.name {
+                    $($(stringify!($name) => Value::toml(&self.$name),)*)*
+                    _ => String::new(),
+                };
+                if key.default == "auto" && text == "0" { "\"auto\"".into() } else { text }
+            }
+        }
+    };
+}
+
+settings! {
+    "system" {
+        n: usize = "", Range::AtLeast(1.0), "", "number of electrons, all of one spin, in the periodic box";
+        dim: usize = "2", Range::Either(2.0, 3.0), "", "dimension of space";
+        rs: f64 = "", Range::AtLeast(0.0), "a0", "Wigner–Seitz radius: the density (0: no interaction)";
+        theta: f64 = "", Range::Above(0.0), "T_F", "temperature over the Fermi temperature";
+        emax: usize = "auto", Range::AtLeast(0.0), "(2π/L)²", "orbitals with |m|² up to this, m integer; auto: every orbital that matters at theta";
+        twist: Vec<f64> = "0.25", Range::HalfOpen(-0.5, 0.5), "2π/L", "twist of the boundary, one number for each direction or one for all";
+        kappa: f64 = "7", Range::Above(0.0), "1/L", "splitting parameter of the Ewald sum";
+        gmax: usize = "9", Range::AtLeast(1.0), "2π/L", "cut-off of the reciprocal Ewald sum";
+    }
+    "model" {
+        prior: Prior = "ideal", Range::Any, "", "start the occupation network from the exact ideal gas (ideal) or from nothing (none, as published)";
+        nlayers: usize = "2", Range::AtLeast(1.0), "", "layers of the occupation transformer";
+        modelsize: usize = "16", Range::AtLeast(1.0), "", "its width";
+        nheads: usize = "4", Range::AtLeast(1.0), "", "its attention heads; they divide modelsize";
+        nhidden: usize = "32", Range::AtLeast(1.0), "", "width of its hidden layers";
+        depth: usize = "2", Range::AtLeast(1.0), "", "layers of the flow of coordinates";
+        spsize: usize = "16", Range::AtLeast(1.0), "", "its one-electron features";
+        tpsize: usize = "16", Range::AtLeast(1.0), "", "its two-electron features";
+        feature: Feature = "half", Range::Any, "", "distance feature: |sin(π r/L)| (half) or |sin(2π r/L)| (legacy, the published runs)";
+    }
+    "sampling" {
+        sampler: Sampler = "metropolis", Range::Any, "", "how positions are drawn";
+        batch: usize = "auto", Range::AtLeast(0.0), "walkers", "walkers a step; auto: by the device";
+        chunk: usize = "auto", Range::AtLeast(0.0), "walkers", "walkers in device memory at a time; auto: as many as fit";
+        mc_steps: usize = "50", Range::AtLeast(1.0), "", "Metropolis steps between two training steps";
+        mc_width: f64 = "0.1", Range::Above(0.0), "rs a0", "standard deviation of a proposed move, or where its adaptation starts";
+        mc_acceptance: f64 = "0.5", Range::HalfOpen(0.0, 1.0), "", "acceptance the width is adapted to; 0: fixed width, as published";
+        therm_steps: usize = "500", Range::AtLeast(0.0), "", "Metropolis steps before the first training step";
+        seed: u32 = "42", Range::AtLeast(0.0), "", "seed of all random numbers";
+    }
+    "local energy" {
+        laplacian: Laplacian = "exact", Range::Any, "", "Laplacian of the log Jacobian: exact, or by random probes (hutchinson)";
+        probes: usize = "1", Range::AtLeast(1.0), "", "random probes a walker with laplacian=hutchinson";
+    }
+    "optimisation" {
+        optimizer: Optimizer = "sr", Range::Any, "", "stochastic reconfiguration (sr) or adam";
+        steps: usize = "3000", Range::AtLeast(0.0), "", "training steps";
+        pretrain_steps: usize = "0", Range::AtLeast(0.0), "", "steps on the ideal gas before, with prior=none";
+        eval_steps: usize = "50", Range::AtLeast(0.0), "", "steps with frozen parameters after, for the final averages";
+        damping: f64 = "0.001", Range::Above(0.0), "", "added to the diagonal of the Fisher matrices (sr)";
+        max_norm: f64 = "0.001", Range::Above(0.0), "", "largest squared step in the Fisher norm (sr)";
+        gauge: Gauge = "fixed", Range::Any, "", "project the global phase out of the flow's Fisher matrix (fixed) or keep it (published) (sr)";
+        learning_rate: f64 = "0.001", Range::Above(0.0), "", "learning rate (adam)";
+        clip: f64 = "5", Range::Above(0.0), "mean abs. dev.", "window to which local energies are clipped in gradients";
+    }
+}

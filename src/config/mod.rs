@@ -1,0 +1,13 @@
+//! What the user meant: defaults, then a TOML file, then `key=value`; every value knows its origin.
+
+mod keys;
+mod resolve;
+mod rules;
+mod spelling;
+mod value;
+
+pub use keys::{ElectronGas, KEYS, Key};
+pub use resolve::{Origin, Resolved, SYSTEMS, Source};
+pub use rules::Units;
+pub use spelling::nearest;
+pub use value::{Feature, Gauge, Laplacian, Optimizer, Prior, Range, Sampler, Value};

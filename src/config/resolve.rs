@@ -1,0 +1,224 @@
+//! Lays sources over one another and reports every mistake at once.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::{ElectronGas, KEYS, Key, nearest, rules};
+use crate::error::{Error, Result};
+
+/// What can be simulated.
+pub const SYSTEMS: &[&str] = &["electron-gas"];
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Origin {
+    Default,
+    File {
+        path: PathBuf,
+        line: usize,
+    },
+    CommandLine,
+    /// Computed; the text says from what.
+    Derived(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Default => write!(f, "default"),
+            Origin::File { path, line } => write!(f, "{} line {line}", path.display()),
+            Origin::CommandLine => write!(f, "command line"),
+            Origin::Derived(why) => write!(f, "{why}"),
+        }
+    }
+}
+
+/// One assignment before it is understood.
+#[derive(Clone, Debug)]
+pub struct Source {
+    pub key: String,
+    pub text: String,
+    pub origin: Origin,
+}
+
+/// All settings with their origins.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    pub settings: ElectronGas,
+    pub origins: BTreeMap<&'static str, Origin>,
+}
+
+fn find(name: &str) -> Option<&'static Key> {
+    let plain = name.to_lowercase().replace('-', "_");
+    KEYS.iter().find(|k| k.name == plain)
+}
+
+/// The assignments of a TOML file, flat `key = value` with an optional `system = "electron-gas"`.
+fn read_file(path: &Path, mistakes: &mut Vec<String>) -> Result<Vec<Source>> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => Error::User(format!("{shown}: no such file")),
+        _ => Error::Io(format!("{shown}: cannot be read: {e}")),
+    })?;
+    let table: BTreeMap<toml::Spanned<String>, toml::Spanned<toml::Value>> =
+        toml::from_str(&text).map_err(|e| Error::User(format!("{shown} is not valid TOML:\n{}", e.to_string().trim_end())))?;
+    let mut entries: Vec<_> = table.into_iter().collect();
+    entries.sort_by_key(|(k, _)| k.span().start);
+    let mut sources = Vec::new();
+    for (key, value) in entries {
+        let line = 1 + text[..key.span().start].matches('\n').count();
+        let name = key.into_inner();
+        let plain = match value.into_inner() {
+            toml::Value::String(s) => Ok(s),
+            toml::Value::Integer(i) => Ok(i.to_string()),
+            toml::Value::Float(f) => Ok(format!("{f:?}")),
+            toml::Value::Boolean(b) => Ok(b.to_string()),
+            toml::Value::Array(a) => Ok(a.iter().map(|v| v.as_str().map_or(v.to_string(), str::to_string)).collect::<Vec<_>>().join(",")),
+            toml::Value::Table(_) => Err("a table; settings are flat: key = value"),
+            toml::Value::Datetime(_) => Err("a date"),
+        };
+        match plain {
+            Ok(system) if name == "system" => {
+                if !SYSTEMS.contains(&system.as_str()) {
+                    mistakes.push(format!("{shown} line {line}: system = {system:?}: unknown; there is {}", SYSTEMS.join(", ")));
+                }
+            }
+            Ok(text) => sources.push(Source { key: name, text, origin: Origin::File { path: path.into(), line } }),
+            Err(what) => mistakes.push(format!("{shown} line {line}: {name} is {what}")),
+        }
+    }
+    Ok(sources)
+}
+
+/// `key=value` arguments.
+fn read_arguments(arguments: &[String], mistakes: &mut Vec<String>) -> Vec<Source> {
+    let mut sources = Vec::new();
+    for argument in arguments {
+        match argument.split_once('=') {
+            Some((key, text)) if !key.trim().is_empty() => {
+                sources.push(Source { key: key.trim().into(), text: text.into(), origin: Origin::CommandLine });
+            }
+            _ => mistakes.push(format!("command line: {argument:?} is not of the form key=value")),
+        }
+    }
+    sources
+}
+
+impl Resolved {
+    /// Resolves `target` (the system's name or a TOML file) and `key=value` arguments. The error
+    /// lists everything that is wrong.
+    pub fn from_command(target: &str, arguments: &[String]) -> Result<Resolved> {
+        let mut mistakes = Vec::new();
+        let mut sources = Vec::new();
+        if target.contains('=') {
+            return Err(Error::User(format!(
+                "{target:?} stands where the system or a TOML file belongs; for example: helmholtz train electron-gas n=13 rs=10 theta=0.15"
+            )));
+        }
+        if target.ends_with(".toml") || Path::new(target).is_file() {
+            sources = read_file(Path::new(target), &mut mistakes)?;
+        } else if !SYSTEMS.contains(&target) {
+            let hint = nearest(target, SYSTEMS.iter().copied()).map_or_else(
+                || format!("there is {}; a settings file ends in .toml", SYSTEMS.join(", ")),
+                |near| format!("did you mean {near}?"),
+            );
+            mistakes.push(format!("{target:?} is no system: {hint}"));
+        }
+        sources.extend(read_arguments(arguments, &mut mistakes));
+        Resolved::from_sources(&sources, mistakes)
+    }
+
+    /// Lays `sources` over the defaults; `mistakes` are those found so far.
+    pub fn from_sources(sources: &[Source], mut mistakes: Vec<String>) -> Result<Resolved> {
+        let mut settings = ElectronGas::default();
+        let mut origins: BTreeMap<&'static str, Origin> = BTreeMap::new();
+        for key in KEYS.iter().filter(|k| !k.default.is_empty()) {
+            settings.set(key, key.default).map_err(|e| Error::User(format!("default of {}: {e}", key.name)))?;
+            origins.insert(key.name, Origin::Default);
+        }
+        let mut attempted = Vec::new();
+        for source in sources {
+            let place = &source.origin;
+            let Some(key) = find(&source.key) else {
+                let hint = nearest(&source.key, KEYS.iter().map(|k| k.name)).map_or(String::new(), |near| format!(" Did you mean {near}?"));
+                mistakes.push(format!("{place}: unknown key {:?}.{hint} `helmholtz keys` lists them all", source.key));
+                continue;
+            };
+            // a file refuses duplicates by itself; a file may be overridden by the command line
+            if *place == Origin::CommandLine && attempted.contains(&(key.name, true)) {
+                mistakes.push(format!("{place}: {} is given twice", key.name));
+            }
+            attempted.push((key.name, *place == Origin::CommandLine));
+            match settings.set(key, &source.text) {
+                Ok(()) => {
+                    origins.insert(key.name, source.origin.clone());
+                }
+                Err(why) => mistakes.push(format!("{place}: {}={}: {why}; takes {}", key.name, source.text, key.takes())),
+            }
+        }
+        for key in KEYS.iter().filter(|k| k.default.is_empty()) {
+            if !attempted.iter().any(|(name, _)| *name == key.name) {
+                let example = match key.name {
+                    "n" => "13",
+                    "rs" => "10",
+                    _ => "0.15",
+                };
+                mistakes.push(format!("{} is missing: {}; for example {}={example}", key.name, key.meaning, key.name));
+            }
+        }
+        let mut resolved = Resolved { settings, origins };
+        if mistakes.is_empty() {
+            rules::derive(&mut resolved);
+            mistakes.extend(rules::RULES.iter().filter_map(|rule| rule(&resolved.settings).err()));
+        }
+        match mistakes.as_slice() {
+            [] => Ok(resolved),
+            [one] => Err(Error::User(one.clone())),
+            many => Err(Error::User(format!("{} mistakes in the settings:\n  {}", many.len(), many.join("\n  ")))),
+        }
+    }
+
+    /// Where a setting came from.
+    pub fn origin(&self, name: &str) -> &Origin {
+        self.origins.get(name).unwrap_or(&Origin::Default)
+    }
+
+    /// Replaces a value that was left to the program (`batch`, `chunk`); `why` names what decided.
+    pub fn derive(&mut self, name: &str, value: usize, why: &str) {
+        if let Some(key) = find(name)
+            && self.settings.set(key, &value.to_string()).is_ok()
+        {
+            self.origins.insert(key.name, Origin::Derived(why.into()));
+        }
+    }
+
+    /// The settings as TOML, each with its unit and origin; reads back to the same settings.
+    pub fn toml(&self) -> String {
+        let mut text = String::from("system = \"electron-gas\"\n");
+        let mut group = "";
+        for key in KEYS {
+            if key.group != group {
+                group = key.group;
+                text.push_str(&format!("\n# {group}\n"));
+            }
+            let unit = if key.unit.is_empty() { String::new() } else { format!("[{}] ", key.unit) };
+            text.push_str(&format!("{:32} # {unit}{}\n", format!("{} = {}", key.name, self.settings.toml(key)), self.origin(key.name)));
+        }
+        text
+    }
+
+    /// The settings as JSON: `{"rs": {"value": 10, "unit": "a0", "origin": "command line"}, …}`.
+    pub fn json(&self) -> serde_json::Value {
+        let mut map = serde_json::Map::new();
+        for key in KEYS {
+            let parsed: Option<toml::Table> = toml::from_str(&format!("v = {}", self.settings.toml(key))).ok();
+            let value = parsed.and_then(|mut t| t.remove("v")).and_then(|v| serde_json::to_value(v).ok());
+            map.insert(
+                key.name.into(),
+                serde_json::json!({ "value": value, "unit": key.unit, "origin": self.origin(key.name).to_string() }),
+            );
+        }
+        map.into()
+    }
+}

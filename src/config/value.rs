@@ -1,0 +1,176 @@
+//! Types of settings: how each is read from text and written as TOML.
+
+/// A type a setting can have. Values come as text from the command line and from TOML alike.
+pub trait Value: Sized + Default + PartialEq {
+    /// What the user is asked for.
+    const KIND: &'static str;
+    fn parse(text: &str) -> Result<Self, String>;
+    /// The value in TOML.
+    fn toml(&self) -> String;
+    /// The numbers a [`Range`] applies to.
+    fn numbers(&self) -> Vec<f64> {
+        Vec::new()
+    }
+}
+
+/// Allowed numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Range {
+    Any,
+    AtLeast(f64),
+    Above(f64),
+    /// Both ends included.
+    Within(f64, f64),
+    /// From the first (included) to the second (excluded).
+    HalfOpen(f64, f64),
+    /// One of two values.
+    Either(f64, f64),
+}
+
+impl Range {
+    pub fn holds(self, v: f64) -> bool {
+        match self {
+            Range::Any => true,
+            Range::AtLeast(low) => v >= low,
+            Range::Above(low) => v > low,
+            Range::Within(low, high) => (low..=high).contains(&v),
+            Range::HalfOpen(low, high) => (low..high).contains(&v),
+            Range::Either(a, b) => v == a || v == b,
+        }
+    }
+
+    /// The condition in words, empty for any number.
+    pub fn text(self) -> String {
+        match self {
+            Range::Any => String::new(),
+            Range::AtLeast(low) => format!("at least {low}"),
+            Range::Above(low) => format!("greater than {low}"),
+            Range::Within(low, high) => format!("between {low} and {high}"),
+            Range::HalfOpen(low, high) => format!("from {low} to below {high}"),
+            Range::Either(a, b) => format!("{a} or {b}"),
+        }
+    }
+}
+
+fn number(text: &str) -> Result<f64, String> {
+    let text = text.trim();
+    let parse = |t: &str| t.trim().parse::<f64>().ok().filter(|v| v.is_finite());
+    let value = match text.split_once('/') {
+        Some((a, b)) => parse(a).zip(parse(b)).map(|(a, b)| a / b).filter(|v| v.is_finite()),
+        None => parse(text),
+    };
+    value.ok_or_else(|| match text.replace(',', ".").parse::<f64>() {
+        Ok(_) if text.contains(',') => "not a number (decimals take a point, not a comma)".to_string(),
+        Ok(_) => "not a finite number".to_string(),
+        Err(_) => "not a number".to_string(),
+    })
+}
+
+impl Value for f64 {
+    const KIND: &'static str = "number";
+    fn parse(text: &str) -> Result<Self, String> {
+        number(text)
+    }
+    fn toml(&self) -> String {
+        format!("{self:?}")
+    }
+    fn numbers(&self) -> Vec<f64> {
+        vec![*self]
+    }
+}
+
+/// Whole numbers up to 2^32 - 1; `8192`, `8192.0` and `8_192` are the same.
+fn whole(text: &str) -> Result<u32, String> {
+    let plain = text.trim().replace('_', "");
+    if let Ok(v) = plain.parse::<u32>() {
+        return Ok(v);
+    }
+    match number(&plain) {
+        Ok(v) if v < 0.0 => Err("negative, where a whole number is needed".into()),
+        Ok(v) if v > u32::MAX as f64 => Err(format!("too large (at most {})", u32::MAX)),
+        Ok(v) if v.fract() == 0.0 => Ok(v as u32),
+        _ => Err("not a whole number".into()),
+    }
+}
+
+impl Value for u32 {
+    const KIND: &'static str = "whole number";
+    fn parse(text: &str) -> Result<Self, String> {
+        whole(text)
+    }
+    fn toml(&self) -> String {
+        self.to_string()
+    }
+    fn numbers(&self) -> Vec<f64> {
+        vec![*self as f64]
+    }
+}
+
+impl Value for usize {
+    const KIND: &'static str = "whole number";
+    fn parse(text: &str) -> Result<Self, String> {
+        whole(text).map(|v| v as usize)
+    }
+    fn toml(&self) -> String {
+        self.to_string()
+    }
+    fn numbers(&self) -> Vec<f64> {
+        vec![*self as f64]
+    }
+}
+
+impl Value for Vec<f64> {
+    const KIND: &'static str = "numbers separated by commas";
+    fn parse(text: &str) -> Result<Self, String> {
+        text.trim().trim_start_matches('[').trim_end_matches(']').split(',').map(number).collect()
+    }
+    fn toml(&self) -> String {
+        format!("[{}]", self.iter().map(|v| format!("{v:?}")).collect::<Vec<_>>().join(", "))
+    }
+    fn numbers(&self) -> Vec<f64> {
+        self.clone()
+    }
+}
+
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident, $kind:literal: $($(#[$mark:ident])? $variant:ident = $text:literal),*) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub enum $name { $($(#[$mark])? $variant),* }
+
+        impl Value for $name {
+            const KIND: &'static str = $kind;
+            fn parse(text: &str) -> Result<Self, String> {
+                match text.trim().to_lowercase().as_str() {
+                    $($text => Ok($name::$variant),)*
+                    other => Err(match super::nearest(other, [$($text),*]) {
+                        Some(near) => format!("unknown; did you mean {near}?"),
+                        None => "unknown".to_string(),
+                    }),
+                }
+            }
+            fn toml(&self) -> String {
+                match self { $($name::$variant => format!("{:?}", $text)),* }
+            }
+        }
+    };
+}
+
+choice!(
+    /// What the logits of the occupation network are added to.
+    Prior, "ideal or none": #[default] Ideal = "ideal", None = "none");
+choice!(
+    /// How positions are drawn.
+    Sampler, "metropolis": #[default] Metropolis = "metropolis");
+choice!(
+    /// Stochastic reconfiguration or Adam.
+    Optimizer, "sr or adam": #[default] Sr = "sr", Adam = "adam");
+choice!(
+    /// Distance feature of the flow: |sin(π r/L)| or, as the published runs, |sin(2π r/L)|.
+    Feature, "half or legacy": #[default] Half = "half", Legacy = "legacy");
+choice!(
+    /// Laplacian of the log Jacobian: exact or by random probes.
+    Laplacian, "exact or hutchinson": #[default] Exact = "exact", Hutchinson = "hutchinson");
+choice!(
+    /// Whether the Fisher matrix of the flow keeps the unphysical global phase.
+    Gauge, "published or fixed": Published = "published", #[default] Fixed = "fixed");

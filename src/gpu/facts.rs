@@ -1,0 +1,59 @@
+//! What an adapter offers, in plain words and numbers.
+
+use serde::Serialize;
+
+use super::{Listed, Profile};
+use crate::error::Result;
+
+/// One adapter as `helmholtz devices` shows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Facts {
+    pub index: usize,
+    pub name: String,
+    pub backend: String,
+    /// discrete, integrated, virtual, cpu or other.
+    pub kind: &'static str,
+    pub driver: String,
+    pub profile: &'static str,
+    /// Largest storage buffer a kernel can bind.
+    pub storage_binding_bytes: u64,
+    pub buffer_bytes: u64,
+    pub workgroup_memory_bytes: u32,
+    pub workgroup_invocations: u32,
+    pub storage_buffers: u32,
+    /// Optional features the library uses where they are offered.
+    pub features: Vec<&'static str>,
+    /// The text to paste after `helmholtz train …`.
+    pub select: String,
+}
+
+impl Listed {
+    /// Everything a user may want to know before choosing it.
+    pub fn facts(&self) -> Result<Facts> {
+        let limits = self.adapter.limits();
+        let offered = self.adapter.features();
+        let known = [
+            (wgpu::Features::TIMESTAMP_QUERY, "timestamps"),
+            (wgpu::Features::PIPELINE_CACHE, "pipeline cache"),
+            (wgpu::Features::SUBGROUP, "subgroups"),
+            (wgpu::Features::SHADER_F16, "f16"),
+            (wgpu::Features::SHADER_F64, "f64"),
+        ];
+        let driver = [self.info.driver.as_str(), self.info.driver_info.as_str()];
+        Ok(Facts {
+            index: self.index,
+            name: self.info.name.clone(),
+            backend: self.backend(),
+            kind: self.kind(),
+            driver: driver.iter().filter(|s| !s.is_empty()).copied().collect::<Vec<_>>().join(", "),
+            profile: Profile::of(&self.info)?.name(),
+            storage_binding_bytes: limits.max_storage_buffer_binding_size,
+            buffer_bytes: limits.max_buffer_size,
+            workgroup_memory_bytes: limits.max_compute_workgroup_storage_size,
+            workgroup_invocations: limits.max_compute_invocations_per_workgroup,
+            storage_buffers: limits.max_storage_buffers_per_shader_stage,
+            features: known.iter().filter(|(f, _)| offered.contains(*f)).map(|(_, name)| *name).collect(),
+            select: format!("--device {}", self.selector()),
+        })
+    }
+}

@@ -1,0 +1,173 @@
+//! The figure of a run: free energy, entropy and acceptance against training steps, as SVG.
+
+use std::ops::Range;
+use std::path::Path;
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::run::{StepRecord, Summary, atomic};
+
+const INK: RGBColor = RGBColor(40, 44, 52);
+const PALE: RGBColor = RGBColor(225, 228, 233);
+const BLUE: RGBColor = RGBColor(31, 90, 160);
+const RED: RGBColor = RGBColor(190, 60, 40);
+const GREEN: RGBColor = RGBColor(40, 130, 90);
+
+/// Name and value of a horizontal line.
+type Level = (&'static str, f64);
+
+/// A curve with its band, and levels to compare it with.
+struct Panel<'p> {
+    title: String,
+    unit: &'p str,
+    color: RGBColor,
+    points: Vec<(f64, f64, f64)>,
+    /// Name, value: drawn where they lie near the data, named in the title otherwise.
+    levels: Vec<Level>,
+    range: Option<Range<f64>>,
+    last: bool,
+}
+
+/// Draws the run into `path` (SVG).
+pub fn draw(path: &Path, s: &Summary, records: &[StepRecord]) -> Result<()> {
+    let mut text = String::new();
+    render(&mut text, s, records).map_err(|e| Error::Io(format!("{}: the figure cannot be drawn: {e}", path.display())))?;
+    atomic::write(path, text.as_bytes())
+}
+
+type Drawn = std::result::Result<(), Box<dyn std::error::Error>>;
+
+fn render(text: &mut String, s: &Summary, records: &[StepRecord]) -> Drawn {
+    let root = SVGBackend::with_string(text, (900, 760)).into_drawing_area();
+    root.fill(&WHITE)?;
+    let title = format!("Electron gas, n = {}, {}D, rs = {}, T/T_F = {}", s.n, s.dim, s.rs, s.theta);
+    root.draw(&Text::new(title, (24, 16), ("sans-serif", 21).into_font().color(&INK)))?;
+    let below = format!("{} steps, {} walkers a step. Line: running mean; band: one standard error of a step.", records.len(), s.batch);
+    root.draw(&Text::new(below, (24, 43), ("sans-serif", 13).into_font().color(&INK.mix(0.7))))?;
+    let (_, body) = root.split_vertically(58);
+    let (top, rest) = body.split_vertically(330);
+    let (middle, bottom) = rest.split_vertically(180);
+    let start = |get: fn(&StepRecord) -> f64| records.first().map(|r| ("first step", get(r)));
+    let column = |get: fn(&StepRecord) -> (f64, f64)| -> Vec<(f64, f64, f64)> {
+        records.iter().map(|r| (r.step as f64, get(r).0, get(r).1)).filter(|p| p.1.is_finite()).collect()
+    };
+    let panel = |area: &DrawingArea<SVGBackend<'_>, Shift>, p: Panel<'_>| if p.points.is_empty() { Ok(()) } else { draw_panel(area, p) };
+    panel(
+        &top,
+        Panel {
+            title: "Free energy per electron F/n".into(),
+            unit: &s.energy_unit,
+            color: BLUE,
+            points: column(|r| (r.f, r.f_err)),
+            levels: start(|r| r.f).into_iter().chain(s.ideal.map(|i| ("ideal gas", i.f))).collect(),
+            range: None,
+            last: false,
+        },
+    )?;
+    panel(
+        &middle,
+        Panel {
+            title: "Entropy per electron S/n".into(),
+            unit: "k_B",
+            color: RED,
+            points: column(|r| (r.s, r.s_err)),
+            levels: s.ideal.map(|i| ("ideal gas", i.s)).into_iter().collect(),
+            range: None,
+            last: false,
+        },
+    )?;
+    panel(
+        &bottom,
+        Panel {
+            title: "Accepted share of Metropolis moves".into(),
+            unit: "",
+            color: GREEN,
+            points: column(|r| (r.acceptance, f64::NAN)),
+            levels: Vec::new(),
+            range: Some(0.0..1.0),
+            last: true,
+        },
+    )?;
+    root.present()?;
+    Ok(())
+}
+
+fn draw_panel(area: &DrawingArea<SVGBackend<'_>, Shift>, p: Panel<'_>) -> Drawn {
+    let steps = p.points[0].0..p.points.last().map_or(1.0, |q| q.0).max(p.points[0].0 + 1.0);
+    let band = |q: &(f64, f64, f64)| if q.2.is_finite() { q.2 } else { 0.0 };
+    let data = robust(&p.points.iter().flat_map(|q| [q.1 - band(q), q.1 + band(q)]).collect::<Vec<_>>());
+    let width = data.end - data.start;
+    let close = |l: &&Level| l.1 > data.start - 0.6 * width && l.1 < data.end + 0.6 * width;
+    let (near, far): (Vec<&Level>, Vec<&Level>) = p.levels.iter().filter(|l| l.1.is_finite()).partition(close);
+    let range = p.range.unwrap_or_else(|| {
+        let low = near.iter().fold(data.start, |m, l| m.min(l.1));
+        let high = near.iter().fold(data.end, |m, l| m.max(l.1));
+        let margin = 0.06 * (high - low);
+        low - margin..high + margin
+    });
+    let mut title = p.title.clone();
+    for (name, value) in far {
+        title.push_str(&format!("   ({name}, {value:.5} {}, lies off scale)", p.unit));
+    }
+    let digits = (1.5 - (range.end - range.start).log10()).ceil().clamp(1.0, 9.0) as usize;
+    let mut chart = ChartBuilder::on(area)
+        .caption(title, ("sans-serif", 15).into_font().color(&INK))
+        .margin_right(28)
+        .margin_left(10)
+        .x_label_area_size(if p.last { 42 } else { 22 })
+        .y_label_area_size(84)
+        .build_cartesian_2d(steps.clone(), range.clone())?;
+    chart
+        .configure_mesh()
+        .x_desc(if p.last { "training step" } else { "" })
+        .y_desc(p.unit)
+        .x_labels(8)
+        .y_labels(if p.last { 5 } else { 6 })
+        .x_label_formatter(&|v| format!("{v:.0}"))
+        .y_label_formatter(&move |v| format!("{v:.digits$}"))
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(PALE)
+        .axis_style(INK.mix(0.6))
+        .label_style(("sans-serif", 13).into_font().color(&INK))
+        .axis_desc_style(("sans-serif", 14).into_font().color(&INK))
+        .draw()?;
+    let inside = |v: f64| v.clamp(range.start, range.end);
+    let upper = p.points.iter().map(|q| (q.0, inside(q.1 + band(q))));
+    let lower = p.points.iter().rev().map(|q| (q.0, inside(q.1 - band(q))));
+    chart.draw_series(std::iter::once(Polygon::new(upper.chain(lower).collect::<Vec<_>>(), p.color.mix(0.22))))?;
+    chart.draw_series(LineSeries::new(running_mean(&p.points).into_iter().map(|(x, y)| (x, inside(y))), p.color.stroke_width(2)))?;
+    for (name, value) in near {
+        let style = INK.mix(0.75).stroke_width(1);
+        chart.draw_series(DashedLineSeries::new([(steps.start, *value), (steps.end, *value)], 6, 4, style))?;
+        let at = (steps.start + 0.80 * (steps.end - steps.start), *value);
+        chart.draw_series(std::iter::once(Text::new(
+            format!("{name} {value:.digits$}"),
+            at,
+            ("sans-serif", 13).into_font().color(&INK),
+        )))?;
+    }
+    Ok(())
+}
+
+/// The range of all but the outermost half per cent on each side.
+fn robust(values: &[f64]) -> Range<f64> {
+    let mut v = values.to_vec();
+    v.sort_by(f64::total_cmp);
+    let cut = v.len() / 200;
+    let (low, high) = (v[cut], v[v.len() - 1 - cut]);
+    let least = 1e-9 * (1.0 + high.abs());
+    if high - low < least { low - least..high + least } else { low..high }
+}
+
+/// Mean over a window of a fiftieth of the run around each step.
+fn running_mean(points: &[(f64, f64, f64)]) -> Vec<(f64, f64)> {
+    let reach = (points.len() / 100).max(1);
+    (0..points.len())
+        .map(|i| {
+            let window = &points[i.saturating_sub(reach)..(i + reach + 1).min(points.len())];
+            (points[i].0, window.iter().map(|q| q.1).sum::<f64>() / window.len() as f64)
+        })
+        .collect()
+}

@@ -1,0 +1,68 @@
+//! Reads a run directory back.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::average::blocked;
+use crate::config::{Origin, Resolved};
+use crate::error::{Error, Result};
+use crate::run::summary::Thermo;
+use crate::run::{StepRecord, Summary, record};
+
+/// A run as its files tell it.
+pub struct RunDir {
+    pub path: PathBuf,
+    pub resolved: Resolved,
+    pub records: Vec<StepRecord>,
+    pub summary: Summary,
+}
+
+/// Reads `config.toml`, `metrics.csv` and `summary.json`; a run that was killed has no summary, and
+/// gets one from the last half of its steps.
+pub fn read(path: &Path) -> Result<RunDir> {
+    let shown = path.display();
+    if !path.join("metrics.csv").is_file() || !path.join("config.toml").is_file() {
+        return Err(Error::User(format!("{shown} is no run directory: config.toml or metrics.csv is missing")));
+    }
+    let text = |name: &str| fs::read_to_string(path.join(name)).map_err(|e| Error::Io(format!("{shown}/{name}: cannot be read: {e}")));
+    let resolved = Resolved::from_command(&path.join("config.toml").to_string_lossy(), &[])?;
+    let (unit, records) = record::read_csv(&text("metrics.csv")?)
+        .map_err(|e| Error::User(format!("{shown}/metrics.csv {e}: not written by helmholtz, or damaged")))?;
+    let summary = if path.join("summary.json").is_file() {
+        serde_json::from_str(&text("summary.json")?).map_err(|e| Error::User(format!("{shown}/summary.json is damaged: {e}")))?
+    } else {
+        from_records(&resolved, unit, &records)?
+    };
+    Ok(RunDir { path: path.into(), resolved, records, summary })
+}
+
+fn from_records(resolved: &Resolved, unit: String, records: &[StepRecord]) -> Result<Summary> {
+    let Some(last) = records.last() else {
+        return Err(Error::User("the run made no step: there is nothing to report".into()));
+    };
+    let half = &records[records.len() / 2..];
+    let mean = |get: fn(&StepRecord) -> f64| blocked(&half.iter().map(get).collect::<Vec<_>>());
+    let s = &resolved.settings;
+    let batch = if *resolved.origin("batch") == Origin::Default { 0 } else { s.batch };
+    Ok(Summary {
+        system: "electron-gas".into(),
+        energy_unit: unit,
+        n: s.n,
+        dim: s.dim,
+        rs: s.rs,
+        theta: s.theta,
+        steps: records.len(),
+        batch,
+        seconds: last.seconds,
+        result: Thermo { f: mean(|r| r.f), e: mean(|r| r.e), k: mean(|r| r.k), v: mean(|r| r.v), s: mean(|r| r.s) },
+        averaged_over: format!("the last {} training steps", half.len()),
+        start: None,
+        ideal: None,
+        acceptance: mean(|r| r.acceptance).value,
+        tau: mean(|r| r.tau).value,
+        nonfinite: records.iter().map(|r| r.nonfinite as u64).sum(),
+        ended: "without a summary (killed?)".into(),
+        device: String::new(),
+        notes: Vec::new(),
+    })
+}

@@ -1,0 +1,14 @@
+//! A training run: what it records, its directory, how it is stopped.
+
+pub mod atomic;
+pub mod job;
+pub mod log;
+pub mod record;
+pub mod stop;
+pub mod summary;
+pub mod train;
+
+pub use job::Job;
+pub use log::{Claim, RunLog};
+pub use record::{COLUMNS, Column, StepRecord};
+pub use summary::{Estimate, Ideal, Summary};

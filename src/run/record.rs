@@ -1,0 +1,215 @@
+//! What one training step leaves in the logs: one table of columns with units.
+
+/// One step. Energies are per electron in Ry (at rs = 0 in Ry/rs²), entropies per electron in k_B,
+/// each with its statistical error of this step (one standard deviation). Unknown: NaN.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepRecord {
+    /// Counted from 0; step 0 is measured before the first update.
+    pub step: usize,
+    /// Since the run began.
+    pub seconds: f64,
+    /// Free energy F = E − T S.
+    pub f: f64,
+    pub f_err: f64,
+    /// Energy E = K + V.
+    pub e: f64,
+    pub e_err: f64,
+    /// Kinetic energy.
+    pub k: f64,
+    pub k_err: f64,
+    /// Potential energy.
+    pub v: f64,
+    pub v_err: f64,
+    /// Entropy of the occupation distribution.
+    pub s: f64,
+    pub s_err: f64,
+    /// Accepted share of Metropolis proposals.
+    pub acceptance: f64,
+    /// Integrated autocorrelation time of the energy, in training steps.
+    pub tau: f64,
+    /// Standard deviation of a proposed move, in rs a0.
+    pub width: f64,
+    /// Euclidean norms of the two gradients, in Ry/rs².
+    pub grad_van: f64,
+    pub grad_flow: f64,
+    /// Walkers whose local energy was not finite and was left out.
+    pub nonfinite: usize,
+    /// Wall time of the step.
+    pub ms: f64,
+}
+
+impl Default for StepRecord {
+    fn default() -> Self {
+        let nan = f64::NAN;
+        StepRecord {
+            step: 0,
+            seconds: 0.0,
+            f: nan,
+            f_err: nan,
+            e: nan,
+            e_err: nan,
+            k: nan,
+            k_err: nan,
+            v: nan,
+            v_err: nan,
+            s: nan,
+            s_err: nan,
+            acceptance: nan,
+            tau: nan,
+            width: nan,
+            grad_van: nan,
+            grad_flow: nan,
+            nonfinite: 0,
+            ms: nan,
+        }
+    }
+}
+
+/// One column of the logs.
+pub struct Column {
+    pub name: &'static str,
+    /// `Ry` stands for the run's energy unit.
+    pub unit: &'static str,
+    pub get: fn(&StepRecord) -> f64,
+    set: fn(&mut StepRecord, f64),
+    whole: bool,
+}
+
+macro_rules! columns {
+    ($($name:literal $unit:literal $field:ident $whole:literal;)*) => {
+        &[$(Column { name: $name, unit: $unit, get: |r| r.$field as f64, set: |r, v| r.$field = v as _, whole: $whole }),*]
+    };
+}
+
+/// All columns in the order of `metrics.csv`: energies and entropies per electron.
+pub static COLUMNS: &[Column] = columns! {
+    "step" "" step true;
+    "seconds" "s" seconds false;
+    "F" "Ry" f false; "F_err" "Ry" f_err false;
+    "E" "Ry" e false; "E_err" "Ry" e_err false;
+    "K" "Ry" k false; "K_err" "Ry" k_err false;
+    "V" "Ry" v false; "V_err" "Ry" v_err false;
+    "S" "k_B" s false; "S_err" "k_B" s_err false;
+    "acceptance" "" acceptance false;
+    "tau" "steps" tau false;
+    "width" "rs a0" width false;
+    "grad_van" "Ry/rs²" grad_van false;
+    "grad_flow" "Ry/rs²" grad_flow false;
+    "nonfinite" "walkers" nonfinite true;
+    "ms" "ms" ms false;
+};
+
+impl Column {
+    /// `name [unit]`; energies in `energy`.
+    pub fn header(&self, energy: &str) -> String {
+        match self.unit {
+            "" => self.name.into(),
+            "Ry" => format!("{} [{energy}]", self.name),
+            unit => format!("{} [{unit}]", self.name),
+        }
+    }
+
+    /// The value as text that reads back exactly; `.` decimals always; empty if unknown.
+    pub fn text(&self, r: &StepRecord) -> String {
+        let v = (self.get)(r);
+        match (v.is_nan(), self.whole) {
+            (true, _) => String::new(),
+            (_, true) => format!("{v:.0}"),
+            _ => format!("{v}"),
+        }
+    }
+}
+
+/// The header of `metrics.csv`.
+pub fn csv_header(energy: &str) -> String {
+    COLUMNS.iter().map(|c| c.header(energy)).collect::<Vec<_>>().join(",")
+}
+
+/// A line of `metrics.csv`.
+pub fn csv_line(r: &StepRecord) -> String {
+    COLUMNS.iter().map(|c| c.text(r)).collect::<Vec<_>>().join(",")
+}
+
+/// The object of a step in `events.jsonl`; unknown values are null.
+pub fn json(r: &StepRecord) -> serde_json::Value {
+    let mut map = serde_json::Map::new();
+    map.insert("event".into(), "step".into());
+    for c in COLUMNS.iter() {
+        let v = (c.get)(r);
+        map.insert(c.name.into(), if c.whole { (v as u64).into() } else { v.into() });
+    }
+    map.into()
+}
+
+/// Reads `metrics.csv` back: columns are found by name, so that order and additions do not matter.
+/// Returns the energy unit and the steps; a torn last line is dropped.
+pub fn read_csv(text: &str) -> Result<(String, Vec<StepRecord>), String> {
+    let mut lines = text.lines();
+    let header = lines.next().ok_or("is empty")?;
+    let mut energy = "Ry".to_string();
+    let columns: Vec<Option<&Column>> = header
+        .split(',')
+        .map(|h| {
+            let name = h.split(" [").next().unwrap_or(h);
+            let found = COLUMNS.iter().find(|c| c.name == name);
+            if name == "F"
+                && let Some((_, unit)) = h.trim_end_matches(']').split_once(" [")
+            {
+                energy = unit.into();
+            }
+            found
+        })
+        .collect();
+    if !columns.iter().flatten().any(|c| c.name == "F") {
+        return Err("has no column F".into());
+    }
+    let mut records = Vec::new();
+    for (number, line) in lines.enumerate() {
+        let cells: Vec<&str> = line.split(',').collect();
+        if cells.len() != columns.len() {
+            if number + 2 == text.lines().count() {
+                break;
+            }
+            return Err(format!("line {}: {} cells, the header has {}", number + 2, cells.len(), columns.len()));
+        }
+        let mut r = StepRecord::default();
+        for (column, cell) in columns.iter().zip(&cells) {
+            let Some(column) = column else { continue };
+            let value = if cell.is_empty() {
+                f64::NAN
+            } else {
+                cell.parse().map_err(|_| format!("line {}: {}={cell:?} is not a number", number + 2, column.name))?
+            };
+            (column.set)(&mut r, value);
+        }
+        records.push(r);
+    }
+    Ok((energy, records))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn csv_reads_back_exactly() {
+        let mut a = StepRecord { step: 7, f: -0.1680000000000003, f_err: 1e-17, nonfinite: 2, ..Default::default() };
+        for c in COLUMNS {
+            if (c.get)(&a).is_nan() {
+                (c.set)(&mut a, 1.0 / 3.0);
+            }
+        }
+        let text = format!("{}\n{}\n", csv_header("Ry"), csv_line(&a));
+        assert_eq!(read_csv(&text).unwrap(), ("Ry".into(), vec![a.clone()]));
+        let torn = format!("{text}8,1.0");
+        assert_eq!(read_csv(&torn).unwrap().1.len(), 1);
+        assert!(read_csv("step,E\n").is_err());
+    }
+
+    #[test]
+    fn unknown_values_are_empty_and_null() {
+        let r = StepRecord::default();
+        assert!(csv_line(&r).contains(",,"));
+        assert!(json(&r)["tau"].is_null());
+    }
+}
