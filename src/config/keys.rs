@@ -29,7 +29,7 @@ macro_rules! settings {
     ($($group:literal { $($name:ident: $type:ty = $default:literal, $range:expr, $unit:literal, $meaning:literal;)* })*) => {
         /// Settings of an electron-gas run (see [`KEYS`] for units, ranges and defaults).
         #[derive(Clone, Debug, Default, PartialEq)]
-        pub struct ElectronGas {
+        pub struct Settings {
             $($(#[doc = $meaning] #[doc = concat!("(unit: ", $unit, ")")] pub $name: $type,)*)*
         }
 
@@ -39,7 +39,7 @@ macro_rules! settings {
             default: $default, range: $range, unit: $unit, meaning: $meaning,
         },)*)*];
 
-        impl ElectronGas {
+        impl Settings {
             /// Reads one setting from text; the error says what is wrong with the value.
             pub(super) fn set(&mut self, key: &Key, text: &str) -> Result<(), String> {
                 let text = if key.default == "auto" && text.trim() == "auto" { "0" } else { text };
@@ -74,8 +74,8 @@ settings! {
         dim: usize = "2", Range::Either(2.0, 3.0), "", "dimension of space";
         rs: f64 = "", Range::AtLeast(0.0), "a0", "Wigner–Seitz radius: the density (0: no interaction)";
         theta: f64 = "", Range::Above(0.0), "T_F", "temperature over the Fermi temperature";
-        emax: usize = "auto", Range::AtLeast(0.0), "(2π/L)²", "orbitals with |m|² up to this, m integer; auto: every orbital that matters at theta";
-        twist: Vec<f64> = "0.25", Range::HalfOpen(-0.5, 0.5), "2π/L", "twist of the boundary, one number for each direction or one for all";
+        emax: usize = "auto", Range::AtLeast(0.0), "(2π/L)²", "orbitals with |m|² up to this, m integer; auto: as published, or more where theta needs it";
+        twist: Vec<f64> = "auto", Range::AboveTo(-0.5, 0.5), "2π/L", "twist of the boundary, one number for each direction or one for all; auto: 1/4 in 2D, 0 in 3D";
         kappa: f64 = "7", Range::Above(0.0), "1/L", "splitting parameter of the Ewald sum";
         gmax: usize = "9", Range::AtLeast(1.0), "2π/L", "cut-off of the reciprocal Ewald sum";
     }

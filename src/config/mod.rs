@@ -6,7 +6,7 @@ mod rules;
 mod spelling;
 mod value;
 
-pub use keys::{ElectronGas, KEYS, Key};
+pub use keys::{KEYS, Key, Settings};
 pub use resolve::{Origin, Resolved, SYSTEMS, Source};
 pub use rules::Units;
 pub use spelling::nearest;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::{ElectronGas, KEYS, Key, nearest, rules};
+use super::{KEYS, Key, Settings, nearest, rules};
 use crate::error::{Error, Result};
 
 /// What can be simulated.
@@ -45,7 +45,7 @@ pub struct Source {
 /// All settings with their origins.
 #[derive(Clone, Debug)]
 pub struct Resolved {
-    pub settings: ElectronGas,
+    pub settings: Settings,
     pub origins: BTreeMap<&'static str, Origin>,
 }
 
@@ -131,7 +131,7 @@ impl Resolved {
 
     /// Lays `sources` over the defaults; `mistakes` are those found so far.
     pub fn from_sources(sources: &[Source], mut mistakes: Vec<String>) -> Result<Resolved> {
-        let mut settings = ElectronGas::default();
+        let mut settings = Settings::default();
         let mut origins: BTreeMap<&'static str, Origin> = BTreeMap::new();
         for key in KEYS.iter().filter(|k| !k.default.is_empty()) {
             settings.set(key, key.default).map_err(|e| Error::User(format!("default of {}: {e}", key.name)))?;
@@ -150,9 +150,10 @@ impl Resolved {
                 mistakes.push(format!("{place}: {} is given twice", key.name));
             }
             attempted.push((key.name, *place == Origin::CommandLine));
+            let auto = key.default == "auto" && source.text.trim() == "auto";
             match settings.set(key, &source.text) {
                 Ok(()) => {
-                    origins.insert(key.name, source.origin.clone());
+                    origins.insert(key.name, if auto { Origin::Default } else { source.origin.clone() });
                 }
                 Err(why) => mistakes.push(format!("{place}: {}={}: {why}; takes {}", key.name, source.text, key.takes())),
             }

@@ -1,63 +1,63 @@
 //! Values that follow from others, and rules across settings: one function each.
 
-use super::{ElectronGas, KEYS, Laplacian, Optimizer, Origin, Prior, Resolved};
+use super::{Feature, KEYS, Laplacian, Optimizer, Origin, Prior, Resolved, Settings};
+use crate::error;
+use crate::model::backflow::{self, Backflow};
+use crate::system::ElectronGas;
 
 /// A condition on all settings together; the error says which values clash and what to change.
-type Rule = fn(&ElectronGas) -> Result<(), String>;
+type Rule = fn(&Settings) -> Result<(), String>;
 
 pub(super) const RULES: &[Rule] =
-    &[twist_length, heads_divide_width, batch_of_two, chunk_in_batch, probes_used, optimizer_settings, pretraining_needed];
+    &[physical, twist_length, heads_divide_width, batch_of_two, chunk_in_batch, probes_used, optimizer_settings, pretraining_needed];
 
 /// Fills in what was left to the program and needs no device.
 pub(super) fn derive(resolved: &mut Resolved) {
-    if resolved.settings.emax == 0 {
-        let emax = sufficient_emax(&resolved.settings);
+    let s = &mut resolved.settings;
+    let (n, dim) = (s.n, s.dim);
+    if *resolved.origins.get("twist").unwrap_or(&Origin::Default) == Origin::Default {
+        s.twist = ElectronGas::default_twist(dim)[..dim].to_vec();
+    } else if s.twist.len() == 1 && dim > 1 {
+        s.twist = vec![s.twist[0]; dim];
+        let why = format!("{}, the same in each direction", resolved.origin("twist"));
+        resolved.origins.insert("twist", Origin::Derived(why));
+    }
+    if resolved.settings.emax == 0 && *resolved.origin("emax") == Origin::Default {
+        let emax = ElectronGas::default_emax(n, dim, resolved.settings.theta) as usize;
         resolved.derive("emax", emax, "from n, dim and theta");
     }
-    let s = &mut resolved.settings;
-    if s.twist.len() == 1 && s.dim > 1 {
-        s.twist = vec![s.twist[0]; s.dim];
-        if *resolved.origin("twist") != Origin::Default {
-            let why = format!("{}, the same in each direction", resolved.origin("twist"));
-            resolved.origins.insert("twist", Origin::Derived(why));
-        }
+}
+
+/// Enough orbitals, and whatever else the gas itself asks for.
+fn physical(s: &Settings) -> Result<(), String> {
+    if s.twist.len() != s.dim {
+        return Ok(());
     }
+    s.gas().map(|_| ()).map_err(|e| e.to_string())
 }
 
-/// Cut-off |m|² above which an orbital of the ideal gas is occupied with probability below about
-/// e^-11: (1 + 11 Θ) times the Fermi sphere's m_F². Not below the published 25 in two dimensions.
-fn sufficient_emax(s: &ElectronGas) -> usize {
-    let n = s.n as f64;
-    let fermi = match s.dim {
-        2 => n / std::f64::consts::PI,
-        _ => (3.0 * n / (4.0 * std::f64::consts::PI)).powf(2.0 / 3.0),
-    };
-    let published = if s.dim == 2 { 25.0 } else { 4.0 };
-    (fermi * (1.0 + 11.0 * s.theta)).ceil().max(published).min(1e6) as usize
-}
-
-fn twist_length(s: &ElectronGas) -> Result<(), String> {
+fn twist_length(s: &Settings) -> Result<(), String> {
     if s.twist.len() == s.dim {
         return Ok(());
     }
     Err(format!("twist has {} numbers, dim={} needs {} (or one for all directions)", s.twist.len(), s.dim, s.dim))
 }
 
-fn heads_divide_width(s: &ElectronGas) -> Result<(), String> {
+fn heads_divide_width(s: &Settings) -> Result<(), String> {
     if s.modelsize.is_multiple_of(s.nheads) {
         return Ok(());
     }
     Err(format!("nheads={} does not divide modelsize={}: each head gets modelsize/nheads channels", s.nheads, s.modelsize))
 }
 
-fn batch_of_two(s: &ElectronGas) -> Result<(), String> {
+fn batch_of_two(s: &Settings) -> Result<(), String> {
     if s.batch != 1 {
         return Ok(());
     }
     Err("batch=1: an error bar needs at least 2 walkers".into())
 }
 
-fn chunk_in_batch(s: &ElectronGas) -> Result<(), String> {
+fn chunk_in_batch(s: &Settings) -> Result<(), String> {
     if s.batch == 0 || s.chunk <= s.batch {
         return Ok(());
     }
@@ -65,21 +65,21 @@ fn chunk_in_batch(s: &ElectronGas) -> Result<(), String> {
 }
 
 /// Whether a setting was moved from its default.
-fn moved(s: &ElectronGas, name: &str) -> bool {
+fn moved(s: &Settings, name: &str) -> bool {
     KEYS.iter().find(|k| k.name == name).is_some_and(|key| {
         let mut plain = s.clone();
         plain.set(key, key.default).is_ok() && plain.toml(key) != s.toml(key)
     })
 }
 
-fn probes_used(s: &ElectronGas) -> Result<(), String> {
+fn probes_used(s: &Settings) -> Result<(), String> {
     if s.laplacian == Laplacian::Hutchinson || !moved(s, "probes") {
         return Ok(());
     }
     Err(format!("probes={} has no use with laplacian=exact: drop it or set laplacian=hutchinson", s.probes))
 }
 
-fn optimizer_settings(s: &ElectronGas) -> Result<(), String> {
+fn optimizer_settings(s: &Settings) -> Result<(), String> {
     let (name, unused): (_, &[&str]) = match s.optimizer {
         Optimizer::Sr => ("sr", &["learning_rate"]),
         Optimizer::Adam => ("adam", &["damping", "max_norm", "gauge"]),
@@ -91,7 +91,7 @@ fn optimizer_settings(s: &ElectronGas) -> Result<(), String> {
     Err(format!("{} has no use with optimizer={name}: drop it or choose the other optimizer", set.join(", ")))
 }
 
-fn pretraining_needed(s: &ElectronGas) -> Result<(), String> {
+fn pretraining_needed(s: &Settings) -> Result<(), String> {
     if s.pretrain_steps == 0 || s.prior == Prior::None {
         return Ok(());
     }
@@ -112,7 +112,21 @@ pub struct Units {
     pub energy_name: &'static str,
 }
 
-impl ElectronGas {
+impl Settings {
+    /// The gas these settings describe.
+    pub fn gas(&self) -> error::Result<ElectronGas> {
+        ElectronGas::with(self.n, self.dim, self.rs, self.theta, Some(self.emax as u32), Some(&self.twist))
+    }
+
+    /// The flow these settings describe.
+    pub fn backflow(&self) -> Backflow {
+        let feature = match self.feature {
+            Feature::Half => backflow::Feature::Half,
+            Feature::Legacy => backflow::Feature::Legacy,
+        };
+        Backflow { dim: self.dim, depth: self.depth, one: self.spsize, pair: self.tpsize, feature }
+    }
+
     /// Units in which results are printed: per electron.
     pub fn units(&self) -> Units {
         let n = self.n as f64;

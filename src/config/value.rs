@@ -23,6 +23,8 @@ pub enum Range {
     Within(f64, f64),
     /// From the first (included) to the second (excluded).
     HalfOpen(f64, f64),
+    /// From above the first to the second (included).
+    AboveTo(f64, f64),
     /// One of two values.
     Either(f64, f64),
 }
@@ -35,6 +37,7 @@ impl Range {
             Range::Above(low) => v > low,
             Range::Within(low, high) => (low..=high).contains(&v),
             Range::HalfOpen(low, high) => (low..high).contains(&v),
+            Range::AboveTo(low, high) => v > low && v <= high,
             Range::Either(a, b) => v == a || v == b,
         }
     }
@@ -47,6 +50,7 @@ impl Range {
             Range::Above(low) => format!("greater than {low}"),
             Range::Within(low, high) => format!("between {low} and {high}"),
             Range::HalfOpen(low, high) => format!("from {low} to below {high}"),
+            Range::AboveTo(low, high) => format!("above {low} to {high}"),
             Range::Either(a, b) => format!("{a} or {b}"),
         }
     }

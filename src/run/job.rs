@@ -1,6 +1,6 @@
 //! What the training loop talks to: settings, device, logs, console.
 
-use crate::config::{ElectronGas, Resolved};
+use crate::config::{Resolved, Settings};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::model::file::{ParameterFile, Part};
@@ -19,7 +19,7 @@ pub struct Job {
 }
 
 impl Job {
-    pub fn settings(&self) -> &ElectronGas {
+    pub fn settings(&self) -> &Settings {
         &self.resolved.settings
     }
 

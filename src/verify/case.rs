@@ -5,14 +5,14 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::config::{ElectronGas, Origin, Resolved, Source};
+use crate::config::{Origin, Resolved, Settings, Source};
 use crate::error::{Error, Result};
 use crate::model::file::{ParameterFile, Tensor, read_tensors};
 
 /// Everything a case says. Tensors other than `x` and `state_idx` are optional.
 pub struct Case {
     pub name: String,
-    pub settings: ElectronGas,
+    pub settings: Settings,
     pub parameters: ParameterFile,
     /// Values by walker, in Ry/rs² and rs a0; see the case's own `conventions`.
     pub samples: BTreeMap<String, Tensor>,
