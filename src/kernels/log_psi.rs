@@ -1,4 +1,6 @@
 //! `log_psi`: ln|Ψ| from the two determinants.
+//!
+//! Twin: the sum in its test.
 
 use crate::gpu::{Buffer, Dispatch, Kernel, Recording, grid};
 

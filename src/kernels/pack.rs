@@ -1,4 +1,6 @@
 //! `pack`: gathers stored parameters into the padded (and transposed) matrices kernels read.
+//!
+//! Twin: the index arithmetic of its test; it computes nothing.
 
 use crate::gpu::{Buffer, Dispatch, Kernel, Recording, grid};
 

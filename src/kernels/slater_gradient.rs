@@ -1,4 +1,6 @@
 //! `slater_gradient`: gradient of ln det M and the matrices C^k = M (ik) M⁻¹ behind its second derivatives.
+//!
+//! Twin: `reference::slater`.
 
 use std::f64::consts::PI;
 

@@ -1,4 +1,6 @@
 //! `slater_laplacian`: the curvature part Σ S_pq (J Jᵀ)_pq of ∇² ln det M(z(x)).
+//!
+//! Twin: `reference::slater`.
 
 use crate::gpu::{Buffer, Dispatch, Kernel, Recording, grid};
 

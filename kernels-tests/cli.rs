@@ -1,0 +1,222 @@
+//! The command line as a user meets it: messages, exit codes, files.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// Runs `helmholtz` in `folder` with the words of `line`.
+fn run_in(folder: &Path, line: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_helmholtz")).args(line).current_dir(folder).output().expect("the binary runs")
+}
+
+fn run(line: &str) -> Output {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    run_in(&std::env::temp_dir(), &words)
+}
+
+fn out(o: &Output) -> String {
+    String::from_utf8_lossy(&o.stdout).into_owned()
+}
+
+fn err(o: &Output) -> String {
+    String::from_utf8_lossy(&o.stderr).into_owned()
+}
+
+/// Requires the exit code and every fragment in stderr.
+fn refused(o: &Output, code: i32, fragments: &[&str], what: &str) {
+    let text = err(o);
+    assert_eq!(o.status.code(), Some(code), "{what}: {text}");
+    assert!(!text.contains("panicked"), "{what}: {text}");
+    for fragment in fragments {
+        assert!(text.contains(fragment), "{what}: no {fragment:?} in\n{text}");
+    }
+    assert!(out(o).is_empty(), "{what}: stdout is not empty: {}", out(o));
+}
+
+const GAS: &str = "check electron-gas n=13 rs=10 theta=0.15";
+
+#[test]
+fn bad_settings_are_refused_with_a_remedy() {
+    let cases: &[(&str, &[&str])] = &[
+        ("check electron-gas", &["3 mistakes", "n is missing", "rs is missing", "theta is missing", "theta=0.15"]),
+        ("check electron-gs n=13 rs=10 theta=0.15", &["\"electron-gs\" is no system", "did you mean electron-gas?"]),
+        ("check n=13 rs=10 theta=0.15", &["n=13", "helmholtz train electron-gas"]),
+        ("check nothing.toml", &["nothing.toml: no such file"]),
+        ("GAS thetta=1", &["unknown key \"thetta\"", "Did you mean theta?"]),
+        ("GAS n_layers=3", &["Did you mean nlayers?"]),
+        ("GAS xyz=3", &["unknown key \"xyz\"", "helmholtz keys"]),
+        ("GAS n=14", &["n is given twice"]),
+        ("GAS batch", &["\"batch\" is not of the form key=value"]),
+        ("GAS =3", &["not of the form key=value"]),
+        ("GAS steps=", &["steps=", "not a whole number"]),
+        ("GAS steps=1.5", &["not a whole number"]),
+        ("GAS steps=-1", &["negative"]),
+        ("GAS steps=1e99", &["too large"]),
+        ("GAS damping=0", &["damping=0", "out of range", "greater than 0"]),
+        ("GAS damping=0,001", &["not a comma"]),
+        ("GAS damping=nan", &["not a finite number"]),
+        ("GAS damping=inf", &["not a finite number"]),
+        ("GAS dim=4", &["dim=4", "2 or 3"]),
+        ("GAS laplacian=exct", &["did you mean exact?", "exact or hutchinson"]),
+        ("GAS optimizer=lbfgs", &["unknown", "sr or adam"]),
+        ("GAS twist=0.5,0.6", &["0.6 is out of range"]),
+        ("GAS twist=0.1,0.1,0.1", &["twist has 3 numbers, dim=2 needs 2"]),
+        ("GAS twist=1/0", &["not a number"]),
+        ("GAS mc_acceptance=1", &["from 0 to below 1"]),
+        ("GAS nheads=3", &["nheads=3 does not divide modelsize=16"]),
+        ("GAS spsize=0", &["at least 1"]),
+        ("GAS batch=1", &["at least 2 walkers"]),
+        ("GAS batch=64 chunk=65", &["chunk=65 is larger than batch=64"]),
+        ("GAS probes=2", &["laplacian=hutchinson"]),
+        ("GAS learning_rate=0.1", &["learning_rate has no use with optimizer=sr"]),
+        ("GAS optimizer=adam damping=0.1 gauge=published", &["damping, gauge"]),
+        ("GAS pretrain_steps=10", &["prior=none"]),
+        ("GAS emax=2", &["electrons but only", "raise emax to"]),
+        ("GAS seed=4294967296", &["too large"]),
+        ("check electron-gas n=0 rs=-1 theta=0", &["3 mistakes", "n=0", "rs=-1", "theta=0"]),
+        ("frobnicate", &["unrecognized subcommand"]),
+        ("train", &["TARGET", "Usage"]),
+        ("train electron-gas n=13", &["2 mistakes", "rs is missing", "theta is missing"]),
+        ("train electron-gas n=13 rs=10 theta=0.15 --params nowhere.safetensors", &["nowhere.safetensors: no such file"]),
+        ("train electron-gas n=13 rs=10 theta=0.15 --fresh", &["--out"]),
+        ("verify nowhere.json", &["nowhere.json: no such file"]),
+        ("report nowhere", &["no run directory"]),
+    ];
+    for (line, fragments) in cases {
+        refused(&run(&line.replace("GAS", GAS)), 2, fragments, line);
+    }
+}
+
+#[test]
+fn files_and_arguments_mean_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("run ä 1.toml");
+    std::fs::write(&file, "system = \"electron-gas\"\n# a comment\nn = 13\nrs = 10\ntheta = 0.15\ntwist = [0.1, 0.25]\nlaplacian = \"hutchinson\"\nbatch = \"auto\"\n").unwrap();
+    let path = file.to_string_lossy().into_owned();
+    let json = |line: &[&str]| -> serde_json::Value {
+        let o = run_in(folder.path(), line);
+        assert!(o.status.success(), "{}", err(&o));
+        serde_json::from_str(out(&o).trim()).expect("one JSON object")
+    };
+    let values = |v: &serde_json::Value| -> Vec<(String, serde_json::Value)> {
+        v["settings"].as_object().unwrap().iter().map(|(k, s)| (k.clone(), s["value"].clone())).collect()
+    };
+    let a = json(&["check", &path, "rs=5", "--json"]);
+    let b = json(&["check", "electron-gas", "n=13", "Theta=0.15", "rs=5.0", "twist=0.1,1/4", "laplacian=hutchinson", "--json"]);
+    assert_eq!(values(&a), values(&b));
+    assert_eq!(a["settings"]["rs"]["origin"], "command line");
+    assert!(a["settings"]["theta"]["origin"].as_str().unwrap().ends_with("run ä 1.toml line 5"));
+    assert_eq!(a["settings"]["kappa"]["origin"], "default");
+    assert_eq!(a["settings"]["emax"]["origin"], "from n, dim and theta");
+    assert_eq!(a["settings"]["rs"]["unit"], "a0");
+    // what `check` prints names the same origins
+    let text = out(&run_in(folder.path(), &["check", &path]));
+    assert!(text.contains("run ä 1.toml line 4"), "{text}");
+}
+
+#[test]
+fn bad_files_are_refused_with_their_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases: &[(&str, &[&str])] = &[
+        ("n = 13\nrs = 10\ntheta = \"hot\"\n", &["a.toml line 3: theta=hot: not a number"]),
+        ("n = 13\nrs = 10\n\nthta = 0.15\n", &["a.toml line 4: unknown key \"thta\". Did you mean theta?", "theta is missing"]),
+        ("n = 13\nn = 14\n", &["not valid TOML", "duplicate key"]),
+        ("n = \n", &["not valid TOML"]),
+        ("system = \"spins\"\nn = 13\nrs = 1\ntheta = 1\n", &["line 1", "\"spins\"", "there is electron-gas"]),
+        ("rs = 1\ntheta = 1\n[system]\nn = 13\n", &["system is a table", "n is missing"]),
+        ("n = 1979-05-27\nrs = 1\ntheta = 1\n", &["n is a date"]),
+        ("n = true\nrs = [1, 2]\ntheta = 1\n", &["n=true: not a whole number", "rs=1,2: not a number"]),
+        ("", &["3 mistakes"]),
+    ];
+    for (text, fragments) in cases {
+        std::fs::write(folder.path().join("a.toml"), text).unwrap();
+        refused(&run_in(folder.path(), &["check", "a.toml"]), 2, fragments, text);
+    }
+    std::fs::write(folder.path().join("a.toml"), [0xff, 0xfe, 0x00]).unwrap();
+    refused(&run_in(folder.path(), &["check", "a.toml"]), 5, &["a.toml", "cannot be read"], "not UTF-8");
+}
+
+#[test]
+fn every_setting_is_documented() {
+    let (table, help) = (out(&run("keys")), out(&run("train --help")));
+    let json: serde_json::Value = serde_json::from_str(out(&run("keys --json")).trim()).unwrap();
+    for key in helmholtz::config::KEYS {
+        assert!(table.contains(&format!(" {} ", key.name)) && help.contains(&format!(" {} ", key.name)), "{}", key.name);
+        assert!(!json[key.name]["meaning"].as_str().unwrap().is_empty());
+    }
+    assert!(help.contains("Exit codes: 0 done"));
+}
+
+#[test]
+fn devices_are_listed_with_what_chooses_them() {
+    let o = run("devices --json");
+    assert!(o.status.success(), "{}", err(&o));
+    let json: serde_json::Value = serde_json::from_str(out(&o).trim()).expect("one JSON object");
+    let first = &json["devices"][0];
+    for key in ["name", "backend", "kind", "driver", "profile", "storage_binding_bytes", "workgroup_memory_bytes", "select"] {
+        assert!(!first[key].is_null(), "{key}");
+    }
+    let text = out(&run("devices"));
+    assert!(text.contains(first["select"].as_str().unwrap()) && text.contains(first["name"].as_str().unwrap()), "{text}");
+}
+
+#[test]
+fn without_a_driver_the_user_hears_what_to_install() {
+    let folder = tempfile::tempdir().unwrap();
+    for line in [&["devices"][..], &["train", "electron-gas", "n=3", "rs=1", "theta=1", "--out", "a"]] {
+        let o = Command::new(env!("CARGO_BIN_EXE_helmholtz"))
+            .args(line)
+            .current_dir(folder.path())
+            .env("VK_ICD_FILENAMES", "/nonexistent.json")
+            .env("VK_DRIVER_FILES", "/nonexistent.json")
+            .output()
+            .unwrap();
+        if cfg!(target_os = "linux") {
+            refused(&o, 3, &["no GPU adapter found", "mesa-vulkan-drivers"], "no driver");
+        }
+    }
+    assert!(!folder.path().join("a").exists(), "an unused run directory is left behind");
+}
+
+#[test]
+fn a_device_that_is_not_there_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let o = run_in(folder.path(), &["train", "electron-gas", "n=3", "rs=1", "theta=1", "--device", "voodoo"]);
+    refused(&o, 3, &["--device voodoo", "there are: 0 = "], "unknown device");
+    let o = Command::new(env!("CARGO_BIN_EXE_helmholtz")).arg("devices").env("HELMHOLTZ_PROFILE", "fast").output().unwrap();
+    refused(&o, 2, &["HELMHOLTZ_PROFILE=fast", "simd or gpu"], "unknown profile");
+}
+
+#[test]
+fn run_directories_are_never_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let train = |dir: &str| run_in(folder.path(), &["train", "electron-gas", "n=3", "rs=1", "theta=1", "--out", dir]);
+    std::fs::create_dir(at("thesis")).unwrap();
+    std::fs::write(at("thesis").join("chapter"), "1").unwrap();
+    refused(&train("thesis"), 2, &["thesis is not empty and holds no run", "--out"], "foreign directory");
+    std::fs::create_dir(at("old")).unwrap();
+    std::fs::write(at("old").join("manifest.json"), "{}").unwrap();
+    refused(&train("old"), 2, &["holds a run already", "--fresh"], "old run");
+    std::fs::write(at("file"), "").unwrap();
+    refused(&train("file"), 5, &["file", "--out"], "a file");
+    refused(&train("file/below"), 5, &["file/below", "--out"], "below a file");
+    assert_eq!(std::fs::read_to_string(at("thesis").join("chapter")).unwrap(), "1");
+}
+
+#[test]
+fn damaged_parameter_files_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("p.safetensors"), "no tensors").unwrap();
+    let o = run_in(folder.path(), &["train", "electron-gas", "n=3", "rs=1", "theta=1", "--params", "p.safetensors"]);
+    refused(&o, 2, &["p.safetensors is not a safetensors file, or is damaged"], "damaged parameters");
+    assert!(!folder.path().join("runs").exists());
+}
+
+#[test]
+fn help_and_version_succeed() {
+    for line in ["--help", "--version", "train --help", "report --help"] {
+        let o = run(line);
+        assert!(o.status.success() && err(&o).is_empty() && !out(&o).is_empty(), "{line}");
+    }
+    refused(&run(""), 2, &["Usage"], "no command");
+}

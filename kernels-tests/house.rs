@@ -1,0 +1,173 @@
+//! Rules of the house that a compiler does not know: a kernel is whole only with its shader, host
+//! side, double-precision twin, test and mutant; files stay short.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use helmholtz::kernels;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// All files below `folder` with one of the endings, with their text.
+fn files(folder: &str, endings: &[&str]) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(at) = folders.pop() {
+        let Ok(entries) = fs::read_dir(&at) else { continue };
+        for path in entries.flatten().map(|e| e.path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| endings.iter().any(|x| e == *x)) {
+                let text = fs::read_to_string(&path).unwrap_or_default();
+                found.push((path, text));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn shown(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}
+
+/// The host file that declares the kernel, and the name of its static.
+fn host(name: &str, hosts: &[(PathBuf, String)]) -> Option<(PathBuf, String)> {
+    hosts.iter().find_map(|(path, text)| {
+        if let Some(at) = text.find(&format!("name: \"{name}\"")) {
+            let identifier = text[..at].rsplit("static ").next()?.split(':').next()?;
+            return Some((path.clone(), identifier.trim().to_string()));
+        }
+        // or a row of a table of kernels: `IDENTIFIER "name" …`
+        let row = text.lines().find(|l| l.split_whitespace().nth(1) == Some(&format!("\"{name}\"")))?;
+        Some((path.clone(), row.split_whitespace().next()?.to_string()))
+    })
+}
+
+/// The module of a host file: the first name below src/kernels.
+fn module(path: &Path) -> String {
+    let inside = path.strip_prefix(root().join("src/kernels")).unwrap_or(path);
+    let first = inside.components().next().map(|c| c.as_os_str().to_string_lossy().into_owned());
+    first.unwrap_or_default().trim_end_matches(".rs").to_string()
+}
+
+#[test]
+fn every_kernel_is_whole() {
+    let (hosts, twins) = (files("src/kernels", &["rs"]), files("src/reference", &["rs"]));
+    let tests: String = files("kernels-tests/kernels", &["rs"]).iter().map(|(_, t)| t.split_whitespace().collect::<String>()).collect();
+    let mut missing = Vec::new();
+    for kernel in kernels::ALL {
+        let name = kernel.name;
+        let mut lacks = |what: String| missing.push(format!("{name}: {what}"));
+        let shader = root().join(format!("shaders/{name}.wgsl"));
+        if fs::read_to_string(&shader).ok().as_deref() != Some(kernel.source) {
+            lacks(format!("shaders/{name}.wgsl is missing, or is not its source"));
+        }
+        if !kernel.source.starts_with(&format!("// {name}: ")) {
+            lacks(format!("its shader does not start with `// {name}: ` and the formula"));
+        }
+        let loops = ["for (", "while (", "loop {"].iter().any(|w| kernel.source.contains(w));
+        if loops && !kernel.source.contains("rips") {
+            lacks("its shader has loops and does not state their trips".into());
+        }
+        let Some((path, identifier)) = host(name, &hosts) else {
+            lacks("no file in src/kernels declares it".into());
+            continue;
+        };
+        let module = module(&path);
+        let host_text = hosts.iter().find(|(p, _)| *p == path).map_or("", |(_, t)| t);
+        let twin = twins
+            .iter()
+            .any(|(p, t)| p.file_stem().is_some_and(|s| s == name || s == module.as_str()) || t.contains(&format!("pub fn {name}")));
+        if !twin && !host_text.contains("Twin: ") {
+            lacks(format!("no twin: src/reference/{module}.rs, a function {name} in src/reference, or `Twin: …` in {}", shown(&path)));
+        }
+        let broken = [
+            format!("mutant(&{module}::{identifier},"),
+            format!("mutant(&{identifier},"),
+            format!("mutant(&kernels::{module}::{identifier},"),
+        ];
+        let plain = identifier == "KERNEL";
+        if !broken.iter().enumerate().any(|(i, text)| (i != 1 || !plain) && tests.contains(text)) {
+            lacks(format!("no test breaks it: `mutant(&{module}::{identifier}, …)` in kernels-tests/kernels"));
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+#[test]
+fn every_shader_is_registered_once() {
+    let mut names: Vec<&str> = kernels::ALL.iter().map(|k| k.name).collect();
+    names.sort_unstable();
+    let count = names.len();
+    names.dedup();
+    assert_eq!(names.len(), count, "a kernel is listed twice in kernels::ALL");
+    for (path, _) in files("shaders", &["wgsl"]) {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let fragment = path.parent().is_some_and(|p| p.ends_with("shared"));
+        let known = if fragment { helmholtz::gpu::SHARED.iter().any(|(n, _)| *n == name) } else { names.contains(&name.as_str()) };
+        assert!(known, "{} is not registered", shown(&path));
+    }
+}
+
+#[test]
+fn files_stay_short() {
+    let mut long = Vec::new();
+    for (folder, ending, most) in [("src", "rs", 400), ("kernels-tests", "rs", 400), ("shaders", "wgsl", 250), ("examples", "rs", 200)] {
+        for (path, text) in files(folder, &[ending]) {
+            let lines = text.lines().count();
+            if lines > most {
+                long.push(format!("{}: {lines} lines, at most {most}", shown(&path)));
+            }
+        }
+    }
+    assert!(long.is_empty(), "{}", long.join("\n"));
+    let (count, total) = files("src", &["rs"]).iter().fold((0, 0), |(c, t), (_, text)| (c + 1, t + text.lines().count()));
+    assert!(total < 200 * count, "files of src/ have {} lines on average, at most 200", total / count);
+}
+
+#[test]
+fn nothing_is_left_lying_about() {
+    // written in two parts so that this file does not find itself
+    let words: Vec<String> = [
+        ("TO", "DO"),
+        ("FIX", "ME"),
+        ("XX", "X:"),
+        ("to", "do!("),
+        ("unimple", "mented!("),
+        ("db", "g!("),
+        ("<<<<", "<<<"),
+        (">>>>", ">>>"),
+        ("/ro", "ot/"),
+        ("/ho", "me/"),
+        ("/wo", "rk/"),
+    ]
+    .iter()
+    .map(|(a, b)| format!("{a}{b}"))
+    .collect();
+    let mut found = Vec::new();
+    for folder in ["src", "shaders", "kernels-tests", "examples", "benches", "docs"] {
+        for (path, text) in files(folder, &["rs", "wgsl", "md"]) {
+            for (number, line) in text.lines().enumerate() {
+                found.extend(words.iter().filter(|w| line.contains(w.as_str())).map(|w| format!("{}:{}: {w}", shown(&path), number + 1)));
+            }
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            if ["utils", "util", "common", "helpers", "manager", "misc"].contains(&stem.as_str()) {
+                found.push(format!("{}: a name that does not say what is inside", shown(&path)));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn only_the_gpu_room_knows_wgpu() {
+    for (path, text) in files("src", &["rs"]) {
+        let inside = path.starts_with(root().join("src/gpu"));
+        // a user's own buffers come as wgpu's, so the word may stand in comments
+        let used = text.lines().any(|l| l.contains("wgpu::") && !l.trim_start().starts_with("//"));
+        assert!(inside || !used, "{} uses wgpu", shown(&path));
+    }
+}
