@@ -6,6 +6,7 @@ mod determinant;
 mod ewald;
 mod flow;
 mod linear;
+mod local_energy;
 mod log_psi;
 mod philox;
 mod published;

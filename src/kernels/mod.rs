@@ -6,6 +6,7 @@ pub mod determinant;
 pub mod ewald;
 pub mod flow;
 pub mod linear;
+pub mod local_energy;
 pub mod log_psi;
 pub mod outer;
 pub mod pack;
@@ -22,25 +23,26 @@ pub static ALL: &[&Kernel] = &[
     &determinant::COMPLEX,
     &determinant::REAL,
     &ewald::KERNEL,
-    &flow::PAIR_FEATURES,
-    &flow::PAIR_ACTIVATION,
-    &flow::PARTICLE_GATHER,
-    &flow::PARTICLE_ACTIVATION,
-    &flow::PARTICLE_MEAN,
-    &flow::PARTICLE_BROADCAST,
-    &flow::JACOBIAN,
-    &flow::FLOW_VALUES,
-    &flow::TANGENT_GATHER,
-    &flow::TANGENT_ACTIVATION,
     &flow::DIRECTIONS,
+    &flow::FLOW_VALUES,
+    &flow::JACOBIAN,
+    &flow::PAIR_ACTIVATION,
+    &flow::PAIR_FEATURES,
+    &flow::PARTICLE_ACTIVATION,
+    &flow::PARTICLE_BROADCAST,
+    &flow::PARTICLE_GATHER,
+    &flow::PARTICLE_MEAN,
     &flow::PROBE,
     &flow::PROBE_SUM,
-    &flow::SCORE_SEED,
     &flow::SCORE_ACTIVATION,
-    &flow::SCORE_SCATTER,
     &flow::SCORE_PAIR,
     &flow::SCORE_POSITIONS,
+    &flow::SCORE_SCATTER,
+    &flow::SCORE_SEED,
+    &flow::TANGENT_ACTIVATION,
+    &flow::TANGENT_GATHER,
     &linear::KERNEL,
+    &local_energy::KERNEL,
     &log_psi::KERNEL,
     &outer::KERNEL,
     &pack::KERNEL,

@@ -5,6 +5,7 @@ pub mod determinant;
 pub mod ewald;
 pub mod flow;
 pub mod linear;
+pub mod local_energy;
 pub mod philox;
 pub mod slater;
 pub mod special;

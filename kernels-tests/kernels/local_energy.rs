@@ -1,0 +1,132 @@
+//! local_energy against its twin and the published kinetic energies.
+
+use helmholtz::gpu::{Buffer, Gpu, Recording};
+use helmholtz::kernels::{local_energy, pad4};
+use helmholtz::reference::complex::{Complex, interleaved};
+use helmholtz::reference::local_energy as twin;
+
+use crate::harness::{Check, close, mutant, padded, random, verify};
+use crate::published::{Case, rounded, single};
+
+const EPS: f64 = f32::EPSILON as f64;
+
+/// One walker's inputs: n dim derivatives and a Jacobian.
+struct Walker {
+    slater: Vec<Complex>,
+    jacobian: Vec<f64>,
+    trace: Complex,
+    lap_z: Vec<f64>,
+    grad_q: Vec<f64>,
+    lap_q: f64,
+}
+
+fn device(gpu: &Gpu, walkers: &[Walker], size: usize) -> Result<(Vec<f32>, Vec<f32>), String> {
+    let ld = pad4(size);
+    let gather = |f: &dyn Fn(&Walker) -> Vec<f32>| walkers.iter().flat_map(f).collect::<Vec<f32>>();
+    let slater = gpu.upload("slater", &gather(&|w| single(&interleaved(&w.slater))));
+    let jacobian = gpu.upload(
+        "jacobian",
+        &gather(&|w| {
+            let mut rows = padded(&w.jacobian, size);
+            rows.resize(ld * ld, 0.0);
+            rows
+        }),
+    );
+    let trace = gpu.upload("trace", &gather(&|w| vec![w.trace.re as f32, w.trace.im as f32]));
+    let lap_z = gpu.upload("lap_z", &gather(&|w| padded(&w.lap_z, size)));
+    let grad_q = gpu.upload("grad_q", &gather(&|w| padded(&w.grad_q, size)));
+    let lap_q = gpu.upload("lap_q", &gather(&|w| vec![w.lap_q as f32]));
+    let (gradient, kinetic) = (Buffer::new("gradient", 2 * walkers.len() * size), Buffer::new("kinetic", 4 * walkers.len()));
+    let mut rec = Recording::new();
+    let inputs =
+        local_energy::Inputs { slater: &slater, jacobian: &jacobian, trace: &trace, lap_z: &lap_z, grad_q: &grad_q, lap_q: &lap_q };
+    local_energy::record(&mut rec, "local energy", walkers.len(), size, inputs, &gradient, &kinetic);
+    gpu.run(&rec).map_err(|e| e.to_string())?;
+    let read = |b| gpu.read::<f32>(b).map_err(|e| e.to_string());
+    Ok((read(&gradient)?, read(&kinetic)?))
+}
+
+fn small(gpu: &Gpu) -> Check {
+    for (case, &(size, count)) in [(2, 3), (10, 5), (21, 2), (58, 3), (150, 1)].iter().enumerate() {
+        let walkers: Vec<Walker> = (0..count)
+            .map(|w| {
+                let seed = 50 * case as u64 + 10 * w as u64;
+                let complex = |seed, n| random(seed, 2 * n).chunks(2).map(|c| Complex::new(c[0], c[1])).collect::<Vec<_>>();
+                Walker {
+                    slater: complex(seed, size),
+                    jacobian: random(seed + 1, size * size),
+                    trace: complex(seed + 2, 1)[0],
+                    lap_z: random(seed + 3, size),
+                    grad_q: random(seed + 4, size),
+                    lap_q: random(seed + 5, 1)[0],
+                }
+            })
+            .collect();
+        let (gradient, kinetic) = device(gpu, &walkers, size)?;
+        let (mut g, mut k, mut square) = (Vec::new(), Vec::new(), 0.0_f64);
+        for w in &walkers {
+            let local = twin::local(&w.slater, &w.jacobian, w.trace, &w.lap_z, &w.grad_q, w.lap_q);
+            k.extend([local.kinetic.re, local.kinetic.im, local.mixed, local.square]);
+            g.extend(local.gradient);
+            square = square.max(local.square);
+        }
+        // a gradient sums `size` terms below 1: error 2 √size ε; a square carries twice its relative error,
+        // and a kinetic energy cancels squares of total `square`
+        let bound = 4.0 * (size as f64).sqrt() * EPS;
+        close("gradient", &gradient, &interleaved(&g), bound)?;
+        let scale = k.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+        close("kinetic", &kinetic, &k, bound * (1.0 + square / scale))?;
+    }
+    Ok(())
+}
+
+/// With the published gradient and Laplacian of ln Ψ in place of the parts: J = 1, S = ∇ ln Ψ - ½ q.
+fn published(gpu: &Gpu) -> Check {
+    for name in ["n29_d2_rs10", "n29_d2_rs1", "n7_d3_random"] {
+        let case = Case::load(name);
+        let size = case.size("n") * case.size("dim");
+        let count = case.array("kinetic.re").len();
+        let at = |key: &str, w: usize| rounded(&case.array(key)[w * size..][..size]);
+        let walkers: Vec<Walker> = (0..count)
+            .map(|w| {
+                let (re, im, half) = (at("grad_logpsi.re", w), at("grad_logpsi.im", w), at("grad_half_logdetjac", w));
+                let own = case.array("lap_half_logdetjac")[w];
+                Walker {
+                    slater: (0..size).map(|b| Complex::new((re[b] - half[b]) as f32 as f64, im[b])).collect(),
+                    jacobian: (0..size * size).map(|pq| if pq % (size + 1) == 0 { 1.0 } else { 0.0 }).collect(),
+                    trace: Complex::new(case.array("lap_logpsi.re")[w] - own, case.array("lap_logpsi.im")[w]),
+                    lap_z: vec![0.0; size],
+                    grad_q: half.iter().map(|v| 2.0 * v).collect(),
+                    lap_q: 2.0 * own,
+                }
+            })
+            .collect();
+        let (_, kinetic) = device(gpu, &walkers, size)?;
+        for (part, key) in ["kinetic.re", "kinetic.im"].iter().enumerate() {
+            let got: Vec<f32> = kinetic.chunks(4).map(|k| k[part]).collect();
+            let want = case.array(key);
+            let scale = want.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+            let square: f64 = kinetic.chunks(4).fold(0.0, |m, k| m.max(k[3] as f64));
+            close(key, &got, want, 8.0 * EPS * (1.0 + square / scale))?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn kinetic_energy_agrees_with_the_twin() {
+    verify(small);
+}
+
+#[test]
+fn kinetic_energy_is_the_published_one() {
+    verify(published);
+}
+
+#[test]
+fn broken_kernels_are_noticed() {
+    mutant(&local_energy::KERNEL, "im += s.y * j", "im += s.x * j", small);
+    mutant(&local_energy::KERNEL, "-2.0 * dot(total, im)", "2.0 * dot(total, im)", small);
+    mutant(&local_energy::KERNEL, "+ dot(half, half)", "- dot(half, half)", small);
+    mutant(&local_energy::KERNEL, "t.x + 0.5 * lap_q[w]", "t.x + lap_q[w]", published);
+}
