@@ -4,6 +4,7 @@
 pub mod cli;
 pub mod config;
 pub mod error;
+pub mod estimate;
 pub mod gpu;
 pub mod kernels;
 pub mod model;

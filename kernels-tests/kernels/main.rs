@@ -3,6 +3,7 @@
 mod harness;
 
 mod determinant;
+mod estimators;
 mod ewald;
 mod flow;
 mod linear;

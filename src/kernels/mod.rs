@@ -3,6 +3,7 @@
 //! Each is usable on the caller's own [`crate::gpu::Buffer`]s.
 
 pub mod determinant;
+pub mod estimators;
 pub mod ewald;
 pub mod flow;
 pub mod linear;
@@ -22,6 +23,10 @@ use crate::gpu::Kernel;
 pub static ALL: &[&Kernel] = &[
     &determinant::COMPLEX,
     &determinant::REAL,
+    &estimators::ENERGIES,
+    &estimators::MEANS,
+    &estimators::MOMENTS,
+    &estimators::WEIGHTS,
     &ewald::KERNEL,
     &flow::DIRECTIONS,
     &flow::FLOW_VALUES,

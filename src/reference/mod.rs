@@ -2,6 +2,7 @@
 
 pub mod complex;
 pub mod determinant;
+pub mod estimators;
 pub mod ewald;
 pub mod flow;
 pub mod linear;

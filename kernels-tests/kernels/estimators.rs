@@ -1,0 +1,182 @@
+//! energies, moments, means and weights against their twin, with failed walkers, and published means.
+
+use helmholtz::estimate::Energies;
+use helmholtz::gpu::{Buffer, Gpu, Recording};
+use helmholtz::kernels::estimators::{self, Estimators};
+use helmholtz::reference::complex::Complex;
+use helmholtz::reference::estimators as twin;
+
+use crate::harness::{Check, close, mutant, random, verify};
+use crate::published::{Case, single};
+
+const EPS: f64 = f32::EPSILON as f64;
+
+struct Batch {
+    /// Re, Im, mixed, unused.
+    kinetic: Vec<f32>,
+    potential: Vec<f32>,
+    log_probability: Vec<f32>,
+    log_amplitude: Vec<f32>,
+    beta: f64,
+}
+
+impl Batch {
+    fn records(&self) -> Vec<[f64; 8]> {
+        let lost = |v: f32| !v.is_finite() || v < -1e29;
+        (0..self.potential.len())
+            .map(|w| {
+                let k = &self.kinetic[4 * w..];
+                let (v, lnp) = (self.potential[w] as f64, self.log_probability[w] as f64);
+                let record = twin::record(Complex::new(k[0] as f64, k[1] as f64), k[2] as f64, v, lnp, self.beta);
+                if lost(self.log_amplitude[w]) { [f64::NAN; 8] } else { record }
+            })
+            .collect()
+    }
+
+    fn run(&self, gpu: &Gpu) -> Result<(Energies, Vec<f32>), String> {
+        let estimators = Estimators::new(self.potential.len());
+        let (k, v) = (gpu.upload("kinetic", &self.kinetic), gpu.upload("potential", &self.potential));
+        let (p, a) = (gpu.upload("ln p", &self.log_probability), gpu.upload("ln psi", &self.log_amplitude));
+        let mut rec = Recording::new();
+        estimators.record(&mut rec, &k, &v, &p, &a, self.beta, estimators::CLIP);
+        gpu.run(&rec).map_err(|e| e.to_string())?;
+        let read = |b: &Buffer| gpu.read::<f32>(b).map_err(|e| e.to_string());
+        Ok((Energies::finish(&read(&estimators.centre)?, &read(&estimators.partial)?), read(&estimators.weights)?))
+    }
+
+    /// Device against twin: E rounds by ε of |K| + |V|, which shifts means by as much and standard deviations too.
+    fn compare(&self, gpu: &Gpu) -> Check {
+        let (got, weights) = self.run(gpu)?;
+        let records = self.records();
+        let want = twin::averages(&records);
+        if (got.counted, got.failed) != (want.counted, want.left_out) {
+            return Err(format!("{} counted, {} failed, want {} and {}", got.counted, got.failed, want.counted, want.left_out));
+        }
+        let scale = records.iter().flat_map(|r| [r[0], r[2], r[6]]).filter(|v| v.is_finite()).fold(0.0_f64, |m, v| m.max(v.abs()));
+        let all = [(got.kinetic, 0), (got.imaginary, 5), (got.potential, 2), (got.energy, 4), (got.free_energy, 6), (got.mixed_kinetic, 7)];
+        for (mean, c) in all {
+            let error = (mean.mean - want.mean[c]).abs();
+            let spread = (mean.variance.sqrt() - want.variance[c].sqrt()).abs();
+            // the sums of 64 x 16 terms about the centre round by 10 ε of the spread
+            if !(error <= EPS * scale + 10.0 * EPS * want.variance[c].sqrt()
+                && spread <= 2.0 * EPS * scale + 10.0 * EPS * want.variance[c].sqrt())
+            {
+                return Err(format!("column {c}: {mean:?}, want {} variance {}", want.mean[c], want.variance[c]));
+            }
+        }
+        if (got.entropy.mean + want.mean[3]).abs() > 4.0 * EPS * want.mean[3].abs() {
+            return Err(format!("entropy {}, want {}", got.entropy.mean, -want.mean[3]));
+        }
+        let rounding = 4.0 * EPS * scale + 10.0 * EPS * want.spread_e;
+        if !((got.spread_free_energy - want.spread_f).abs() <= rounding && (got.spread_energy - want.spread_e).abs() <= rounding) {
+            return Err(format!("spreads {} {}, want {want:?}", got.spread_free_energy, got.spread_energy));
+        }
+        let weight: Vec<f64> = records.iter().flat_map(|r| twin::weights(r, &want, estimators::CLIP)).collect();
+        for (c, name) in ["weight of ln p", "weight of Re ln psi", "weight of Im ln psi", "counted"].iter().enumerate() {
+            let column: Vec<f64> = weight.iter().skip(c).step_by(4).copied().collect();
+            let largest = column.iter().fold(1e-30_f64, |m, v| m.max(v.abs()));
+            let device: Vec<f32> = weights.iter().skip(c).step_by(4).copied().collect();
+            close(name, &device, &column, 20.0 * EPS + 20.0 * rounding / want.counted as f64 / largest)?;
+        }
+        Ok(())
+    }
+}
+
+/// Energies of -480 ± 6 with a few outliers beyond the window, and walkers that failed each in its own way.
+fn made(gpu: &Gpu) -> Check {
+    for (case, walkers) in [(0, 5), (1, 64), (2, 700), (3, 2500)] {
+        let r = random(case, 6 * walkers);
+        let at = |c: usize, w: usize| r[c * walkers + w];
+        let mut batch = Batch {
+            kinetic: (0..walkers).flat_map(|w| [90.0 + 6.0 * at(0, w), at(1, w), 90.0 + 2.0 * at(2, w), 0.0]).map(|v| v as f32).collect(),
+            potential: (0..walkers).map(|w| (-570.0 + 2.0 * at(3, w)) as f32).collect(),
+            log_probability: (0..walkers).map(|w| (-5.0 + 2.0 * at(4, w)) as f32).collect(),
+            log_amplitude: (0..walkers).map(|w| (30.0 * at(5, w)) as f32).collect(),
+            beta: 1.7,
+        };
+        batch.compare(gpu)?;
+        if walkers > 100 {
+            for w in [3, 40, 300] {
+                batch.kinetic[4 * w] += if w == 40 { -3000.0 } else { 4000.0 };
+                batch.kinetic[4 * w + 1] = 50.0;
+            }
+            // large imaginary part inside the window: untouched
+            batch.kinetic[4 * 77 + 1] = -900.0;
+            batch.kinetic[4 * 10] = f32::NAN;
+            batch.kinetic[4 * 11 + 2] = f32::INFINITY;
+            batch.potential[12] = f32::NEG_INFINITY;
+            batch.log_probability[13] = f32::NAN;
+            batch.log_amplitude[14] = -1e30;
+            batch.log_amplitude[walkers - 1] = f32::NAN;
+            batch.compare(gpu)?;
+        }
+    }
+    Ok(())
+}
+
+/// No walker counts: nothing is divided by zero.
+fn none_left(gpu: &Gpu) -> Check {
+    let batch = Batch {
+        kinetic: vec![f32::NAN; 12],
+        potential: vec![1.0; 3],
+        log_probability: vec![-1.0; 3],
+        log_amplitude: vec![0.0; 3],
+        beta: 1.0,
+    };
+    let (got, weights) = batch.run(gpu)?;
+    if got.counted != 0 || got.failed != 3 || !got.energy.mean.is_finite() || weights[..12].iter().any(|&w| w != 0.0) {
+        return Err(format!("{got:?} {weights:?}"));
+    }
+    Ok(())
+}
+
+/// Means of the published batches, and their gradient of the occupation network from weights and scores.
+fn published(gpu: &Gpu) -> Check {
+    for name in ["n29_d2_rs10", "n29_d2_rs1", "n7_d3_random"] {
+        let case = Case::load(name);
+        let (re, im) = (case.array("kinetic.re"), case.array("kinetic.im"));
+        let walkers = re.len();
+        let batch = Batch {
+            kinetic: (0..walkers).flat_map(|w| [re[w] as f32, im[w] as f32, re[w] as f32, 0.0]).collect(),
+            potential: single(case.array("potential")),
+            log_probability: single(case.array("logprob")),
+            log_amplitude: single(case.array("logpsi.re")),
+            beta: case.number("beta"),
+        };
+        batch.compare(gpu)?;
+        let (_, weights) = batch.run(gpu)?;
+        let gradient = |score: &str, column: usize| -> Vec<f64> {
+            let s = case.array(score);
+            let p = s.len() / walkers;
+            (0..p).map(|k| (0..walkers).map(|w| weights[4 * w + column] as f64 * s[w * p + k]).sum()).collect()
+        };
+        let classical: Vec<f32> = single(&gradient("classical_score", 0));
+        let quantum: Vec<f64> = gradient("quantum_score.re", 1).iter().zip(gradient("quantum_score.im", 2)).map(|(a, b)| a + b).collect();
+        // weights carry rounding of E (ε 600 of a spread of 6), the sums over walkers cancel to a tenth
+        close("gradient of the occupation network", &classical, case.array("grad_van"), 2e-4)?;
+        close("gradient of the flow", &single(&quantum), case.array("grad_flow"), 2e-4)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn averages_and_weights_agree_with_the_twin() {
+    verify(made);
+    verify(none_left);
+}
+
+#[test]
+fn gradients_are_the_published_ones() {
+    verify(published);
+}
+
+#[test]
+fn broken_kernels_are_noticed() {
+    mutant(&estimators::ENERGIES, "amplitude < -1e29", "amplitude < -1e31", made);
+    mutant(&estimators::ENERGIES, "p.temperature * logp + e", "p.temperature * logp - e", made);
+    mutant(&estimators::MOMENTS, "vec2<f32>(d1.x, r1.y)", "vec2<f32>(d1.x, 0.0)", made);
+    mutant(&estimators::MOMENTS, "finite4(r0) && finite4(r1)", "finite4(r0)", made);
+    mutant(&estimators::MEANS, "lane != 19u", "lane != 17u", made);
+    mutant(&estimators::WEIGHTS, "vec2<f32>(e_bound, 0.0)", "vec2<f32>(e_bound, e.y)", made);
+    mutant(&estimators::WEIGHTS, "2.0 * e / centre[0]", "e / centre[0]", published);
+}

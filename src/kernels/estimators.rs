@@ -1,0 +1,160 @@
+//! `energies`, `moments`, `means`, `weights`: from local energies to batch averages and gradient weights.
+
+use crate::gpu::{Buffer, Dispatch, Kernel, Recording, grid};
+
+use super::WG;
+
+const VARIANTS: &[&[(&str, u32)]] = &[&[("WG", 64)]];
+
+pub static ENERGIES: Kernel = Kernel {
+    name: "energies",
+    source: include_str!("../../shaders/energies.wgsl"),
+    shared: &["grid", "special"],
+    params_bytes: size_of::<Params>(),
+    variants: VARIANTS,
+};
+
+pub static MOMENTS: Kernel = Kernel {
+    name: "moments",
+    source: include_str!("../../shaders/moments.wgsl"),
+    shared: &["grid", "special"],
+    params_bytes: size_of::<Params>(),
+    variants: VARIANTS,
+};
+
+pub static MEANS: Kernel = Kernel {
+    name: "means",
+    source: include_str!("../../shaders/means.wgsl"),
+    shared: &[],
+    params_bytes: size_of::<Params>(),
+    variants: VARIANTS,
+};
+
+pub static WEIGHTS: Kernel = Kernel {
+    name: "weights",
+    source: include_str!("../../shaders/weights.wgsl"),
+    shared: &["grid", "special"],
+    params_bytes: size_of::<Params>(),
+    variants: VARIANTS,
+};
+
+/// A count or two and a number; each kernel's header names them.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct Params {
+    pub count: u32,
+    /// f32 or u32 bits.
+    pub second: u32,
+    pub third: u32,
+    pub pad: u32,
+}
+
+/// Numbers of a row of sums; see the header of `moments`.
+pub const COLUMNS: usize = 24;
+/// Walkers that one workgroup adds.
+pub const SPAN: usize = 1024;
+/// Half width of the clipping window in mean absolute deviations, as published.
+pub const CLIP: f64 = 5.0;
+
+/// Buffers of a batch.
+#[derive(Clone, Debug)]
+pub struct Estimators {
+    pub walkers: usize,
+    /// vec4 x 2 \[w\]: (Re K, Im K, V, ln p), (Re E, Im E, F, mixed K).
+    pub records: Buffer,
+    /// Means, f32 \[24\], rounded: the centre of the second sums.
+    pub centre: Buffer,
+    /// Means of deviations from the centre, f32 \[24\].
+    pub deviation: Buffer,
+    /// Sums about the centre a workgroup, f32 \[group\]\[24\]: what the host finishes in float64.
+    pub partial: Buffer,
+    /// vec4 \[w\]: weights of d ln p, Re d ln Ψ, Im d ln Ψ, and 1 for walkers that count.
+    pub weights: Buffer,
+    zero: Buffer,
+}
+
+impl Estimators {
+    pub fn new(walkers: usize) -> Self {
+        Estimators {
+            walkers,
+            records: Buffer::new("energy records", 8 * walkers),
+            centre: Buffer::new("energy means", COLUMNS),
+            deviation: Buffer::new("energy deviations", COLUMNS),
+            partial: Buffer::new("energy sums", walkers.div_ceil(SPAN) * COLUMNS),
+            weights: Buffer::new("gradient weights", 4 * walkers),
+            zero: Buffer::new("zero", COLUMNS),
+        }
+    }
+
+    /// Records everything: `kinetic` vec4 \[w\] ([`super::local_energy`]), `potential`, `log_probability` and
+    /// `log_amplitude` (ln|Ψ|) f32 \[w\]; `beta` in (Ry/rs²)⁻¹, `clip` usually [`CLIP`].
+    #[allow(clippy::too_many_arguments)]
+    pub fn record(
+        &self,
+        rec: &mut Recording,
+        kinetic: &Buffer,
+        potential: &Buffer,
+        log_probability: &Buffer,
+        log_amplitude: &Buffer,
+        beta: f64,
+        clip: f64,
+    ) {
+        let temperature = ((1.0 / beta) as f32).to_bits();
+        let inputs = [kinetic, potential, log_probability, log_amplitude, &self.records];
+        self.each(rec, "local energies", &ENERGIES, temperature, f32::NAN.to_bits(), &inputs, 44.0);
+        rec.clear(&self.zero);
+        self.sums(rec, "means", &self.zero, &self.centre);
+        self.sums(rec, "deviations", &self.centre, &self.deviation);
+        self.record_weights(rec, clip);
+    }
+
+    /// Records the weights alone, from the present centre and deviations (which the caller may have replaced by
+    /// those of a larger batch).
+    pub fn record_weights(&self, rec: &mut Recording, clip: f64) {
+        let buffers = [&self.records, &self.centre, &self.deviation, &self.weights];
+        self.each(rec, "gradient weights", &WEIGHTS, (clip as f32).to_bits(), 0, &buffers, 48.0);
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn each(&self, rec: &mut Recording, name: &str, kernel: &'static Kernel, second: u32, third: u32, buffers: &[&Buffer], bytes: f64) {
+        let params = Params { count: self.walkers as u32, second, third, pad: 0 };
+        rec.push(Dispatch {
+            name: name.into(),
+            kernel,
+            constants: vec![("WG", WG)],
+            params: bytemuck::bytes_of(&params).to_vec(),
+            buffers: buffers.iter().map(|b| (*b).clone()).collect(),
+            groups: grid(self.walkers.div_ceil(WG as usize)),
+            trips: 0,
+            flops: 12.0 * self.walkers as f64,
+            bytes: bytes * self.walkers as f64,
+        });
+    }
+
+    fn sums(&self, rec: &mut Recording, name: &str, centre: &Buffer, mean: &Buffer) {
+        let groups = self.walkers.div_ceil(SPAN);
+        let params = Params { count: self.walkers as u32, second: SPAN as u32, ..Default::default() };
+        rec.push(Dispatch {
+            name: name.into(),
+            kernel: &MOMENTS,
+            constants: vec![("WG", WG)],
+            params: bytemuck::bytes_of(&params).to_vec(),
+            buffers: vec![self.records.clone(), centre.clone(), self.partial.clone()],
+            groups: grid(groups),
+            trips: SPAN as u64 / WG as u64 + WG as u64 + 6,
+            flops: 40.0 * self.walkers as f64,
+            bytes: 32.0 * self.walkers as f64,
+        });
+        rec.push(Dispatch {
+            name: format!("{name}, total"),
+            kernel: &MEANS,
+            constants: vec![("WG", WG)],
+            params: bytemuck::bytes_of(&Params { count: groups as u32, ..Default::default() }).to_vec(),
+            buffers: vec![self.partial.clone(), mean.clone()],
+            groups: [1, 1, 1],
+            trips: groups as u64 + 1,
+            flops: (COLUMNS * groups) as f64,
+            bytes: (8 * COLUMNS * groups) as f64,
+        });
+    }
+}

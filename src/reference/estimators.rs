@@ -1,0 +1,58 @@
+//! Twin of `energies`, `moments`, `means` and `weights`.
+
+use super::complex::Complex;
+
+/// Averages of a batch about its own means; only walkers all of whose numbers are finite.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Averages {
+    pub counted: usize,
+    pub left_out: usize,
+    /// Re K, Im K, V, ln p, Re E, Im E, F, mixed K.
+    pub mean: [f64; 8],
+    /// Mean squared deviations, same order.
+    pub variance: [f64; 8],
+    /// mean |F - mean F|.
+    pub spread_f: f64,
+    /// mean |E - mean Re E|.
+    pub spread_e: f64,
+}
+
+/// Record of a walker: Re K, Im K, V, ln p, Re E, Im E, F, mixed K.
+pub fn record(kinetic: Complex, mixed: f64, potential: f64, log_probability: f64, beta: f64) -> [f64; 8] {
+    let energy = kinetic.re + potential;
+    [kinetic.re, kinetic.im, potential, log_probability, energy, kinetic.im, log_probability / beta + energy, mixed]
+}
+
+/// Averages of the finite records.
+pub fn averages(records: &[[f64; 8]]) -> Averages {
+    let good: Vec<&[f64; 8]> = records.iter().filter(|r| r.iter().all(|v| v.is_finite())).collect();
+    let count = good.len() as f64;
+    let mean: [f64; 8] = std::array::from_fn(|c| good.iter().map(|r| r[c]).sum::<f64>() / count);
+    Averages {
+        counted: good.len(),
+        left_out: records.len() - good.len(),
+        mean,
+        variance: std::array::from_fn(|c| good.iter().map(|r| (r[c] - mean[c]).powi(2)).sum::<f64>() / count),
+        spread_f: good.iter().map(|r| (r[6] - mean[6]).abs()).sum::<f64>() / count,
+        spread_e: good.iter().map(|r| (r[4] - mean[4]).hypot(r[5])).sum::<f64>() / count,
+    }
+}
+
+/// Complex clip in lexicographic order (real part first), as `min(max(z, low), high)`.
+pub fn clip(z: Complex, low: f64, high: f64) -> Complex {
+    let less = |a: Complex, b: Complex| a.re < b.re || (a.re == b.re && a.im < b.im);
+    let (low, high) = (Complex::new(low, 0.0), Complex::new(high, 0.0));
+    let z = if less(z, low) { low } else { z };
+    if less(high, z) { high } else { z }
+}
+
+/// Weights of d ln p, Re d ln Ψ, Im d ln Ψ, and 1 (0 for a walker left out).
+pub fn weights(r: &[f64; 8], a: &Averages, width: f64) -> [f64; 4] {
+    if !r.iter().all(|v| v.is_finite()) {
+        return [0.0; 4];
+    }
+    let f = r[6].clamp(a.mean[6] - width * a.spread_f, a.mean[6] + width * a.spread_f);
+    let e = clip(Complex::new(r[4], r[5]), a.mean[4] - width * a.spread_e, a.mean[4] + width * a.spread_e);
+    let b = a.counted as f64;
+    [(f - a.mean[6]) / b, 2.0 * (e.re - a.mean[4]) / b, 2.0 * e.im / b, 1.0]
+}
