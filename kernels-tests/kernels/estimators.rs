@@ -2,7 +2,7 @@
 
 use helmholtz::estimate::Energies;
 use helmholtz::gpu::{Buffer, Gpu, Recording};
-use helmholtz::kernels::estimators::{self, Estimators};
+use helmholtz::kernels::estimators::{self, Chunk, Estimators};
 use helmholtz::reference::complex::Complex;
 use helmholtz::reference::estimators as twin;
 
@@ -34,11 +34,26 @@ impl Batch {
     }
 
     fn run(&self, gpu: &Gpu) -> Result<(Energies, Vec<f32>), String> {
-        let estimators = Estimators::new(self.potential.len());
-        let (k, v) = (gpu.upload("kinetic", &self.kinetic), gpu.upload("potential", &self.potential));
-        let (p, a) = (gpu.upload("ln p", &self.log_probability), gpu.upload("ln psi", &self.log_amplitude));
+        let walkers = self.potential.len();
+        let estimators = Estimators::new(walkers);
+        // two chunks, the probabilities in one piece
+        let p = gpu.upload("ln p", &self.log_probability);
         let mut rec = Recording::new();
-        estimators.record(&mut rec, &k, &v, &p, &a, self.beta, estimators::CLIP);
+        for (first, end) in [(0, walkers / 3), (walkers / 3, walkers)] {
+            let (k, v) = (gpu.upload("kinetic", &self.kinetic[4 * first..4 * end]), gpu.upload("potential", &self.potential[first..end]));
+            let a = gpu.upload("ln psi", &self.log_amplitude[first..end]);
+            let chunk = Chunk {
+                first,
+                walkers: end - first,
+                kinetic: &k,
+                potential: &v,
+                log_amplitude: &a,
+                log_probability: &p,
+                probability_first: first,
+            };
+            estimators.record_energies(&mut rec, chunk, self.beta);
+        }
+        estimators.record_averages(&mut rec, estimators::CLIP);
         gpu.run(&rec).map_err(|e| e.to_string())?;
         let read = |b: &Buffer| gpu.read::<f32>(b).map_err(|e| e.to_string());
         Ok((Energies::finish(&read(&estimators.centre)?, &read(&estimators.partial)?), read(&estimators.weights)?))
@@ -172,6 +187,7 @@ fn gradients_are_the_published_ones() {
 
 #[test]
 fn broken_kernels_are_noticed() {
+    mutant(&estimators::ENERGIES, "log_probability[p.probability_first + w]", "log_probability[w]", made);
     mutant(&estimators::ENERGIES, "amplitude < -1e29", "amplitude < -1e31", made);
     mutant(&estimators::ENERGIES, "p.temperature * logp + e", "p.temperature * logp - e", made);
     mutant(&estimators::MOMENTS, "vec2<f32>(d1.x, r1.y)", "vec2<f32>(d1.x, 0.0)", made);

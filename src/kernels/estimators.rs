@@ -10,7 +10,7 @@ pub static ENERGIES: Kernel = Kernel {
     name: "energies",
     source: include_str!("../../shaders/energies.wgsl"),
     shared: &["grid", "special"],
-    params_bytes: size_of::<Params>(),
+    params_bytes: size_of::<EnergyParams>(),
     variants: VARIANTS,
 };
 
@@ -45,8 +45,37 @@ pub struct Params {
     pub count: u32,
     /// f32 or u32 bits.
     pub second: u32,
-    pub third: u32,
-    pub pad: u32,
+    pub pad: [u32; 2],
+}
+
+/// Parameters of `energies`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct EnergyParams {
+    pub walkers: u32,
+    /// 1/β, Ry/rs².
+    pub temperature: f32,
+    pub not_a_number: u32,
+    pub first: u32,
+    pub probability_first: u32,
+    pub pad: [u32; 3],
+}
+
+/// A chunk of the batch: what its walkers' records are made of.
+#[derive(Clone, Copy)]
+pub struct Chunk<'a> {
+    /// Place of its first walker in the batch.
+    pub first: usize,
+    pub walkers: usize,
+    /// vec4 \[walkers\] ([`super::local_energy`]).
+    pub kinetic: &'a Buffer,
+    /// f32 \[walkers\] ([`super::ewald`]).
+    pub potential: &'a Buffer,
+    /// ln|Ψ|, f32 \[walkers\]: not finite or below -1e29 where a determinant failed.
+    pub log_amplitude: &'a Buffer,
+    /// ln p(K), f32; this chunk's from word `probability_first`.
+    pub log_probability: &'a Buffer,
+    pub probability_first: usize,
 }
 
 /// Numbers of a row of sums; see the header of `moments`.
@@ -86,22 +115,34 @@ impl Estimators {
         }
     }
 
-    /// Records everything: `kinetic` vec4 \[w\] ([`super::local_energy`]), `potential`, `log_probability` and
-    /// `log_amplitude` (ln|Ψ|) f32 \[w\]; `beta` in (Ry/rs²)⁻¹, `clip` usually [`CLIP`].
-    #[allow(clippy::too_many_arguments)]
-    pub fn record(
-        &self,
-        rec: &mut Recording,
-        kinetic: &Buffer,
-        potential: &Buffer,
-        log_probability: &Buffer,
-        log_amplitude: &Buffer,
-        beta: f64,
-        clip: f64,
-    ) {
-        let temperature = ((1.0 / beta) as f32).to_bits();
-        let inputs = [kinetic, potential, log_probability, log_amplitude, &self.records];
-        self.each(rec, "local energies", &ENERGIES, temperature, f32::NAN.to_bits(), &inputs, 44.0);
+    /// Records the energy records of a chunk; `beta` in (Ry/rs²)⁻¹.
+    pub fn record_energies(&self, rec: &mut Recording, chunk: Chunk, beta: f64) {
+        let params = EnergyParams {
+            walkers: chunk.walkers as u32,
+            temperature: (1.0 / beta) as f32,
+            not_a_number: f32::NAN.to_bits(),
+            first: chunk.first as u32,
+            probability_first: chunk.probability_first as u32,
+            pad: [0; 3],
+        };
+        rec.push(Dispatch {
+            name: "local energies".into(),
+            kernel: &ENERGIES,
+            constants: vec![("WG", WG)],
+            params: bytemuck::bytes_of(&params).to_vec(),
+            buffers: [chunk.kinetic, chunk.potential, chunk.log_probability, chunk.log_amplitude, &self.records]
+                .map(Buffer::clone)
+                .to_vec(),
+            groups: grid(chunk.walkers.div_ceil(WG as usize)),
+            trips: 0,
+            flops: 3.0 * chunk.walkers as f64,
+            bytes: 60.0 * chunk.walkers as f64,
+        });
+    }
+
+    /// Records means, deviations and weights of the whole batch, after the records of all its chunks; `clip` is
+    /// usually [`CLIP`].
+    pub fn record_averages(&self, rec: &mut Recording, clip: f64) {
         rec.clear(&self.zero);
         self.sums(rec, "means", &self.zero, &self.centre);
         self.sums(rec, "deviations", &self.centre, &self.deviation);
@@ -111,23 +152,17 @@ impl Estimators {
     /// Records the weights alone, from the present centre and deviations (which the caller may have replaced by
     /// those of a larger batch).
     pub fn record_weights(&self, rec: &mut Recording, clip: f64) {
-        let buffers = [&self.records, &self.centre, &self.deviation, &self.weights];
-        self.each(rec, "gradient weights", &WEIGHTS, (clip as f32).to_bits(), 0, &buffers, 48.0);
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    fn each(&self, rec: &mut Recording, name: &str, kernel: &'static Kernel, second: u32, third: u32, buffers: &[&Buffer], bytes: f64) {
-        let params = Params { count: self.walkers as u32, second, third, pad: 0 };
+        let params = Params { count: self.walkers as u32, second: (clip as f32).to_bits(), ..Default::default() };
         rec.push(Dispatch {
-            name: name.into(),
-            kernel,
+            name: "gradient weights".into(),
+            kernel: &WEIGHTS,
             constants: vec![("WG", WG)],
             params: bytemuck::bytes_of(&params).to_vec(),
-            buffers: buffers.iter().map(|b| (*b).clone()).collect(),
+            buffers: [&self.records, &self.centre, &self.deviation, &self.weights].map(Buffer::clone).to_vec(),
             groups: grid(self.walkers.div_ceil(WG as usize)),
             trips: 0,
             flops: 12.0 * self.walkers as f64,
-            bytes: bytes * self.walkers as f64,
+            bytes: 48.0 * self.walkers as f64,
         });
     }
 
