@@ -44,7 +44,7 @@ fn render(text: &mut String, s: &Summary, records: &[StepRecord]) -> Drawn {
     root.fill(&WHITE)?;
     let title = format!("Electron gas, n = {}, {}D, rs = {}, T/T_F = {}", s.n, s.dim, s.rs, s.theta);
     root.draw(&Text::new(title, (24, 16), ("sans-serif", 21).into_font().color(&INK)))?;
-    let below = format!("{} steps, {} walkers a step. Line: running mean; band: one standard error of a step.", records.len(), s.batch);
+    let below = format!("{} steps, {} walkers a step. Line: running median; band: one standard error of a step.", records.len(), s.batch);
     root.draw(&Text::new(below, (24, 43), ("sans-serif", 13).into_font().color(&INK.mix(0.7))))?;
     let (_, body) = root.split_vertically(58);
     let (top, rest) = body.split_vertically(330);
@@ -114,6 +114,7 @@ fn draw_panel(area: &DrawingArea<SVGBackend<'_>, Shift>, p: Panel<'_>) -> Drawn 
     let digits = (1.5 - (range.end - range.start).log10()).ceil().clamp(1.0, 9.0) as usize;
     let mut chart = ChartBuilder::on(area)
         .caption(title, ("sans-serif", 15).into_font().color(&INK))
+        .margin_top(6)
         .margin_right(28)
         .margin_left(10)
         .x_label_area_size(if p.last { 42 } else { 22 })
@@ -137,37 +138,84 @@ fn draw_panel(area: &DrawingArea<SVGBackend<'_>, Shift>, p: Panel<'_>) -> Drawn 
     let upper = p.points.iter().map(|q| (q.0, inside(q.1 + band(q))));
     let lower = p.points.iter().rev().map(|q| (q.0, inside(q.1 - band(q))));
     chart.draw_series(std::iter::once(Polygon::new(upper.chain(lower).collect::<Vec<_>>(), p.color.mix(0.22))))?;
-    chart.draw_series(LineSeries::new(running_mean(&p.points).into_iter().map(|(x, y)| (x, inside(y))), p.color.stroke_width(2)))?;
+    chart.draw_series(LineSeries::new(running_median(&p.points).into_iter().map(|(x, y)| (x, inside(y))), p.color.stroke_width(2)))?;
     for (name, value) in near {
         let style = INK.mix(0.75).stroke_width(1);
         chart.draw_series(DashedLineSeries::new([(steps.start, *value), (steps.end, *value)], 6, 4, style))?;
         let at = (steps.start + 0.80 * (steps.end - steps.start), *value);
-        chart.draw_series(std::iter::once(Text::new(
-            format!("{name} {value:.digits$}"),
-            at,
-            ("sans-serif", 13).into_font().color(&INK),
-        )))?;
+        let label = Text::new(format!("{name} {value:.digits$}"), (0, 5), ("sans-serif", 13).into_font().color(&INK));
+        chart.draw_series(std::iter::once(EmptyElement::at(at) + label))?;
     }
     Ok(())
 }
 
-/// The range of all but the outermost half per cent on each side.
+/// The range of all but the outermost hundredth on each side, and of all but one bad step.
 fn robust(values: &[f64]) -> Range<f64> {
     let mut v = values.to_vec();
     v.sort_by(f64::total_cmp);
-    let cut = v.len() / 200;
+    let cut = (v.len() / 100).max(if v.len() > 40 { 2 } else { 0 });
     let (low, high) = (v[cut], v[v.len() - 1 - cut]);
     let least = 1e-9 * (1.0 + high.abs());
     if high - low < least { low - least..high + least } else { low..high }
 }
 
-/// Mean over a window of a fiftieth of the run around each step.
-fn running_mean(points: &[(f64, f64, f64)]) -> Vec<(f64, f64)> {
-    let reach = (points.len() / 100).max(1);
+/// Median over a window of a thirtieth of the run around each step: one bad step does not bend it.
+fn running_median(points: &[(f64, f64, f64)]) -> Vec<(f64, f64)> {
+    let reach = (points.len() / 60).max(1);
     (0..points.len())
         .map(|i| {
-            let window = &points[i.saturating_sub(reach)..(i + reach + 1).min(points.len())];
-            (points[i].0, window.iter().map(|q| q.1).sum::<f64>() / window.len() as f64)
+            let mut window: Vec<f64> = points[i.saturating_sub(reach)..(i + reach + 1).min(points.len())].iter().map(|q| q.1).collect();
+            window.sort_by(f64::total_cmp);
+            (points[i].0, (window[(window.len() - 1) / 2] + window[window.len() / 2]) / 2.0)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::{Estimate, Ideal, summary::Thermo};
+
+    /// One bad step, unknown errors, a single step: a figure all the same, with its units.
+    #[test]
+    fn figures_have_units_and_survive_bad_numbers() {
+        let e = Estimate::new(-0.1, 0.01);
+        let mut s = Summary {
+            system: "electron-gas".into(),
+            energy_unit: "Ry".into(),
+            n: 13,
+            dim: 2,
+            rs: 10.0,
+            theta: 0.15,
+            steps: 50,
+            batch: 64,
+            seconds: 1.0,
+            result: Thermo { f: e, e, k: e, v: e, s: e },
+            averaged_over: String::new(),
+            start: None,
+            ideal: Some(Ideal { f: 0.02, e: 0.02, s: 0.3 }),
+            acceptance: 0.5,
+            tau: 1.0,
+            nonfinite: 0,
+            ended: "finished".into(),
+            device: String::new(),
+            notes: Vec::new(),
+        };
+        let mut records: Vec<StepRecord> =
+            (0..50).map(|step| StepRecord { step, f: -0.1, f_err: 0.01, s: 0.3, acceptance: 0.5, ..Default::default() }).collect();
+        records[7].f = f64::NAN;
+        records[8].f = 1e30;
+        for range in [0..50, 0..1, 7..8, 0..0] {
+            let mut text = String::new();
+            render(&mut text, &s, &records[range.clone()]).unwrap();
+            assert!(text.contains("Electron gas, n = 13, 2D, rs = 10") && !text.contains("NaN"), "{range:?}");
+            if range.len() == 50 {
+                for part in ["training step", "k_B", "Ry", "off scale"] {
+                    assert!(text.contains(part), "{part}");
+                }
+            }
+        }
+        s.ideal = None;
+        assert!(render(&mut String::new(), &s, &records).is_ok());
+    }
 }
