@@ -5,17 +5,18 @@
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
 
 @compute @workgroup_size(WG)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let id = flat_group(group, groups) * WG + lane;
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let id = group.x * WG + lane;
   let order = p.n * DIM;
-  let b = id % order;
-  let probe = (id / order) % p.probes;
-  let w = id / (order * p.probes);
-  if (w >= p.walkers) { return; }
+  let probe = quotient(id, order);
+  let b = id - probe * order;
+  if (probe >= p.probes) { return; }
+  let w = group.y;
+  let at = w * p.probes * order + id;
   if ((p.flags & 1u) != 0u) {
     let r = philox(vec2<u32>(p.seed_lo, p.seed_hi), vec4<u32>(probe * order + b, p.first + w, p.step, p.purpose));
-    out[id] = select(-1.0, 1.0, (r.x & 1u) == 0u);
+    out[at] = select(-1.0, 1.0, (r.x & 1u) == 0u);
   } else {
-    out[id] = select(0.0, 1.0, b == p.first + probe);
+    out[at] = select(0.0, 1.0, b == p.first + probe);
   }
 }

@@ -6,17 +6,17 @@
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 
 @compute @workgroup_size(WG)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let id = flat_group(group, groups) * WG + lane;
-  let col = id % p.ld;
-  let row = (id / p.ld) % p.ld;
-  let w = id / (p.ld * p.ld);
-  if (w >= p.walkers) { return; }
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let id = group.x * WG + lane;
+  let row = quotient(id, p.ld);
+  let col = id - row * p.ld;
+  if (row >= p.ld) { return; }
+  let w = group.y;
   let order = p.n * DIM;
   var v = 0.0;
   if (row < order && col < order) {
     v = jets[((w * p.n + row / DIM) * p.rows + 1u + col) * 4u + row % DIM];
     if (row == col) { v += p.scale; }
   }
-  out[id] = v;
+  out[w * p.ld * p.ld + id] = v;
 }

@@ -18,12 +18,12 @@ fn put(at: u32, c: vec3<f32>, s: vec3<f32>, q: f32) {
 }
 
 @compute @workgroup_size(WG)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let id = flat_group(group, groups) * WG + lane;
-  if (id >= p.walkers * p.n * p.n) { return; }
-  let j = id % p.n;
-  let i = (id / p.n) % p.n;
-  let xw = (id / (p.n * p.n)) * p.n * DIM;
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let id = group.x * WG + lane;
+  if (id >= p.n * p.n) { return; }
+  let i = quotient(id, p.n);
+  let j = id - i * p.n;
+  let xw = group.y * p.n * DIM;
   var c = vec3<f32>(); var s = vec3<f32>(); var sb = vec3<f32>(); var cb = vec3<f32>(); var used = vec3<f32>();
   for (var k = 0u; k < DIM; k++) {
     let turns = (x[xw + i * DIM + k] - x[xw + j * DIM + k]) / p.length;
@@ -31,7 +31,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let part = sincos2pi(0.5 * p.half_turns * turns);
     s[k] = full.x; c[k] = full.y; sb[k] = part.x; cb[k] = part.y; used[k] = 1.0;
   }
-  let at = id * JETS * 2u;
+  let at = (group.y * p.n * p.n + id) * JETS * 2u;
   if (i == j) {
     put(at, vec3<f32>(1.0) * used, vec3<f32>(), 0.0);
     for (var jet = 1u; jet < JETS; jet++) { put(at + 2u * jet, vec3<f32>(), vec3<f32>(), 0.0); }

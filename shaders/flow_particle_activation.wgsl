@@ -8,24 +8,26 @@
 @group(0) @binding(3) var<storage, read_write> out: array<vec4<f32>>;
 
 @compute @workgroup_size(WG)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let id = flat_group(group, groups) * WG + lane;
-  let c = id % p.width4;
-  let q = (id / p.width4) % p.rows;
-  let particle = id / (p.width4 * p.rows);
-  if (particle >= p.walkers * p.n) { return; }
-  let at = particle * p.rows * p.width4 + c;
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let id = group.x * WG + lane;
+  let c = id % W4;
+  if (id >= p.n * p.rows * W4) { return; }
+  let place = summing_first(id / W4);
+  let i = place.i;
+  let q = place.q;
+  let at = (group.y * p.n + i) * p.rows * W4 + c;
+  let here = at + q * W4;
   let f = softplus_jet4(a[at]);
   var v = f.v;
-  if (q > 0u) { v = f.s * a[id]; }
+  if (q > 0u) { v = f.s * a[here]; }
   if (q == p.n * DIM + 1u) {
     var squares = vec4<f32>();
     for (var b = 1u; b <= p.n * DIM; b++) {
-      let d = a[at + b * p.width4];
+      let d = a[at + b * W4];
       squares += d * d;
     }
     v += f.s1 * squares;
   }
-  if ((p.flags & 1u) != 0u) { v += h[id]; }
-  out[id] = v;
+  if ((p.flags & 1u) != 0u) { v += h[here]; }
+  out[here] = v;
 }

@@ -3,7 +3,7 @@
 //   y_i = (1/n) sum_j t_ij, already multiplied by V_y: u_ij.  Rows of particle i:
 //   value: bias + mean field + (1/n) sum_j u_ij;  d/dx_b: mean field - u'_ib/n (b != i), + (1/n) sum_j u'_ij (b = i);
 //   Laplacian (last row if rows = n d + 2): mean field + (2/n) sum_j tr u''_ij.
-//   u pair jets; mean [walker][row][4 width4] (flag 1: there is one, and a holds V_h h); a particle jets.
+//   u pair jets; mean [walker][row][4 W4] (flag 1: there is one, and a holds V_h h); a particle jets.
 // One invocation a (particle, row, column block). Trips: <= n DIM + n.
 @group(0) @binding(1) var<storage, read> u: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> mean: array<vec4<f32>>;
@@ -11,35 +11,34 @@
 @group(0) @binding(4) var<storage, read_write> a: array<vec4<f32>>;
 
 @compute @workgroup_size(WG)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let id = flat_group(group, groups) * WG + lane;
-  let c = id % p.width4;
-  let q = (id / p.width4) % p.rows;
-  let i = (id / (p.width4 * p.rows)) % p.n;
-  let w = id / (p.width4 * p.rows * p.n);
-  if (w >= p.walkers) { return; }
-  let inv_n = 1.0 / f32(p.n);
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let id = group.x * WG + lane;
+  let c = id % W4;
+  if (id >= p.n * p.rows * W4) { return; }
+  let row = gather_row(id / W4);
+  let i = row.i;
+  let q = row.q;
+  let w = group.y;
+  let at = ((w * p.n + i) * p.rows + q) * W4 + c;
   let pairs = (w * p.n + i) * p.n;
-  let step = JETS * p.width4;
+  let step = JETS * W4;
+  let derivative = q > 0u && q <= p.n * DIM;
+  let b = (q - 1u) / DIM;
+  var jet = select(0u, 1u + (q - 1u) % DIM, derivative);
+  var j0 = 0u; var j1 = p.n;
+  var factor = 1.0 / f32(p.n);
+  if (derivative && b != i) { j0 = b; j1 = b + 1u; factor = -factor; }
   var v = vec4<f32>();
-  if (q == 0u) {
-    for (var j = 0u; j < p.n; j++) { v += u[(pairs + j) * step + c]; }
-    v = v * inv_n + weights[p.bias + c];
-  } else if (q <= p.n * DIM) {
-    let b = (q - 1u) / DIM;
-    let jet = 1u + (q - 1u) % DIM;
-    if (b == i) {
-      for (var j = 0u; j < p.n; j++) { v += u[(pairs + j) * step + jet * p.width4 + c]; }
-      v *= inv_n;
-    } else {
-      v = -inv_n * u[(pairs + b) * step + jet * p.width4 + c];
+  if (q > p.n * DIM) {
+    factor *= 2.0;
+    jet = 1u + DIM;
+    for (var k = 1u; k < DIM; k++) {
+      for (var j = 0u; j < p.n; j++) { v += u[(pairs + j) * step + (1u + DIM + sym(k, k)) * W4 + c]; }
     }
-  } else {
-    for (var j = 0u; j < p.n; j++) {
-      for (var k = 0u; k < DIM; k++) { v += u[(pairs + j) * step + (1u + DIM + sym(k, k)) * p.width4 + c]; }
-    }
-    v *= 2.0 * inv_n;
   }
-  if ((p.flags & 1u) != 0u) { v += a[id] + mean[(w * p.rows + q) * p.width4 + c]; }
-  a[id] = v;
+  for (var j = j0; j < j1; j++) { v += u[(pairs + j) * step + jet * W4 + c]; }
+  v *= factor;
+  if (q == 0u) { v += weights[p.bias + c]; }
+  if ((p.flags & 1u) != 0u) { v += a[at] + mean[(w * p.rows + q) * W4 + c]; }
+  a[at] = v;
 }

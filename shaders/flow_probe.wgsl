@@ -22,8 +22,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   var sum = vec4<f32>();
   if (inside) {
     for (var e = lane; e < order * order; e += WG) {
-      let r = e / order;
-      let c = e % order;
+      let r = quotient(e, order);
+      let c = e - r * order;
       let kv = product[k + r * p.ld + c];
       sum.y += kv * product[k + c * p.ld + r];
       if (r == c) { sum.x += kv; }

@@ -18,11 +18,11 @@ fn pull(pair: u32, k: u32) -> f32 {
 }
 
 @compute @workgroup_size(WG)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let id = flat_group(group, groups) * WG + lane;
-  let r = id % p.ld;
-  let w = id / p.ld;
-  if (w >= p.walkers) { return; }
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let id = group.x * WG + lane;
+  let r = id;
+  let w = group.y;
+  if (r >= p.ld) { return; }
   var sum = 0.0;
   if (r < p.n * DIM) {
     let i = r / DIM;
@@ -30,5 +30,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       sum += pull((w * p.n + i) * p.n + j, r % DIM) - pull((w * p.n + j) * p.n + i, r % DIM);
     }
   }
-  out[id] = p.scale * sum;
+  out[w * p.ld + r] = p.scale * sum;
 }

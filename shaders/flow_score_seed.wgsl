@@ -8,12 +8,12 @@
 @group(0) @binding(3) var<storage, read_write> out: array<vec4<f32>>;
 
 @compute @workgroup_size(WG)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let id = flat_group(group, groups) * WG + lane;
-  let q = id % p.rows;
-  let i = (id / p.rows) % p.n;
-  let w = id / (p.rows * p.n);
-  if (w >= p.walkers) { return; }
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let id = group.x * WG + lane;
+  let i = quotient(id, p.rows);
+  let q = id - i * p.rows;
+  if (i >= p.n) { return; }
+  let w = group.y;
   let order = p.n * DIM;
   var v = vec4<f32>();
   for (var a = 0u; a < DIM; a++) {
@@ -25,5 +25,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       v[a] = select(s.y, s.x, q == 0u);
     }
   }
-  out[id] = v;
+  out[w * p.n * p.rows + id] = v;
 }

@@ -8,11 +8,11 @@
 @group(0) @binding(4) var<storage, read_write> lap_z: array<f32>;
 
 @compute @workgroup_size(WG)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let id = flat_group(group, groups) * WG + lane;
-  let r = id % p.ld;
-  let w = id / p.ld;
-  if (w >= p.walkers) { return; }
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let id = group.x * WG + lane;
+  let r = id;
+  let w = group.y;
+  if (r >= p.ld) { return; }
   var lap = 0.0;
   if (r < p.n * DIM) {
     let at = (w * p.n + r / DIM) * p.rows * 4u + r % DIM;
@@ -20,5 +20,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     z[coordinate] = x[coordinate] + jets[at];
     if ((p.flags & 1u) != 0u) { lap = jets[at + (p.rows - 1u) * 4u]; }
   }
-  lap_z[id] = lap;
+  lap_z[w * p.ld + r] = lap;
 }

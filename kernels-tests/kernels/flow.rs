@@ -294,7 +294,7 @@ fn broken_kernels_are_noticed() {
     mutant(&flow::PAIR_FEATURES, "m1[k] / (2.0 * q));", "m1[k] / q);", values);
     mutant(&flow::PAIR_FEATURES, "3.0 * m1m1", "2.0 * m1m1", laplacian);
     mutant(&flow::PAIR_ACTIVATION, "2.0 * f.s1 * h[k]", "f.s1 * h[k]", laplacian);
-    mutant(&flow::PARTICLE_GATHER, "v = -inv_n *", "v = inv_n *", values);
+    mutant(&flow::PARTICLE_GATHER, "factor = -factor", "factor = factor", values);
     mutant(&flow::PARTICLE_ACTIVATION, "v += f.s1 * squares", "v += f.s * squares", laplacian);
     mutant(&flow::PARTICLE_MEAN, "p.scale * v", "v", values);
     mutant(&flow::JACOBIAN, "v += p.scale", "v += 1.0", laplacian);
@@ -310,7 +310,7 @@ fn broken_kernels_are_noticed() {
 fn broken_score_kernels_are_noticed() {
     mutant(&flow::SCORE_SEED, "0.5 * inverse", "inverse", scores);
     mutant(&flow::SCORE_ACTIVATION, "v += f.s1 * sum", "v += f.s * sum", scores);
-    mutant(&flow::SCORE_SCATTER, "- yb[at + (j * DIM + jet) * p.width4]", "", scores);
+    mutant(&flow::SCORE_SCATTER, "- yb[at + (j * DIM + jet) * W4]", "", scores);
     mutant(&flow::SCORE_PAIR, "+ f.s1 * sum", "", scores);
     mutant(&flow::PARTICLE_BROADCAST, "p.scale * mean", "mean", scores);
     mutant(&flow::SCORE_POSITIONS, "- pull(", "+ pull(", laplacian);

@@ -102,7 +102,8 @@ impl Flow {
         let rows = Order::Third.rows(d);
         // directions a pass: as many as keep the largest tangent array near 16 Mi words
         let most = (gpu.max_words() / 2).min(1 << 24);
-        let pass = (most / (chunk * (n * rows * h).max(ld * ld))).clamp(1, d);
+        // (a grid dimension ends at 65,535 workgroups)
+        let pass = (most / (chunk * (n * rows * h).max(ld * ld))).min(65_535 / chunk.max(1)).clamp(1, d);
         let table = model.table();
         let mut layout = pack::Layout::default();
         let word = |name: &str| table.get(name).map_or(0, |l| l.offset);

@@ -21,7 +21,7 @@ mod tangent;
 pub use buffers::Flow;
 pub use tangent::Directions;
 
-use crate::gpu::{Buffer, Constants, Dispatch, Kernel, Recording, grid};
+use crate::gpu::{Buffer, Dispatch, Kernel, Recording};
 
 use super::WG;
 
@@ -33,8 +33,7 @@ pub struct Params {
     pub n: u32,
     /// Rows of the particle jets.
     pub rows: u32,
-    /// Width over 4.
-    pub width4: u32,
+    pub pad2: u32,
     pub jets: u32,
     pub flags: u32,
     pub probes: u32,
@@ -55,13 +54,14 @@ pub struct Params {
     pub pad1: f32,
 }
 
-const VALUES: &[&[(&str, u32)]] = &[&[("WG", 64), ("DIM", 2), ("JETS", 3)], &[("WG", 64), ("DIM", 3), ("JETS", 4)]];
-const ALL_ORDERS: &[&[(&str, u32)]] = &[&[("WG", 64), ("DIM", 2), ("JETS", 8)], &[("WG", 64), ("DIM", 3), ("JETS", 13)]];
+const VALUES: &[&[(&str, u32)]] = &[&[("WG", 64), ("DIM", 2), ("JETS", 3), ("W4", 4)], &[("WG", 64), ("DIM", 3), ("JETS", 4), ("W4", 2)]];
+const ALL_ORDERS: &[&[(&str, u32)]] =
+    &[&[("WG", 64), ("DIM", 2), ("JETS", 8), ("W4", 4)], &[("WG", 64), ("DIM", 3), ("JETS", 13), ("W4", 4)]];
 const BOTH: &[&[(&str, u32)]] = &[
-    &[("WG", 64), ("DIM", 2), ("JETS", 3)],
-    &[("WG", 64), ("DIM", 3), ("JETS", 4)],
-    &[("WG", 64), ("DIM", 2), ("JETS", 8)],
-    &[("WG", 64), ("DIM", 3), ("JETS", 13)],
+    &[("WG", 64), ("DIM", 2), ("JETS", 3), ("W4", 4)],
+    &[("WG", 64), ("DIM", 3), ("JETS", 4), ("W4", 2)],
+    &[("WG", 64), ("DIM", 2), ("JETS", 8), ("W4", 4)],
+    &[("WG", 64), ("DIM", 3), ("JETS", 13), ("W4", 4)],
 ];
 
 macro_rules! kernels {
@@ -126,40 +126,42 @@ impl Order {
     }
 }
 
-/// One elementwise launch over `threads` invocations (`per_group` of them a workgroup).
+/// One elementwise launch: `threads` invocations for each of `walkers` walkers (or walkers and probes).
 struct Launch<'a> {
     name: &'a str,
     kernel: &'static Kernel,
     dim: usize,
     params: Params,
+    width4: usize,
+    walkers: usize,
     threads: usize,
+    /// Most loop trips of one invocation.
     trips: usize,
-    flops_each: f64,
+    /// Elements of 16 bytes read and written by all invocations of a walker.
+    touched: f64,
 }
 
 impl Launch<'_> {
-    fn constants(&self) -> Constants {
-        // kernels that do not look at pair jets are compiled once, whatever the order
-        let jets = if std::ptr::eq(self.kernel.variants, VALUES) { 1 + self.dim as u32 } else { self.params.jets };
-        vec![("WG", WG), ("DIM", self.dim as u32), ("JETS", jets)]
-    }
-
     fn record(self, rec: &mut Recording, buffers: &[&Buffer]) {
-        let groups = grid(self.threads.div_ceil(WG as usize));
+        let groups = [self.threads.div_ceil(WG as usize) as u32, self.walkers as u32, 1];
         self.record_groups(rec, groups, buffers);
     }
 
     fn record_groups(self, rec: &mut Recording, groups: [u32; 3], buffers: &[&Buffer]) {
+        // kernels that do not look at pair jets are compiled once, whatever the order
+        let jets = if std::ptr::eq(self.kernel.variants, VALUES) { 1 + self.dim as u32 } else { self.params.jets };
+        let elements = self.touched * self.walkers as f64;
         rec.push(Dispatch {
             name: self.name.into(),
             kernel: self.kernel,
-            constants: self.constants(),
+            constants: vec![("WG", WG), ("DIM", self.dim as u32), ("JETS", jets), ("W4", self.width4 as u32)],
             params: bytemuck::bytes_of(&self.params).to_vec(),
             buffers: buffers.iter().map(|b| (*b).clone()).collect(),
             groups,
             trips: self.trips as u64,
-            flops: self.flops_each * self.threads as f64,
-            bytes: 16.0 * (2.0 + self.trips as f64) * self.threads as f64,
+            // elementwise kernels do about two operations on each number they touch
+            flops: 8.0 * elements,
+            bytes: 16.0 * elements,
         });
     }
 }

@@ -72,10 +72,9 @@ impl Flow {
         let rows = d + 2;
         let forward = self.params(walkers, order);
         let p = Params { rows: rows as u32, ..forward };
-        let (h4, xrows) = (p.width4 as usize, forward.rows as usize);
-        let t4 = pad4(self.model.pair) / 4;
+        let (h4, xrows) = (self.h4(), forward.rows as usize);
         let seed = Params { flags: if scores.is_none() { 1 } else { 0 }, ..p };
-        self.launch("score seed", &SCORE_SEED, seed, walkers * n * rows, dim).record(rec, &[slater_gradient, inverse, &m.seed]);
+        self.plain("score seed", &SCORE_SEED, seed, walkers, n * rows, dim).record(rec, &[slater_gradient, inverse, &m.seed]);
         // shapes of X (forward jets of width 4 in4, `xrows` rows) times Y (adjoints of width 4 out4)
         let particle = |in4: usize, out4: usize, rows_out: usize, cols: usize| outer::Params {
             outer: n as u32,
@@ -98,13 +97,12 @@ impl Flow {
             self.record_weights(rec, s, walkers, top, &m.seed, bias(shape), 1 + d, self.output.b_word);
         }
         linear::record(rec, "score output", linear::Params::new(walkers * n * rows, 1, h4, self.output.w_t), &m.seed, &self.weights, &m.hb);
-        let elements = walkers * n * rows * h4;
         for l in (0..self.model.depth).rev() {
             let layer = &self.one[l];
-            self.launch("score activation", &SCORE_ACTIVATION, p, elements, d).record(rec, &[&m.a[l], &m.hb, &m.ab]);
-            let in4 = if l == 0 { 2 } else { t4 };
+            self.particles("score activation", &SCORE_ACTIVATION, p, walkers, 2 * d).record(rec, &[&m.a[l], &m.hb, &m.ab]);
+            let in4 = self.t4(l);
             if l > 0 {
-                let sum = self.launch("score sum", &PARTICLE_MEAN, p, walkers * rows * h4, n);
+                let sum = self.plain("score sum", &PARTICLE_MEAN, p, walkers, rows * h4, n);
                 sum.record(rec, &[&m.ab, &m.ab_mean]);
             }
             if let Some(s) = &scores {
@@ -150,9 +148,9 @@ impl Flow {
                     &m.g_mean,
                 );
                 let add = Params { scale: 1.0 / n as f32, ..p };
-                self.launch("score broadcast", &PARTICLE_BROADCAST, add, elements, 0).record(rec, &[&m.g_mean, &m.hb]);
+                self.particles("score broadcast", &PARTICLE_BROADCAST, add, walkers, 0).record(rec, &[&m.g_mean, &m.hb]);
                 let top = l == self.model.depth - 1;
-                self.record_scatter(rec, p, &m.yb, t4, &m.tb, if top { 0 } else { ADD });
+                self.record_scatter(rec, p, &m.yb, in4, &m.tb, if top { 0 } else { ADD });
                 self.record_pair_layer(rec, l - 1, walkers, p, scores.as_ref());
             } else if scores.is_none() {
                 let through = self.model.depth > 1;
@@ -162,9 +160,9 @@ impl Flow {
     }
 
     fn record_scatter(&self, rec: &mut Recording, p: Params, yb: &Buffer, width4: usize, tb: &Buffer, flags: u32) {
-        let shape = Params { width4: width4 as u32, flags, ..p };
-        let elements = p.walkers as usize * self.n * self.n * (self.model.dim + 2) * width4;
-        self.launch("score scatter", &SCORE_SCATTER, shape, elements, 0).record(rec, &[yb, tb]);
+        let threads = self.n * self.n * (self.model.dim + 2) * width4;
+        let scatter = self.plain("score scatter", &SCORE_SCATTER, Params { flags, ..p }, p.walkers as usize, threads, 2);
+        Launch { width4, ..scatter }.record(rec, &[yb, tb]);
     }
 
     /// X: pair jets of width 4 in4; Y: their adjoints (DIM + 2 rows) of width 4 out4.
@@ -187,13 +185,12 @@ impl Flow {
 
     /// Adjoint of two-particle layer `l`: tb (of t^(l+1)) becomes that of t^(l), or of the features.
     fn record_pair_layer(&self, rec: &mut Recording, l: usize, walkers: usize, p: Params, scores: Option<&Scores>) {
-        let (m, dim) = (&self.memory, self.model.dim);
-        let pairs = walkers * self.n * self.n;
-        let t4 = pad4(self.model.pair) / 4;
-        let in4 = if l == 0 { 2 } else { t4 };
+        let (m, n, dim) = (&self.memory, self.n, self.model.dim);
+        let pairs = walkers * n * n;
+        let (in4, t4) = (self.t4(l), self.t4(l + 1));
         let layer = &self.two[l];
-        let shape = Params { width4: t4 as u32, ..p };
-        self.launch("score pair", &SCORE_PAIR, shape, pairs * t4, dim).record(rec, &[&m.pair_a[l], &m.tb, &m.tb_a]);
+        let adjoint = self.plain("score pair", &SCORE_PAIR, p, walkers, n * n * t4, 3 * dim);
+        Launch { width4: t4, ..adjoint }.record(rec, &[&m.pair_a[l], &m.tb, &m.tb_a]);
         if let Some(s) = scores {
             let weights = self.pair_shape(p.jets as usize, in4, t4, self.model.pair_in(l), self.model.pair);
             self.record_weights(rec, s, walkers, &m.t[l], &m.tb_a, weights, dim + 1, layer.w_word);

@@ -2,7 +2,7 @@
 
 use crate::gpu::{Buffer, Recording, grid};
 
-use super::super::{linear, pad4};
+use super::super::linear;
 use super::forward::ADD;
 use super::*;
 
@@ -54,8 +54,7 @@ impl Flow {
         let (d, ld) = (self.order(), self.ld());
         let batch = walkers * pass;
         let p = Params { probes: pass as u32, first: first as u32, ..self.params(walkers, Order::Third) };
-        let (rows, h4) = (p.rows as usize, p.width4 as usize);
-        let elements = batch * self.n * rows * h4;
+        let (rows, h4) = (p.rows as usize, self.h4());
         let draw = match directions {
             Directions::Exact => p,
             Directions::Signs { seed, step, first_walker, .. } => Params {
@@ -67,22 +66,27 @@ impl Flow {
                 ..p
             },
         };
-        self.launch("directions", &DIRECTIONS, draw, batch * d, 0).record(rec, &[&m.directions]);
+        self.plain("directions", &DIRECTIONS, draw, walkers, pass * d, 0).record(rec, &[&m.directions]);
+        let unit = if directions == Directions::Exact { 2 } else { 0 };
         for (l, layer) in self.one.iter().enumerate() {
-            let add = if l > 0 { ADD } else { 0 };
+            let add = Params { flags: if l > 0 { ADD } else { 0 }, ..p };
             if l > 0 {
-                let shape = Params { walkers: batch as u32, scale: 1.0 / self.n as f32, ..p };
-                self.launch("tangent mean", &PARTICLE_MEAN, shape, batch * rows * h4, self.n).record(rec, &[&m.tangent, &m.tangent_mean]);
+                let mean = Params { scale: 1.0 / self.n as f32, ..p };
+                self.plain("tangent mean", &PARTICLE_MEAN, mean, batch, rows * h4, self.n).record(rec, &[&m.tangent, &m.tangent_mean]);
                 let mean = linear::Params::new(batch * rows, h4, h4, layer.vg);
                 linear::record(rec, "tangent mean V", mean, &m.tangent_mean, &self.weights, &m.tangent_mean_v);
                 let product = linear::Params::new(batch * self.n * rows, h4, h4, layer.vh);
                 linear::record(rec, "tangent V", product, &m.tangent, &self.weights, &m.tangent_a);
             }
-            let gather =
-                self.launch("tangent gather", &TANGENT_GATHER, Params { flags: add, ..p }, elements, self.n * (1 + self.model.dim));
-            gather.record(rec, &[&m.u[l], &m.directions, &m.tangent_mean_v, &m.tangent_a]);
-            let activation = self.launch("tangent activation", &TANGENT_ACTIVATION, Params { flags: add, ..p }, elements, d);
-            activation.record(rec, &[&m.a[l], &m.tangent_a, &m.tangent]);
+            self.particles(
+                "tangent gather",
+                &TANGENT_GATHER,
+                Params { flags: add.flags | unit, ..add },
+                batch,
+                self.n * (1 + self.model.dim),
+            )
+            .record(rec, &[&m.u[l], &m.directions, &m.tangent_mean_v, &m.tangent_a]);
+            self.particles("tangent activation", &TANGENT_ACTIVATION, add, batch, 2 * d).record(rec, &[&m.a[l], &m.tangent_a, &m.tangent]);
         }
         linear::record(
             rec,
@@ -92,8 +96,7 @@ impl Flow {
             &self.weights,
             &m.tangent_out,
         );
-        let flat = Params { walkers: batch as u32, scale: 0.0, ..p };
-        self.launch("dJ", &JACOBIAN, flat, batch * ld * ld, 0).record(rec, &[&m.tangent_out, &m.derivative]);
+        self.plain("dJ", &JACOBIAN, Params { scale: 0.0, ..p }, batch, ld * ld, 0).record(rec, &[&m.tangent_out, &m.derivative]);
         let product = linear::Params {
             batches: batch as u32,
             x_stride: (ld * ld / 4) as u32,
@@ -103,16 +106,14 @@ impl Flow {
             ..linear::Params::new(d, ld / 4, ld / 4, 0)
         };
         linear::record(rec, "dJ/J", product, &m.derivative, inverse, &m.product);
-        self.launch("probe", &PROBE, p, batch * d * d, d * d / WG as usize + 17).record_groups(
-            rec,
-            grid(batch),
-            &[&m.product, inverse, &m.directions, &m.tangent_out, &m.parts],
-        );
+        let trips = d * d / WG as usize + 17;
+        let probe = Launch { trips, ..self.plain("probe", &PROBE, p, batch, d * d, 2) };
+        probe.record_groups(rec, grid(batch), &[&m.product, inverse, &m.directions, &m.tangent_out, &m.parts]);
         let exact = directions == Directions::Exact;
         let scale = if exact { 1.0 } else { 1.0 / count as f32 };
         let flags = u32::from(exact) | if first == 0 { 2 } else { 0 };
-        self.launch("probe sum", &PROBE_SUM, Params { flags, scale, ..p }, walkers, pass)
-            .record(rec, &[&m.parts, &self.lap_logdet, &self.grad_logdet]);
+        let sum = self.plain("probe sum", &PROBE_SUM, Params { flags, scale, ..p }, 1, walkers, pass);
+        sum.record_groups(rec, grid(walkers.div_ceil(WG as usize)), &[&m.parts, &self.lap_logdet, &self.grad_logdet]);
     }
 
     /// Records ∇ ln|det J| alone by reverse mode (cost of one score, whatever the dimension).
@@ -120,8 +121,7 @@ impl Flow {
         self.record_reverse(rec, &self.lap_z, inverse, walkers, Order::Third, None);
         let m = &self.memory;
         let p = Params { scale: 2.0, ..self.params(walkers, Order::Third) };
-        self.launch("grad ln det J", &SCORE_POSITIONS, p, walkers * self.ld(), self.n * (2 + self.model.dim))
-            .record(rec, &[&m.t[0], &m.tb_features, &self.grad_logdet]);
-        debug_assert!(pad4(self.order()) == self.ld());
+        let grad = self.plain("grad ln det J", &SCORE_POSITIONS, p, walkers, self.ld(), self.n * (2 + self.model.dim));
+        grad.record(rec, &[&m.t[0], &m.tb_features, &self.grad_logdet]);
     }
 }
