@@ -76,8 +76,7 @@ fn distributions(gpu: &Gpu) -> Check {
     let kz = kolmogorov(wide(&z), |v| 0.5 * helmholtz::reference::special::erfc(-v / 2f64.sqrt()));
     let moment = |k: i32| wide(&z).iter().map(|v| v.powi(k)).sum::<f64>() / count;
     // moments 0, 1, 0, 3 with variances 1, 2, 15, 96 a number
-    let sigmas =
-        [(1, 0.0, 1.0), (2, 1.0, 2.0), (3, 0.0, 15.0), (4, 3.0, 96.0)].map(|(k, m, v)| (moment(k) - m) / (v / count as f64).sqrt());
+    let sigmas = [(1, 0.0, 1.0), (2, 1.0, 2.0), (3, 0.0, 15.0), (4, 3.0, 96.0)].map(|(k, m, v)| (moment(k) - m) / (v / count).sqrt());
     // neighbours, the four of a block and the same place of the next walker are uncorrelated
     let lag = |d: usize| wide(&z).windows(d + 1).map(|w| w[0] * w[d]).sum::<f64>() / count.sqrt();
     let lags = [1, 2, 3, 4, 4 * blocks].map(lag);

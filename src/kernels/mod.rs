@@ -9,6 +9,7 @@ pub mod flow;
 pub mod linear;
 pub mod local_energy;
 pub mod log_psi;
+pub mod occupation;
 pub mod outer;
 pub mod pack;
 pub mod philox;
@@ -49,6 +50,13 @@ pub static ALL: &[&Kernel] = &[
     &linear::KERNEL,
     &local_energy::KERNEL,
     &log_psi::KERNEL,
+    &occupation::ACTIVATE,
+    &occupation::ATTENTION,
+    &occupation::EMBED,
+    &occupation::LOGITS,
+    &occupation::MIX,
+    &occupation::SAMPLE,
+    &occupation::TOTAL,
     &outer::KERNEL,
     &pack::KERNEL,
     &philox::KERNEL,

@@ -28,6 +28,8 @@ pub mod purpose {
     pub const SPINS: u32 = 5;
     /// Latent variables of normalising flows.
     pub const LATENT: u32 = 6;
+    /// Initial parameters, made on the host.
+    pub const PARAMETERS: u32 = 7;
 }
 
 #[repr(C)]

@@ -2,4 +2,5 @@
 
 pub mod backflow;
 pub mod file;
+pub mod occupation;
 pub mod parameters;

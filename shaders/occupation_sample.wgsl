@@ -1,0 +1,162 @@
+// occupation_sample: states drawn from p(K) token by token, with their ln p.
+//
+// Row i: logits (x1hat for i = 0, else the network on s_0 .. s_(i-1)) + bias row i; the choice among
+// s_(i-1) < j <= M - n + i is by inversion with the first uniform number of the Philox counter
+// (i, first_walker + w, step, purpose); so a draw depends on the walker's global index alone.
+// A workgroup carries WALKERS walkers through tokens token .. token + tokens - 1. The network is a
+// list of stages, each with a barrier behind it; three vec4<u32> a stage:
+//   (kind, in4, out4, flags) (source, target, target stride a token, weights) (bias, 0, 0, 0)
+//   kind 0  target (+)= source W + bias; flag 1: tanh of it; flag 2: add to what target holds
+//   kind 1  attention: source = the layer's cache (a row q, k, v of 3 out4 for each token), target =
+//           mixed values; in4 = vec4 a head, `scale` q.k
+//   kind 2  target = tanh(source)
+//   kind 3  target = momentum of the last chosen orbital
+// Stage 0 writes x1hat to the logits; stages 1 .. stages - 1 are the network. Places are vec4 units in
+// the walker's `stride` of `scratch`, which keeps the cache between launches. Heads are padded to
+// multiples of 4 columns. `tables`: M momenta, then n rows of ld4 biases. One invocation of a `linear`
+// stage owns TILE walkers x 4 columns (TILE 1 or 4).
+// Trips: tokens x stages x rounds x length, see the host side.
+struct Params {
+  count: u32, n: u32, orbitals: u32, ld4: u32,
+  token: u32, tokens: u32, stages: u32, stride: u32,
+  first: u32, first_walker: u32, step: u32, purpose: u32,
+  seed_low: u32, seed_high: u32, logits: u32, scale: f32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> program: array<vec4<u32>>;
+@group(0) @binding(2) var<storage, read> weights: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> tables: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> scratch: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> states: array<u32>;
+@group(0) @binding(6) var<storage, read_write> logp: array<f32>;
+
+fn tanh4(v: vec4<f32>) -> vec4<f32> { return vec4<f32>(tanh_(v.x), tanh_(v.y), tanh_(v.z), tanh_(v.w)); }
+
+fn dot4(a: vec4<f32>, w0: vec4<f32>, w1: vec4<f32>, w2: vec4<f32>, w3: vec4<f32>) -> vec4<f32> {
+  return a.x * w0 + a.y * w1 + a.z * w2 + a.w * w3;
+}
+
+fn put(walker: u32, at: u32, value: vec4<f32>, bias: vec4<f32>, flags: u32) {
+  if (walker >= p.count) { return; }
+  let place = walker * p.stride + at;
+  var v = value + bias;
+  if ((flags & 2u) != 0u) { v += scratch[place]; }
+  if ((flags & 1u) != 0u) { v = tanh4(v); }
+  scratch[place] = v;
+}
+
+// TILE walkers from `walker` on, columns 4 col .. 4 col + 3.
+fn multiply(head: vec4<u32>, source: u32, target_: u32, w_at: u32, b_at: u32, walker: u32, col: u32) {
+  let last = p.count - 1u;
+  let x0 = walker * p.stride + source;
+  let x1 = min(walker + 1u, last) * p.stride + source;
+  let x2 = min(walker + 2u, last) * p.stride + source;
+  let x3 = min(walker + 3u, last) * p.stride + source;
+  var at = w_at + col;
+  var a0 = vec4<f32>(); var a1 = vec4<f32>(); var a2 = vec4<f32>(); var a3 = vec4<f32>();
+  for (var k = 0u; k < head.y; k++) {
+    let w0 = weights[at]; let w1 = weights[at + head.z];
+    let w2 = weights[at + 2u * head.z]; let w3 = weights[at + 3u * head.z];
+    at += 4u * head.z;
+    a0 += dot4(scratch[x0 + k], w0, w1, w2, w3);
+    if (TILE > 1u) {
+      a1 += dot4(scratch[x1 + k], w0, w1, w2, w3);
+      a2 += dot4(scratch[x2 + k], w0, w1, w2, w3);
+      a3 += dot4(scratch[x3 + k], w0, w1, w2, w3);
+    }
+  }
+  let b = weights[b_at + col];
+  put(walker, target_ + col, a0, b, head.w);
+  if (TILE > 1u) {
+    put(walker + 1u, target_ + col, a1, b, head.w);
+    put(walker + 2u, target_ + col, a2, b, head.w);
+    put(walker + 3u, target_ + col, a3, b, head.w);
+  }
+}
+
+// Four columns of one head's output for the newest of `seen` tokens: softmax in one pass, the sums
+// rescaled when a larger dot product comes.
+fn attend(head: vec4<u32>, source: u32, target_: u32, walker: u32, col: u32, seen: u32) {
+  let base = walker * p.stride + source;
+  let row = 3u * head.z;
+  let q = base + (seen - 1u) * row + (col / head.y) * head.y;
+  var most = -3.0e38;
+  var sum = 0.0;
+  var mixed = vec4<f32>();
+  for (var j = 0u; j < seen; j++) {
+    let k = base + j * row + head.z + (col / head.y) * head.y;
+    var s = 0.0;
+    for (var c = 0u; c < head.y; c++) { s += dot(scratch[q + c], scratch[k + c]); }
+    s *= p.scale;
+    let higher = max(most, s);
+    let keep = exp(most - higher);
+    let e = exp(s - higher);
+    mixed = keep * mixed + e * scratch[base + j * row + 2u * head.z + col];
+    sum = keep * sum + e;
+    most = higher;
+  }
+  scratch[walker * p.stride + target_ + col] = mixed / sum;
+}
+
+fn logit(walker: u32, token: u32, j: u32) -> f32 {
+  let place = j >> 2u;
+  return scratch[walker * p.stride + p.logits + place][j & 3u] + tables[p.orbitals + token * p.ld4 + place][j & 3u];
+}
+
+fn draw(walker: u32, token: u32) {
+  let s = (p.first + walker) * p.n + token;
+  var low = 0u;
+  if (token > 0u) { low = states[s - 1u] + 1u; }
+  let high = p.orbitals - p.n + token;
+  var most = -3.0e38;
+  for (var j = low; j <= high; j++) { most = max(most, logit(walker, token, j)); }
+  var sum = 0.0;
+  for (var j = low; j <= high; j++) { sum += exp(logit(walker, token, j) - most); }
+  let counter = vec4<u32>(token, p.first_walker + walker, p.step, p.purpose);
+  let bound = uniform4(philox(vec2<u32>(p.seed_low, p.seed_high), counter)).x * sum;
+  // the last orbital of non-zero weight is taken where rounding leaves the bound above all sums
+  var choice = low;
+  var below = 0.0;
+  for (var j = low; j <= high; j++) {
+    let e = exp(logit(walker, token, j) - most);
+    if (e > 0.0 && below <= bound) { choice = j; }
+    below += e;
+    if (below > bound) { break; }
+  }
+  states[s] = choice;
+  let gain = logit(walker, token, choice) - most - log1p_(sum - 1.0);
+  var before = 0.0;
+  if (token > 0u) { before = logp[p.first + walker]; }
+  logp[p.first + walker] = before + gain;
+}
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let first = flat_group(group, groups) * WALKERS;
+  let walkers = min(WALKERS, p.count - min(first, p.count));
+  for (var token = p.token; token < p.token + p.tokens; token++) {
+    // the first token needs stage 0 alone, the others all but stage 0
+    let begin = select(1u, 0u, token == 0u);
+    let end = select(p.stages, 1u, token == 0u);
+    for (var stage = begin; stage < end; stage++) {
+      let head = program[3u * stage];
+      let place = program[3u * stage + 1u];
+      let bias = program[3u * stage + 2u].x;
+      let wide = select(1u, TILE, head.x == 0u);
+      let tasks = ((walkers + wide - 1u) / wide) * head.z;
+      for (var task = lane; task < tasks; task += WG) {
+        let walker = first + (task / head.z) * wide;
+        let col = task % head.z;
+        switch head.x {
+          case 0u: { multiply(head, place.x, place.y + (max(token, 1u) - 1u) * place.z, place.w, bias, walker, col); }
+          case 1u: { attend(head, place.x, place.y, walker, col, token); }
+          case 2u: { scratch[walker * p.stride + place.y + col] = tanh4(scratch[walker * p.stride + place.x + col]); }
+          default: { scratch[walker * p.stride + place.y] = tables[states[(p.first + walker) * p.n + token - 1u]]; }
+        }
+      }
+      storageBarrier();
+    }
+    for (var w = lane; w < walkers; w += WG) { draw(first + w, token); }
+    storageBarrier();
+  }
+}

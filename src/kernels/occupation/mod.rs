@@ -1,0 +1,203 @@
+//! Kernels of the occupation model p(K) ([`crate::model::occupation`]): sampling, ln p of given
+//! states, per-walker scores d ln p / d theta, and their weighted sum.
+//!
+//! Rows are (walker, token). Only the first n - 1 tokens enter the network: row i of the logits reads
+//! its output at token i - 1, row 0 is the parameter x1hat. Buffers of the caller hold all walkers;
+//! a [`Chunk`] says which rows a recording works on, so that memory is that of one chunk.
+
+mod backward;
+mod forward;
+mod layout;
+mod parts;
+mod sample;
+
+use crate::error::{Error, Result};
+use crate::gpu::{Buffer, Gpu, Profile, Recording};
+use crate::kernels::{pack, pad4};
+use crate::model::occupation::Occupation;
+
+use layout::Layout;
+pub use parts::{ACTIVATE, ATTENTION, EMBED, LOGITS, MIX, TOTAL};
+pub use sample::KERNEL as SAMPLE;
+
+/// Rows `first .. first + count` of the caller's buffers; `count` is at most the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    pub first: usize,
+    pub count: usize,
+}
+
+/// Buffers and tables of one occupation model on one device.
+pub struct OccupationKernels {
+    pub model: Occupation,
+    /// Most walkers of a chunk.
+    pub batch: usize,
+    /// Number of parameters P.
+    pub parameters: usize,
+    profile: Profile,
+    layout: Layout,
+    map: Buffer,
+    packed: Buffer,
+    program: Buffer,
+    /// M momenta (vec4), then n rows of biases.
+    tables: Buffer,
+    orbitals: Buffer,
+    bias: Buffer,
+    ones: Buffer,
+    zeros: Buffer,
+    scratch: Buffer,
+    work: Work,
+}
+
+/// Activations of one chunk and their gradients.
+struct Work {
+    momenta: Buffer,
+    /// Before an activation, and gradients of hidden layers.
+    hidden: Buffer,
+    wide: Buffer,
+    layers: Vec<LayerWork>,
+    last: Buffer,
+    output: Buffer,
+    logits: Buffer,
+    rows: Buffer,
+    d_stream: Buffer,
+    d_mixed: Buffer,
+    d_query: Buffer,
+    d_key: Buffer,
+    d_value: Buffer,
+    d_attention: Buffer,
+    partial: Buffer,
+}
+
+struct LayerWork {
+    input: Buffer,
+    query: Buffer,
+    key: Buffer,
+    value: Buffer,
+    attention: Buffer,
+    mixed: Buffer,
+    middle: Buffer,
+    hidden: Buffer,
+}
+
+/// Walkers whose gradients are added in one partial sum.
+const GROUP: usize = 16;
+
+impl OccupationKernels {
+    /// Tables of `model` for chunks of at most `batch` walkers.
+    ///
+    /// `orbitals`: M x dim, integer momentum + twist (not times 2 pi / L), in table order. `bias`: n x M
+    /// logits of a prior ([`crate::system::ideal_gas::IdealGas::bias`]).
+    pub fn new(model: &Occupation, batch: usize, orbitals: &[f64], bias: Option<&[f64]>, gpu: &Gpu) -> Result<Self> {
+        model.check()?;
+        let (n, m) = (model.n, model.orbitals);
+        if batch == 0 || orbitals.len() != m * model.dim || bias.is_some_and(|b| b.len() != n * m) {
+            return Err(Error::User(format!(
+                "occupation model: batch {batch}, {} orbital components, {:?} biases do not fit M = {m} orbitals in {} dimensions and n = {n}",
+                orbitals.len(),
+                bias.map(<[f64]>::len),
+                model.dim
+            )));
+        }
+        let layout = Layout::new(model);
+        let momenta: Vec<f32> = orbitals
+            .chunks(model.dim)
+            .flat_map(|k| {
+                let mut row = [0.0; 4];
+                k.iter().zip(&mut row).for_each(|(v, r)| *r = *v as f32);
+                row
+            })
+            .collect();
+        let mut prior = vec![0.0f32; n * pad4(m)];
+        if let Some(bias) = bias {
+            for (row, from) in prior.chunks_mut(pad4(m)).zip(bias.chunks(m)) {
+                row.iter_mut().zip(from).for_each(|(to, v)| *to = *v as f32);
+            }
+        }
+        let parameters = model.parameters().len();
+        Ok(OccupationKernels {
+            batch,
+            parameters,
+            profile: gpu.profile,
+            map: gpu.upload("occupation map", &layout.pack.map),
+            packed: Buffer::new("occupation packed", layout.pack.map.len()),
+            program: gpu.upload("occupation program", &layout.program),
+            tables: gpu.upload("occupation tables", &[momenta.as_slice(), &prior].concat()),
+            orbitals: gpu.upload("occupation orbitals", &momenta),
+            bias: gpu.upload("occupation bias", &prior),
+            ones: gpu.upload("ones", &vec![1.0f32; pad4(batch.div_ceil(GROUP) + 1)]),
+            zeros: gpu.upload("zeros", &vec![0.0f32; pad4(parameters)]),
+            scratch: Buffer::new("occupation scratch", 4 * layout.stride * batch),
+            work: Work::new(model, batch, parameters),
+            layout,
+            model: model.clone(),
+        })
+    }
+
+    /// Rows of scores and gradients are this long: P rounded up to a multiple of 4.
+    pub fn leading(&self) -> usize {
+        pad4(self.parameters)
+    }
+
+    /// Splits rows 0 .. total into chunks of at most the batch.
+    pub fn chunks(&self, total: usize) -> impl Iterator<Item = Chunk> {
+        let batch = self.batch;
+        (0..total).step_by(batch).map(move |first| Chunk { first, count: batch.min(total - first) })
+    }
+
+    /// Device memory that all methods together use, in bytes; most of it grows with the batch.
+    pub fn bytes(&self) -> u64 {
+        let tables = [&self.map, &self.packed, &self.program, &self.tables, &self.orbitals, &self.bias, &self.zeros, &self.scratch];
+        tables.iter().map(|b| b.bytes()).sum::<u64>() + self.work.all().map(Buffer::bytes).sum::<u64>()
+    }
+
+    /// Gathers `params` (P f32 in the order of [`Occupation::parameters`]) for the other methods.
+    pub fn record_pack(&self, rec: &mut Recording, params: &Buffer) {
+        pack::record(rec, "pack", self.layout.pack.map.len(), params, &self.map, &self.packed);
+    }
+}
+
+impl Work {
+    fn new(model: &Occupation, batch: usize, parameters: usize) -> Work {
+        let tokens = model.n - 1;
+        let rows = batch * tokens;
+        let (d, h) = (pad4(model.model_size), pad4(model.hidden));
+        let stream = |name: &str| Buffer::new(format!("occupation {name}"), rows * d);
+        let attention = |name: &str| Buffer::new(format!("occupation {name}"), rows * model.heads * tokens);
+        let layer = |l: usize| LayerWork {
+            input: stream(&format!("input {l}")),
+            query: stream(&format!("query {l}")),
+            key: stream(&format!("key {l}")),
+            value: stream(&format!("value {l}")),
+            attention: attention(&format!("attention {l}")),
+            mixed: stream(&format!("mixed {l}")),
+            middle: stream(&format!("middle {l}")),
+            hidden: Buffer::new(format!("occupation hidden {l}"), rows * h),
+        };
+        let groups = pad4(batch.div_ceil(GROUP) + 1);
+        Work {
+            momenta: Buffer::new("occupation momenta", rows * 4),
+            hidden: Buffer::new("occupation hidden", rows * h),
+            wide: stream("wide"),
+            layers: (0..model.layers).map(layer).collect(),
+            last: stream("last"),
+            output: stream("output"),
+            logits: Buffer::new("occupation logits", (batch + rows) * pad4(model.orbitals)),
+            rows: Buffer::new("occupation rows", batch * model.n),
+            d_stream: stream("d stream"),
+            d_mixed: stream("d mixed"),
+            d_query: stream("d query"),
+            d_key: stream("d key"),
+            d_value: stream("d value"),
+            d_attention: attention("d attention"),
+            partial: Buffer::new("occupation partial", groups * pad4(parameters)),
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Buffer> {
+        let own = [&self.momenta, &self.hidden, &self.wide, &self.last, &self.output, &self.logits, &self.rows, &self.d_stream];
+        let grad = [&self.d_mixed, &self.d_query, &self.d_key, &self.d_value, &self.d_attention, &self.partial];
+        let layers = self.layers.iter().flat_map(|l| [&l.input, &l.query, &l.key, &l.value, &l.attention, &l.mixed, &l.middle, &l.hidden]);
+        own.into_iter().chain(grad).chain(layers)
+    }
+}
