@@ -11,6 +11,7 @@ pub mod model;
 pub mod reference;
 pub mod report;
 pub mod run;
+pub mod sample;
 pub mod system;
 pub mod verify;
 pub mod wave_function;

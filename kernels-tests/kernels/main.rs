@@ -13,6 +13,7 @@ mod ideal_gas;
 mod linear;
 mod local_energy;
 mod log_psi;
+mod metropolis;
 mod occupation;
 mod occupation_sampling;
 mod philox;

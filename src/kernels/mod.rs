@@ -9,6 +9,7 @@ pub mod flow;
 pub mod linear;
 pub mod local_energy;
 pub mod log_psi;
+pub mod metropolis;
 pub mod occupation;
 pub mod outer;
 pub mod pack;
@@ -50,6 +51,9 @@ pub static ALL: &[&Kernel] = &[
     &linear::KERNEL,
     &local_energy::KERNEL,
     &log_psi::KERNEL,
+    &metropolis::ACCEPT,
+    &metropolis::ADAPT,
+    &metropolis::PROPOSE,
     &occupation::ACTIVATE,
     &occupation::ATTENTION,
     &occupation::EMBED,

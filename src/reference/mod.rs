@@ -7,6 +7,7 @@ pub mod ewald;
 pub mod flow;
 pub mod linear;
 pub mod local_energy;
+pub mod metropolis;
 pub mod occupation;
 pub mod philox;
 pub mod slater;

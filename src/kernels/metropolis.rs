@@ -1,0 +1,187 @@
+//! `metropolis_propose`, `metropolis_accept`, `metropolis_adapt`: moves of all electrons of a walker at once.
+
+use crate::gpu::{Buffer, Dispatch, Kernel, Recording, grid};
+
+use super::WG;
+use super::philox::purpose;
+
+pub static PROPOSE: Kernel = Kernel {
+    name: "metropolis_propose",
+    source: include_str!("../../shaders/metropolis_propose.wgsl"),
+    shared: &["grid", "special", "philox"],
+    params_bytes: size_of::<ProposeParams>(),
+    variants: &[&[("WG", 64)]],
+};
+
+pub static ACCEPT: Kernel = Kernel {
+    name: "metropolis_accept",
+    source: include_str!("../../shaders/metropolis_accept.wgsl"),
+    shared: &["grid", "special", "philox"],
+    params_bytes: size_of::<AcceptParams>(),
+    variants: &[&[("WG", 32)]],
+};
+
+pub static ADAPT: Kernel = Kernel {
+    name: "metropolis_adapt",
+    source: include_str!("../../shaders/metropolis_adapt.wgsl"),
+    shared: &[],
+    params_bytes: size_of::<AdaptParams>(),
+    variants: &[&[("WG", 64)]],
+};
+
+/// Threads of a walker in `metropolis_accept`.
+const LANES: u32 = 32;
+
+/// Numbers of the state: width, acceptance of the last round, share of non-finite proposals, rounds.
+pub const STATE: usize = 4;
+
+/// Which move of which walkers: fixes the random numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Move {
+    pub seed: u64,
+    /// Number of the sweep in the whole run.
+    pub step: u32,
+    /// Global number of the first walker.
+    pub first: usize,
+    pub walkers: usize,
+    /// n dim.
+    pub size: usize,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct ProposeParams {
+    pub seed_low: u32,
+    pub seed_high: u32,
+    pub step: u32,
+    pub purpose: u32,
+    pub first: u32,
+    pub walkers: u32,
+    pub size: u32,
+    pub pad: u32,
+}
+
+/// Parameters of `metropolis_accept`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct AcceptParams {
+    pub seed_low: u32,
+    pub seed_high: u32,
+    pub step: u32,
+    pub purpose: u32,
+    pub first: u32,
+    pub walkers: u32,
+    pub size: u32,
+    pub here: u32,
+    pub tracked: u32,
+    pub sweep: u32,
+    pub length: f32,
+    pub inverse_length: f32,
+}
+
+/// Parameters of `metropolis_adapt`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct AdaptParams {
+    pub walkers: u32,
+    /// Proposals of the round: walkers x sweeps.
+    pub moves: f32,
+    /// Wanted acceptance.
+    pub goal: f32,
+    pub gain: f32,
+    pub smallest: f32,
+    pub largest: f32,
+    pub pad: [u32; 2],
+}
+
+/// Records proposal = x + width N(0, 1); `x`, `proposal` f32 \[w\]\[size\], `state` f32 \[4\] with the width first.
+pub fn record_propose(rec: &mut Recording, m: Move, x: &Buffer, state: &Buffer, proposal: &Buffer) {
+    let params = ProposeParams {
+        seed_low: m.seed as u32,
+        seed_high: (m.seed >> 32) as u32,
+        step: m.step,
+        purpose: purpose::METROPOLIS,
+        first: m.first as u32,
+        walkers: m.walkers as u32,
+        size: m.size as u32,
+        pad: 0,
+    };
+    rec.push(Dispatch {
+        name: "propose".into(),
+        kernel: &PROPOSE,
+        constants: vec![("WG", WG)],
+        params: bytemuck::bytes_of(&params).to_vec(),
+        buffers: vec![x.clone(), state.clone(), proposal.clone()],
+        groups: grid((m.walkers * m.size.div_ceil(4)).div_ceil(WG as usize)),
+        trips: 15,
+        flops: 60.0 * (m.walkers * m.size) as f64,
+        bytes: 8.0 * (m.walkers * m.size) as f64,
+    });
+}
+
+/// What `metropolis_accept` reads and changes.
+#[derive(Clone, Copy)]
+pub struct Accept<'a> {
+    /// f32 \[w\]\[size\].
+    pub x: &'a Buffer,
+    pub proposal: &'a Buffer,
+    /// ln|Ψ| of x, f32 \[w\].
+    pub log_psi: &'a Buffer,
+    /// ln|Ψ| of the proposal, f32 \[w\].
+    pub proposed: &'a Buffer,
+    /// u32 \[batch\]\[2\]: accepted, non-finite.
+    pub counts: &'a Buffer,
+    /// f32 \[sweep\]\[tracked\]: ln|Ψ|² along the chains.
+    pub series: &'a Buffer,
+    /// Place of the first walker in the batch.
+    pub here: usize,
+    pub tracked: usize,
+    /// Row of `series`.
+    pub sweep: usize,
+    /// Side of the box, units of x.
+    pub length: f64,
+}
+
+/// Records the decision of every walker.
+pub fn record_accept(rec: &mut Recording, m: Move, a: Accept) {
+    let params = AcceptParams {
+        seed_low: m.seed as u32,
+        seed_high: (m.seed >> 32) as u32,
+        step: m.step,
+        purpose: purpose::METROPOLIS,
+        first: m.first as u32,
+        walkers: m.walkers as u32,
+        size: m.size as u32,
+        here: a.here as u32,
+        tracked: a.tracked as u32,
+        sweep: a.sweep as u32,
+        length: a.length as f32,
+        inverse_length: (1.0 / a.length) as f32,
+    };
+    rec.push(Dispatch {
+        name: "accept".into(),
+        kernel: &ACCEPT,
+        constants: vec![("WG", LANES)],
+        params: bytemuck::bytes_of(&params).to_vec(),
+        buffers: [a.x, a.proposal, a.log_psi, a.proposed, a.counts, a.series].map(Buffer::clone).to_vec(),
+        groups: grid(m.walkers),
+        trips: m.size.div_ceil(LANES as usize) as u64 + 10,
+        flops: 6.0 * (m.walkers * m.size) as f64,
+        bytes: 8.0 * (m.walkers * m.size) as f64,
+    });
+}
+
+/// Records the new width; `counts` of all walkers of the batch.
+pub fn record_adapt(rec: &mut Recording, p: AdaptParams, counts: &Buffer, state: &Buffer) {
+    rec.push(Dispatch {
+        name: "adapt".into(),
+        kernel: &ADAPT,
+        constants: vec![("WG", WG)],
+        params: bytemuck::bytes_of(&p).to_vec(),
+        buffers: vec![counts.clone(), state.clone()],
+        groups: [1, 1, 1],
+        trips: (p.walkers as u64).div_ceil(WG as u64) + 8,
+        flops: p.walkers as f64,
+        bytes: 8.0 * p.walkers as f64,
+    });
+}

@@ -1,0 +1,217 @@
+//! Metropolis sampling with all-electron Gaussian moves of an adapted width.
+//!
+//! The walkers keep their positions from round to round while their occupied states change, as in the
+//! published runs; whether a round is long enough is what [`Round::tau`] tells.
+
+use crate::error::{Error, Result};
+use crate::estimate::statistics::chains_time;
+use crate::gpu::{Buffer, Gpu, Recording};
+use crate::kernels::metropolis::{self, Accept, AdaptParams, Move, STATE};
+use crate::kernels::philox::purpose;
+use crate::reference::philox::{philox, uniform4};
+
+use super::{Chunk, LogPsi, Round, Sampler};
+
+/// Chains whose ln|Ψ|² is kept, sweep by sweep.
+const TRACKED: usize = 256;
+
+/// Sizes and choices of a sampler.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// Walkers of the batch on this device.
+    pub walkers: usize,
+    /// Walkers a launch.
+    pub chunk: usize,
+    /// Global number of the first walker (other devices have others).
+    pub first: usize,
+    /// n dim.
+    pub size: usize,
+    /// Side of the box, units of rs a0.
+    pub length: f64,
+    /// Sweeps of a round; published: 50.
+    pub sweeps: usize,
+    /// First width of proposals, units of rs a0; published: 0.1.
+    pub width: f64,
+    /// Wanted acceptance, usually 0.5; `None` keeps the width, as published.
+    pub acceptance: Option<f64>,
+    pub seed: u64,
+}
+
+/// State that a run needs to go on exactly.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Saved {
+    /// Sweeps so far.
+    pub step: u32,
+    pub state: Vec<f32>,
+    /// Positions of the batch, \[walker\]\[n dim\].
+    pub x: Vec<f32>,
+}
+
+/// Metropolis chains, one a walker.
+pub struct Metropolis {
+    pub settings: Settings,
+    chunks: Vec<Chunk>,
+    proposal: Buffer,
+    proposed: Buffer,
+    counts: Buffer,
+    series: Buffer,
+    state: Buffer,
+    step: u32,
+}
+
+impl Metropolis {
+    /// Chains that start from uniform positions (a function of seed and walker number only).
+    ///
+    /// # Errors
+    /// [`Error::User`] for no walkers, sweeps or chunk, and for widths and acceptances out of range.
+    pub fn new(gpu: &Gpu, settings: Settings) -> Result<Self> {
+        let s = settings;
+        let wrong = |text: String| Err(Error::User(format!("metropolis: {text}")));
+        if s.walkers == 0 || s.chunk == 0 || s.size == 0 {
+            return wrong(format!("{} walkers in chunks of {} with {} coordinates; all must be positive", s.walkers, s.chunk, s.size));
+        }
+        if s.sweeps == 0 {
+            return wrong("0 sweeps a round; give at least 1, usually 50".into());
+        }
+        if !(s.width > 0.0 && s.width.is_finite()) {
+            return wrong(format!("width = {}; give a positive length in units of rs a0, usually 0.1", s.width));
+        }
+        if let Some(a) = s.acceptance.filter(|a| !(*a > 0.0 && *a < 1.0)) {
+            return wrong(format!("acceptance = {a}; give a number between 0 and 1, usually 0.5"));
+        }
+        let mut chunks = Vec::new();
+        let mut first = 0;
+        while first < s.walkers {
+            let walkers = s.chunk.min(s.walkers - first);
+            chunks.push(Chunk {
+                first,
+                walkers,
+                x: Buffer::new("x", walkers * s.size),
+                log_psi: Buffer::new("ln|psi| of the chains", walkers),
+            });
+            first += walkers;
+        }
+        let largest = chunks[0].walkers;
+        let sampler = Metropolis {
+            settings,
+            proposal: Buffer::new("proposed x", largest * s.size),
+            proposed: Buffer::new("ln|psi| proposed", largest),
+            counts: Buffer::new("accepted", 2 * s.walkers),
+            series: Buffer::new("chain of ln|psi|^2", s.sweeps * TRACKED.min(s.walkers)),
+            state: Buffer::new("metropolis", STATE),
+            chunks,
+            step: 0,
+        };
+        let saved = Saved { step: 0, state: vec![s.width as f32, 0.0, 0.0, 0.0], x: start(&s) };
+        sampler.write(gpu, &saved);
+        Ok(sampler)
+    }
+
+    /// Everything needed to go on.
+    pub fn save(&self, gpu: &Gpu) -> Result<Saved> {
+        let mut x = Vec::new();
+        for chunk in &self.chunks {
+            x.extend(gpu.read_words::<f32>(&chunk.x, chunk.walkers * self.settings.size)?);
+        }
+        Ok(Saved { step: self.step, state: gpu.read_words(&self.state, STATE)?, x })
+    }
+
+    /// Goes on from a saved state.
+    ///
+    /// # Errors
+    /// [`Error::User`] if it belongs to another batch.
+    pub fn restore(&mut self, gpu: &Gpu, saved: &Saved) -> Result<()> {
+        let words = self.settings.walkers * self.settings.size;
+        if saved.x.len() != words || saved.state.len() != STATE {
+            return Err(Error::User(format!(
+                "metropolis: the saved walkers have {} coordinates, this run {words}; use the same n and batch",
+                saved.x.len()
+            )));
+        }
+        self.step = saved.step;
+        self.write(gpu, saved);
+        Ok(())
+    }
+
+    fn write(&self, gpu: &Gpu, saved: &Saved) {
+        gpu.write(&self.state, &saved.state);
+        for chunk in &self.chunks {
+            let size = self.settings.size;
+            gpu.write(&chunk.x, &saved.x[chunk.first * size..][..chunk.walkers * size]);
+        }
+    }
+
+    /// Name and bytes of every array, for the memory bill.
+    pub fn bill(&self) -> Vec<(String, u64)> {
+        let own = [&self.proposal, &self.proposed, &self.counts, &self.series, &self.state];
+        let chunks = self.chunks.iter().flat_map(|c| [&c.x, &c.log_psi]);
+        own.into_iter().chain(chunks).map(|b| (b.name().to_string(), b.bytes())).collect()
+    }
+}
+
+impl Sampler for Metropolis {
+    fn chunks(&self) -> &[Chunk] {
+        &self.chunks
+    }
+
+    fn record(&mut self, rec: &mut Recording, log_psi: &mut LogPsi) {
+        let s = self.settings;
+        rec.clear(&self.counts);
+        for chunk in &self.chunks {
+            // the states are new: so is ln|Ψ| of the old positions
+            log_psi(rec, chunk, &chunk.x, &chunk.log_psi);
+            for sweep in 0..s.sweeps {
+                let step = self.step.wrapping_add(sweep as u32);
+                let m = Move { seed: s.seed, step, first: s.first + chunk.first, walkers: chunk.walkers, size: s.size };
+                metropolis::record_propose(rec, m, &chunk.x, &self.state, &self.proposal);
+                log_psi(rec, chunk, &self.proposal, &self.proposed);
+                let accept = Accept {
+                    x: &chunk.x,
+                    proposal: &self.proposal,
+                    log_psi: &chunk.log_psi,
+                    proposed: &self.proposed,
+                    counts: &self.counts,
+                    series: &self.series,
+                    here: chunk.first,
+                    tracked: TRACKED.min(s.walkers),
+                    sweep,
+                    length: s.length,
+                };
+                metropolis::record_accept(rec, m, accept);
+            }
+        }
+        self.step = self.step.wrapping_add(s.sweeps as u32);
+        let adapt = AdaptParams {
+            walkers: s.walkers as u32,
+            moves: (s.walkers * s.sweeps) as f32,
+            goal: s.acceptance.unwrap_or(0.5) as f32,
+            gain: if s.acceptance.is_some() { 1.0 } else { 0.0 },
+            // a width beyond the box changes nothing; one of 1e-4 of it does not move
+            smallest: (s.width.min(1e-4 * s.length)) as f32,
+            largest: s.width.max(s.length) as f32,
+            pad: [0; 2],
+        };
+        metropolis::record_adapt(rec, adapt, &self.counts, &self.state);
+    }
+
+    fn round(&self, gpu: &Gpu) -> Result<Round> {
+        let state: Vec<f32> = gpu.read_words(&self.state, STATE)?;
+        let tracked = TRACKED.min(self.settings.walkers);
+        let series: Vec<f32> = gpu.read_words(&self.series, self.settings.sweeps * tracked)?;
+        let series: Vec<f64> = series.iter().map(|&v| v as f64).collect();
+        Ok(Round { acceptance: state[1] as f64, non_finite: state[2] as f64, width: state[0] as f64, tau: chains_time(&series, tracked) })
+    }
+}
+
+/// Uniform positions in the box.
+fn start(s: &Settings) -> Vec<f32> {
+    let key = [s.seed as u32, (s.seed >> 32) as u32];
+    let mut x = Vec::with_capacity(s.walkers * s.size);
+    for w in 0..s.walkers {
+        for b in 0..s.size.div_ceil(4) {
+            let four = uniform4(philox(key, [b as u32, (s.first + w) as u32, 0, purpose::POSITIONS]));
+            x.extend(four.iter().take(s.size - 4 * b).map(|u| (u * s.length) as f32));
+        }
+    }
+    x
+}
