@@ -4,6 +4,7 @@
 //                          2 (Re clip(E) - Ebar)/B   for Re d ln Psi
 //                          2 Im clip(E)/B            for Im d ln Psi
 //                          1, or 0 where the walker is left out (then all four are 0)
+//   flow vec2 [walker]: the second and third again, as rows [walker][part] of the scores of the flow.
 //   B walkers counted; clip to a window of `width` mean absolute deviations about the mean. Complex numbers are
 //   clipped in lexicographic order: outside the window the bound with imaginary part 0, inside untouched.
 //   records of `energies`; centre, deviation f32 [24] of `means`, the latter about the former.
@@ -14,6 +15,7 @@ struct Params { walkers: u32, width: f32, pad0: u32, pad1: u32 }
 @group(0) @binding(2) var<storage, read> centre: array<f32>;
 @group(0) @binding(3) var<storage, read> deviation: array<f32>;
 @group(0) @binding(4) var<storage, read_write> weights: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> flow: array<vec2<f32>>;
 
 fn finite4(v: vec4<f32>) -> bool { return finite(v.x) && finite(v.y) && finite(v.z) && finite(v.w); }
 
@@ -34,4 +36,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     out = vec4<f32>(f, 2.0 * e / centre[0], 1.0);
   }
   weights[w] = out;
+  flow[w] = out.yz;
 }

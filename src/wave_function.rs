@@ -25,7 +25,7 @@ pub struct WaveFunction {
     pub slater_laplacian: Buffer,
     matrix: Buffer,
     current: Buffer,
-    orbitals: Buffer,
+    pub orbitals: Buffer,
     profile: Profile,
 }
 

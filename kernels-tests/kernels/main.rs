@@ -16,6 +16,7 @@ mod log_psi;
 mod metropolis;
 mod occupation;
 mod occupation_sampling;
+mod occupied;
 mod philox;
 mod published;
 mod slater;

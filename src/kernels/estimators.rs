@@ -99,6 +99,8 @@ pub struct Estimators {
     pub partial: Buffer,
     /// vec4 \[w\]: weights of d ln p, Re d ln Ψ, Im d ln Ψ, and 1 for walkers that count.
     pub weights: Buffer,
+    /// vec2 \[w\]: weights of Re d ln Ψ and Im d ln Ψ.
+    pub flow_weights: Buffer,
     zero: Buffer,
 }
 
@@ -111,6 +113,7 @@ impl Estimators {
             deviation: Buffer::new("energy deviations", COLUMNS),
             partial: Buffer::new("energy sums", walkers.div_ceil(SPAN) * COLUMNS),
             weights: Buffer::new("gradient weights", 4 * walkers),
+            flow_weights: Buffer::new("flow gradient weights", 2 * walkers),
             zero: Buffer::new("zero", COLUMNS),
         }
     }
@@ -158,7 +161,7 @@ impl Estimators {
             kernel: &WEIGHTS,
             constants: vec![("WG", WG)],
             params: bytemuck::bytes_of(&params).to_vec(),
-            buffers: [&self.records, &self.centre, &self.deviation, &self.weights].map(Buffer::clone).to_vec(),
+            buffers: [&self.records, &self.centre, &self.deviation, &self.weights, &self.flow_weights].map(Buffer::clone).to_vec(),
             groups: grid(self.walkers.div_ceil(WG as usize)),
             trips: 0,
             flops: 12.0 * self.walkers as f64,

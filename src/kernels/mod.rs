@@ -11,6 +11,7 @@ pub mod local_energy;
 pub mod log_psi;
 pub mod metropolis;
 pub mod occupation;
+pub mod occupied;
 pub mod outer;
 pub mod pack;
 pub mod philox;
@@ -61,6 +62,7 @@ pub static ALL: &[&Kernel] = &[
     &occupation::MIX,
     &occupation::SAMPLE,
     &occupation::TOTAL,
+    &occupied::KERNEL,
     &outer::KERNEL,
     &pack::KERNEL,
     &philox::KERNEL,

@@ -1,0 +1,51 @@
+//! `occupied`: total momentum and ideal energy of occupied orbitals.
+
+use std::f64::consts::PI;
+
+use crate::gpu::{Buffer, Dispatch, Kernel, Recording, grid};
+use crate::system::electron_gas::ElectronGas;
+
+use super::WG;
+
+pub static KERNEL: Kernel = Kernel {
+    name: "occupied",
+    source: include_str!("../../shaders/occupied.wgsl"),
+    shared: &["grid"],
+    params_bytes: size_of::<Params>(),
+    variants: &[&[("WG", 64)]],
+};
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct Params {
+    pub walkers: u32,
+    pub n: u32,
+    pub dim: u32,
+    /// 2π/L.
+    pub wave: f32,
+}
+
+/// Records `momentum` (f32 `[walker][dim]`, units of 2π/L) and `ideal` (vec4 `[walker]`, Σ k² in Ry/rs²) of
+/// `states` (u32 `[walker][n]`); `orbitals` holds [`ElectronGas::momenta_padded`].
+pub fn record(
+    rec: &mut Recording,
+    gas: &ElectronGas,
+    walkers: usize,
+    states: &Buffer,
+    orbitals: &Buffer,
+    momentum: &Buffer,
+    ideal: &Buffer,
+) {
+    let p = Params { walkers: walkers as u32, n: gas.n as u32, dim: gas.dim as u32, wave: (2.0 * PI / gas.length()) as f32 };
+    rec.push(Dispatch {
+        name: "occupied orbitals".into(),
+        kernel: &KERNEL,
+        constants: vec![("WG", WG)],
+        params: bytemuck::bytes_of(&p).to_vec(),
+        buffers: vec![states.clone(), orbitals.clone(), momentum.clone(), ideal.clone()],
+        groups: grid(walkers.div_ceil(WG as usize)),
+        trips: (gas.n * (1 + gas.dim)) as u64,
+        flops: 9.0 * (walkers * gas.n) as f64,
+        bytes: 20.0 * (walkers * gas.n) as f64,
+    });
+}
