@@ -6,7 +6,8 @@
 // A workgroup carries WALKERS walkers through tokens token .. token + tokens - 1. The network is a
 // list of stages, each with a barrier behind it; three vec4<u32> a stage:
 //   (kind, in4, out4, flags) (source, target, target stride a token, weights) (bias, 0, 0, 0)
-//   kind 0  target (+)= source W + bias; flag 1: tanh of it; flag 2: add to what target holds
+//   kind 0  target (+)= source W + bias; flag 1: tanh of it; flag 2: add to what target holds;
+//           flag 4: only columns a window can reach, the others keep what they held
 //   kind 1  attention: source = the layer's cache (a row q, k, v of 3 out4 for each token), target =
 //           mixed values; in4 = vec4 a head, `scale` q.k
 //   kind 2  target = tanh(source)
@@ -45,8 +46,24 @@ fn put(walker: u32, at: u32, value: vec4<f32>, bias: vec4<f32>, flags: u32) {
   scratch[place] = v;
 }
 
+// Whether columns 4 col .. 4 col + 3 lie outside the windows of row `token` of TILE walkers.
+fn outside_windows(walker: u32, col: u32, token: u32) -> bool {
+  if (4u * col > p.orbitals - p.n + token) { return true; }
+  if (token == 0u) { return false; }
+  let last = p.count - 1u;
+  let at = p.first * p.n + token - 1u;
+  var before = states[at + walker * p.n];
+  if (TILE > 1u) {
+    before = min(before, states[at + min(walker + 1u, last) * p.n]);
+    before = min(before, states[at + min(walker + 2u, last) * p.n]);
+    before = min(before, states[at + min(walker + 3u, last) * p.n]);
+  }
+  return 4u * col + 3u <= before;
+}
+
 // TILE walkers from `walker` on, columns 4 col .. 4 col + 3.
-fn multiply(head: vec4<u32>, source: u32, target_: u32, w_at: u32, b_at: u32, walker: u32, col: u32) {
+fn multiply(head: vec4<u32>, source: u32, goal: u32, w_at: u32, b_at: u32, walker: u32, col: u32, token: u32) {
+  if ((head.w & 4u) != 0u && outside_windows(walker, col, token)) { return; }
   let last = p.count - 1u;
   let x0 = walker * p.stride + source;
   let x1 = min(walker + 1u, last) * p.stride + source;
@@ -66,36 +83,37 @@ fn multiply(head: vec4<u32>, source: u32, target_: u32, w_at: u32, b_at: u32, wa
     }
   }
   let b = weights[b_at + col];
-  put(walker, target_ + col, a0, b, head.w);
+  put(walker, goal + col, a0, b, head.w);
   if (TILE > 1u) {
-    put(walker + 1u, target_ + col, a1, b, head.w);
-    put(walker + 2u, target_ + col, a2, b, head.w);
-    put(walker + 3u, target_ + col, a3, b, head.w);
+    put(walker + 1u, goal + col, a1, b, head.w);
+    put(walker + 2u, goal + col, a2, b, head.w);
+    put(walker + 3u, goal + col, a3, b, head.w);
   }
 }
 
 // Four columns of one head's output for the newest of `seen` tokens: softmax in one pass, the sums
 // rescaled when a larger dot product comes.
-fn attend(head: vec4<u32>, source: u32, target_: u32, walker: u32, col: u32, seen: u32) {
+fn attend(head: vec4<u32>, source: u32, goal: u32, walker: u32, col: u32, seen: u32) {
   let base = walker * p.stride + source;
   let row = 3u * head.z;
   let q = base + (seen - 1u) * row + (col / head.y) * head.y;
+  let q0 = scratch[q];
   var most = -3.0e38;
   var sum = 0.0;
   var mixed = vec4<f32>();
   for (var j = 0u; j < seen; j++) {
     let k = base + j * row + head.z + (col / head.y) * head.y;
-    var s = 0.0;
-    for (var c = 0u; c < head.y; c++) { s += dot(scratch[q + c], scratch[k + c]); }
+    var s = dot(q0, scratch[k]);
+    for (var c = 1u; c < head.y; c++) { s += dot(scratch[q + c], scratch[k + c]); }
     s *= p.scale;
-    let higher = max(most, s);
-    let keep = exp(most - higher);
-    let e = exp(s - higher);
+    let ratio = exp(-abs(s - most));
+    let keep = select(1.0, ratio, s > most);
+    let e = select(ratio, 1.0, s > most);
     mixed = keep * mixed + e * scratch[base + j * row + 2u * head.z + col];
     sum = keep * sum + e;
-    most = higher;
+    most = max(most, s);
   }
-  scratch[walker * p.stride + target_ + col] = mixed / sum;
+  scratch[walker * p.stride + goal + col] = mixed / sum;
 }
 
 fn logit(walker: u32, token: u32, j: u32) -> f32 {
@@ -148,7 +166,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         let walker = first + (task / head.z) * wide;
         let col = task % head.z;
         switch head.x {
-          case 0u: { multiply(head, place.x, place.y + (max(token, 1u) - 1u) * place.z, place.w, bias, walker, col); }
+          case 0u: { multiply(head, place.x, place.y + (max(token, 1u) - 1u) * place.z, place.w, bias, walker, col, token); }
           case 1u: { attend(head, place.x, place.y, walker, col, token); }
           case 2u: { scratch[walker * p.stride + place.y + col] = tanh4(scratch[walker * p.stride + place.x + col]); }
           default: { scratch[walker * p.stride + place.y] = tables[states[(p.first + walker) * p.n + token - 1u]]; }

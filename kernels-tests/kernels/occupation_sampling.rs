@@ -199,6 +199,7 @@ fn broken_kernels_are_noticed() {
         ("p.first_walker + walker, p.step", "walker, p.step"),
         ("keep * sum + e", "sum + e"),
         ("log1p_(sum - 1.0)", "log1p_(sum)"),
+        ("4u * col + 3u <= before", "4u * col <= before"),
         ("p.orbitals - p.n + token", "p.orbitals - p.n"),
         ("states[(p.first + walker) * p.n + token - 1u]", "states[(p.first + walker) * p.n]"),
     ];

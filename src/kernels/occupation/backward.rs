@@ -27,6 +27,7 @@ impl OccupationKernels {
     /// Scores d ln p / d theta of `chunk`'s rows of `states` into rows `first_row`.. of `scores`
     /// (f32 \[..\]\[[`OccupationKernels::leading`]\], parameters in table order, padding 0).
     pub fn record_scores(&self, rec: &mut Recording, chunk: Chunk, states: &Buffer, scores: &Buffer, first_row: usize) {
+        let chunk = self.fit(chunk);
         let sink = Sink { runs: vec![[0, chunk.count, 1, first_row]], buffer: scores, leading: self.leading() };
         self.network(rec, chunk, states);
         self.conditionals(rec, chunk, states, parts::GRADIENT, (&self.ones, 0, 0));
@@ -45,6 +46,7 @@ impl OccupationKernels {
         gradient: &Buffer,
         accumulate: bool,
     ) {
+        let chunk = self.fit(chunk);
         let (full, rest) = (chunk.count / GROUP, chunk.count % GROUP);
         let runs = [[0, full, GROUP, 0], [full * GROUP, 1, rest, full]];
         let runs: Vec<[usize; 4]> = runs.into_iter().filter(|r| r[1] * r[2] > 0).collect();

@@ -16,6 +16,7 @@ fn dense(rec: &mut Recording, name: &str, rows: usize, l: Linear, add: bool, (x,
 impl OccupationKernels {
     /// ln p of `chunk`'s rows of `states` (u32 \[..\]\[n\], each ascending) into the same rows of `logp` (f32).
     pub fn record_logp(&self, rec: &mut Recording, chunk: Chunk, states: &Buffer, logp: &Buffer) {
+        let chunk = self.fit(chunk);
         self.network(rec, chunk, states);
         self.conditionals(rec, chunk, states, 0, (&self.ones, 0, 0));
         parts::total(rec, chunk.count, self.model.n, chunk.first, &self.work.rows, logp);
@@ -27,7 +28,7 @@ impl OccupationKernels {
             tokens: self.model.n as u32 - 1,
             heads: self.model.heads as u32,
             size: self.model.head_size() as u32,
-            ld: pad4(self.model.model_size) as u32,
+            ld4: self.layout.embedding.out4 as u32,
             ..Default::default()
         }
     }

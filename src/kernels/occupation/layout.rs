@@ -59,6 +59,7 @@ const TANH: u32 = 2;
 const GATHER: u32 = 3;
 const FLAG_TANH: u32 = 1;
 const FLAG_ADD: u32 = 2;
+const FLAG_WINDOW: u32 = 4;
 
 fn quarter(n: usize) -> usize {
     pad4(n) / 4
@@ -115,7 +116,7 @@ impl Layout {
         let cache = self.logits + m4;
         let row = 3 * wide;
         self.stride = cache + model.layers * row * model.n.saturating_sub(1);
-        self.stage([LINEAR, 0, m4 as u32, 0], [u, self.logits, 0, 0], self.x1hat);
+        self.stage([LINEAR, 0, m4 as u32, FLAG_WINDOW], [u, self.logits, 0, 0], self.x1hat);
         self.stage([GATHER, 0, 1, 0], [0, u, 0, 0], 0);
         let (e, o) = (self.embedding, self.output);
         self.stage([LINEAR, e.in4 as u32, d4 as u32, FLAG_TANH], [u, h, 0, e.w], e.b);
@@ -129,7 +130,7 @@ impl Layout {
             self.stage([LINEAR, h4 as u32, d4 as u32, FLAG_ADD], [t, h, 0, block.back.w], block.back.b);
         }
         self.stage([TANH, 0, d4 as u32, 0], [h, t, 0, 0], 0);
-        self.stage([LINEAR, d4 as u32, m4 as u32, 0], [t, self.logits, 0, o.w], o.b);
+        self.stage([LINEAR, d4 as u32, m4 as u32, FLAG_WINDOW], [t, self.logits, 0, o.w], o.b);
     }
 
     fn stage(&mut self, head: [u32; 4], place: [usize; 4], bias: usize) {

@@ -151,6 +151,11 @@ impl OccupationKernels {
         tables.iter().map(|b| b.bytes()).sum::<u64>() + self.work.all().map(Buffer::bytes).sum::<u64>()
     }
 
+    /// No more rows than the buffers of this model hold.
+    fn fit(&self, chunk: Chunk) -> Chunk {
+        Chunk { count: chunk.count.min(self.batch), ..chunk }
+    }
+
     /// Gathers `params` (P f32 in the order of [`Occupation::parameters`]) for the other methods.
     pub fn record_pack(&self, rec: &mut Recording, params: &Buffer) {
         pack::record(rec, "pack", self.layout.pack.map.len(), params, &self.map, &self.packed);

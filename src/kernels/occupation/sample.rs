@@ -70,7 +70,7 @@ impl OccupationKernels {
     ) {
         let shape = shape(self.profile);
         let (lanes, walkers, tile) = shape;
-        let count = chunk.count.min(self.batch);
+        let count = self.fit(chunk).count;
         let mut token = 0;
         while token < self.model.n {
             let mut tokens = 0;
