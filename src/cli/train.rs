@@ -56,7 +56,7 @@ pub fn run(args: Args) -> Result<()> {
             return Err(e);
         }
     };
-    let log = RunLog::start(claim, &resolved, &gpu)?;
+    let log = RunLog::start(claim, &resolved, gpu.manifest())?;
     let s = &resolved.settings;
     let console = Console::new(s.steps, s.units().energy_name, args.quiet, args.json);
     console.line(&format!("run directory: {}", log.path.display()));

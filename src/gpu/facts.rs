@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Listed, Profile};
+use super::{Gpu, Listed, Profile};
 use crate::error::Result;
 
 /// One adapter as `helmholtz devices` shows it.
@@ -54,6 +54,23 @@ impl Listed {
             storage_buffers: limits.max_storage_buffers_per_shader_stage,
             features: known.iter().filter(|(f, _)| offered.contains(*f)).map(|(_, name)| *name).collect(),
             select: format!("--device {}", self.selector()),
+        })
+    }
+}
+
+impl Gpu {
+    /// What a run's manifest says of its device.
+    pub fn manifest(&self) -> serde_json::Value {
+        serde_json::json!({
+            "name": self.info.name,
+            "backend": format!("{:?}", self.info.backend),
+            "kind": format!("{:?}", self.info.device_type),
+            "driver": self.info.driver,
+            "driver_info": self.info.driver_info,
+            "profile": self.profile.name(),
+            "checked": self.checked,
+            "storage_binding_bytes": self.limits.max_storage_buffer_binding_size,
+            "buffer_bytes": self.limits.max_buffer_size,
         })
     }
 }

@@ -180,27 +180,10 @@ mod tests {
     #[test]
     fn figures_have_units_and_survive_bad_numbers() {
         let e = Estimate::new(-0.1, 0.01);
-        let mut s = Summary {
-            system: "electron-gas".into(),
-            energy_unit: "Ry".into(),
-            n: 13,
-            dim: 2,
-            rs: 10.0,
-            theta: 0.15,
-            steps: 50,
-            batch: 64,
-            seconds: 1.0,
-            result: Thermo { f: e, e, k: e, v: e, s: e },
-            averaged_over: String::new(),
-            start: None,
-            ideal: Some(Ideal { f: 0.02, e: 0.02, s: 0.3 }),
-            acceptance: 0.5,
-            tau: 1.0,
-            nonfinite: 0,
-            ended: "finished".into(),
-            device: String::new(),
-            notes: Vec::new(),
-        };
+        let settings = ["n=13", "rs=10", "theta=0.15"].map(String::from);
+        let settings = crate::config::Resolved::from_command("electron-gas", &settings).unwrap().settings;
+        let mut s = Summary::new(&settings, "device", 50, 1.0, Thermo { f: e, e, k: e, v: e, s: e }, "50 steps");
+        s.ideal = Some(Ideal { f: 0.02, e: 0.02, s: 0.3 });
         let mut records: Vec<StepRecord> =
             (0..50).map(|step| StepRecord { step, f: -0.1, f_err: 0.01, s: 0.3, acceptance: 0.5, ..Default::default() }).collect();
         records[7].f = f64::NAN;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::average::blocked;
-use crate::config::{Origin, Resolved};
+use crate::config::Resolved;
 use crate::error::{Error, Result};
 use crate::run::summary::Thermo;
 use crate::run::{StepRecord, Summary, record};
@@ -43,26 +43,13 @@ fn from_records(resolved: &Resolved, unit: String, records: &[StepRecord]) -> Re
     let half = &records[records.len() / 2..];
     let mean = |get: fn(&StepRecord) -> f64| blocked(&half.iter().map(get).collect::<Vec<_>>());
     let s = &resolved.settings;
-    let batch = if *resolved.origin("batch") == Origin::Default { 0 } else { s.batch };
-    Ok(Summary {
-        system: "electron-gas".into(),
-        energy_unit: unit,
-        n: s.n,
-        dim: s.dim,
-        rs: s.rs,
-        theta: s.theta,
-        steps: records.len(),
-        batch,
-        seconds: last.seconds,
-        result: Thermo { f: mean(|r| r.f), e: mean(|r| r.e), k: mean(|r| r.k), v: mean(|r| r.v), s: mean(|r| r.s) },
-        averaged_over: format!("the last {} training steps", half.len()),
-        start: None,
-        ideal: None,
-        acceptance: mean(|r| r.acceptance).value,
-        tau: mean(|r| r.tau).value,
-        nonfinite: records.iter().map(|r| r.nonfinite as u64).sum(),
-        ended: "without a summary (killed?)".into(),
-        device: String::new(),
-        notes: Vec::new(),
-    })
+    let result = Thermo { f: mean(|r| r.f), e: mean(|r| r.e), k: mean(|r| r.k), v: mean(|r| r.v), s: mean(|r| r.s) };
+    let over = format!("the last {} training steps", half.len());
+    let mut summary = Summary::new(s, "", records.len(), last.seconds, result, over);
+    summary.energy_unit = unit;
+    summary.acceptance = mean(|r| r.acceptance).value;
+    summary.tau = mean(|r| r.tau).value;
+    summary.nonfinite = records.iter().map(|r| r.nonfinite as u64).sum();
+    summary.ended = "without a summary (killed?)".into();
+    Ok(summary)
 }

@@ -10,7 +10,6 @@ use serde_json::json;
 use super::{StepRecord, Summary, atomic, record};
 use crate::config::Resolved;
 use crate::error::{Error, Result};
-use crate::gpu::Gpu;
 
 /// A directory found fit for a run, before anything is in it.
 #[derive(Debug)]
@@ -96,8 +95,8 @@ pub struct RunLog {
 }
 
 impl RunLog {
-    /// Starts the logs of a run on `gpu`.
-    pub fn start(claim: Claim, resolved: &Resolved, gpu: &Gpu) -> Result<RunLog> {
+    /// Starts the logs of a run; `device` is [`crate::gpu::Gpu::manifest`].
+    pub fn start(claim: Claim, resolved: &Resolved, device: serde_json::Value) -> Result<RunLog> {
         let path = claim.path;
         let open = |name: &str| {
             let at = path.join(name);
@@ -113,19 +112,7 @@ impl RunLog {
             "system": "electron-gas",
             "command": std::env::args().collect::<Vec<_>>(),
             "started_unix_s": now(),
-            "device": {
-                "name": gpu.info.name,
-                "backend": format!("{:?}", gpu.info.backend),
-                "kind": format!("{:?}", gpu.info.device_type),
-                "driver": gpu.info.driver,
-                "driver_info": gpu.info.driver_info,
-                "profile": gpu.profile.name(),
-                "checked": gpu.checked,
-            },
-            "limits": {
-                "storage_binding_bytes": gpu.limits.max_storage_buffer_binding_size,
-                "buffer_bytes": gpu.limits.max_buffer_size,
-            },
+            "device": device,
             "seed": resolved.settings.seed,
             "ended": null,
         });
@@ -209,10 +196,100 @@ impl RunLog {
     }
 }
 
+/// Unit of each column.
 fn units(energy: &str) -> serde_json::Value {
     let mut map = serde_json::Map::new();
     for c in super::COLUMNS.iter() {
         map.insert(c.name.into(), if c.unit == "Ry" { energy.into() } else { c.unit.into() });
     }
     map.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report;
+
+    fn resolved() -> Resolved {
+        let settings = ["n=3", "rs=2", "theta=0.5", "seed=7"].map(String::from);
+        Resolved::from_command("electron-gas", &settings).unwrap()
+    }
+
+    fn start(path: &Path) -> RunLog {
+        RunLog::start(Claim::new(path, false).unwrap(), &resolved(), json!({ "name": "test" })).unwrap()
+    }
+
+    fn record(step: usize) -> StepRecord {
+        StepRecord { step, seconds: step as f64, f: -0.5 + 0.001 * step as f64, f_err: 0.01, s: 0.3, ..Default::default() }
+    }
+
+    #[test]
+    fn a_run_reads_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a b").join("rün");
+        let mut log = start(&path);
+        for step in 0..40 {
+            log.step(&record(step));
+        }
+        log.warning("a warning");
+        log.close("numerics: a test").unwrap();
+        let run = report::read(&path).unwrap();
+        assert_eq!(run.resolved.settings, resolved().settings);
+        assert_eq!((run.records.len(), run.records[7].f), (40, record(7).f));
+        assert!(run.summary.ended.contains("without a summary") && (run.summary.result.f.value + 0.4705).abs() < 1e-12);
+        let events = fs::read_to_string(path.join("events.jsonl")).unwrap();
+        let events: Vec<serde_json::Value> = events.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        assert_eq!(events[0]["units"]["F"], "Ry");
+        assert_eq!((events.len(), &events[41]["event"]), (43, &json!("warning")));
+        let manifest: serde_json::Value = serde_json::from_str(&fs::read_to_string(path.join(MARK)).unwrap()).unwrap();
+        assert_eq!((&manifest["ended"], &manifest["seed"]), (&json!("numerics: a test"), &json!(7)));
+    }
+
+    /// A run killed in the middle of a line is still readable.
+    #[test]
+    fn a_torn_log_is_read_up_to_the_tear() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let mut log = start(&path);
+        (0..5).for_each(|step| log.step(&record(step)));
+        let whole = fs::read(path.join("metrics.csv")).unwrap();
+        let header = whole.iter().position(|b| *b == b'\n').unwrap() + 1;
+        for cut in header..whole.len() {
+            fs::write(path.join("metrics.csv"), &whole[..cut]).unwrap();
+            match report::read(&path) {
+                Ok(run) => assert!(run.records.len() <= 5),
+                Err(e) => assert_eq!(e.exit_code(), 2, "{e}"),
+            }
+        }
+    }
+
+    #[test]
+    fn old_runs_are_moved_aside_not_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        for i in 0..3 {
+            let mut log = RunLog::start(Claim::new(&path, true).unwrap(), &resolved(), json!(null)).unwrap();
+            log.step(&record(i));
+            log.close("finished").unwrap();
+        }
+        for name in ["run", "run.1", "run.2"] {
+            assert!(folder.path().join(name).join(MARK).is_file(), "{name}");
+        }
+        assert_eq!(Claim::new(&path, false).unwrap_err().exit_code(), 2);
+    }
+
+    /// A full disk neither stops the run nor passes unnoticed.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_reported_at_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let claim = Claim::new(&path, false).unwrap();
+        std::os::unix::fs::symlink("/dev/full", path.join("events.jsonl")).unwrap();
+        let mut log = RunLog::start(claim, &resolved(), json!(null)).unwrap();
+        (0..3).for_each(|step| log.step(&record(step)));
+        let error = log.close("finished").unwrap_err();
+        assert!(error.exit_code() == 5 && error.to_string().contains("events.jsonl"), "{error}");
+        assert_eq!(report::read(&path).unwrap().records.len(), 3);
+    }
 }

@@ -11,4 +11,4 @@ pub mod train;
 pub use job::Job;
 pub use log::{Claim, RunLog};
 pub use record::{COLUMNS, Column, StepRecord};
-pub use summary::{Estimate, Ideal, Summary};
+pub use summary::{Estimate, Ideal, Summary, Thermo};

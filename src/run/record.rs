@@ -144,7 +144,8 @@ pub fn json(r: &StepRecord) -> serde_json::Value {
 /// Reads `metrics.csv` back: columns are found by name, so that order and additions do not matter.
 /// Returns the energy unit and the steps; a torn last line is dropped.
 pub fn read_csv(text: &str) -> Result<(String, Vec<StepRecord>), String> {
-    let mut lines = text.lines();
+    // a killed run may leave half a line
+    let mut lines = text[..text.rfind('\n').map_or(text.len(), |end| end + 1)].lines();
     let header = lines.next().ok_or("is empty")?;
     let mut energy = "Ry".to_string();
     let columns: Vec<Option<&Column>> = header
@@ -167,9 +168,6 @@ pub fn read_csv(text: &str) -> Result<(String, Vec<StepRecord>), String> {
     for (number, line) in lines.enumerate() {
         let cells: Vec<&str> = line.split(',').collect();
         if cells.len() != columns.len() {
-            if number + 2 == text.lines().count() {
-                break;
-            }
             return Err(format!("line {}: {} cells, the header has {}", number + 2, cells.len(), columns.len()));
         }
         let mut r = StepRecord::default();

@@ -2,10 +2,27 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::Settings;
+
+/// JSON has no NaN: unknown numbers are null there.
+mod nullable {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(v: &f64, s: S) -> Result<S::Ok, S::Error> {
+        if v.is_finite() { s.serialize_f64(*v) } else { s.serialize_none() }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<f64, D::Error> {
+        Ok(Option::<f64>::deserialize(d)?.unwrap_or(f64::NAN))
+    }
+}
+
 /// A number and its standard error, autocorrelation included.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
+    #[serde(with = "nullable")]
     pub value: f64,
+    #[serde(with = "nullable")]
     pub error: f64,
 }
 
@@ -55,8 +72,10 @@ pub struct Summary {
     /// The same quantities before the first update.
     pub start: Option<Thermo>,
     pub ideal: Option<Ideal>,
+    #[serde(with = "nullable")]
     pub acceptance: f64,
     /// Integrated autocorrelation time of the energy, in steps.
+    #[serde(with = "nullable")]
     pub tau: f64,
     /// Walkers left out because their local energy was not finite.
     pub nonfinite: u64,
@@ -65,4 +84,31 @@ pub struct Summary {
     pub device: String,
     /// What a reader should know before quoting the numbers.
     pub notes: Vec<String>,
+}
+
+impl Summary {
+    /// A finished run of `settings` on `device`; what is not given here is unknown and may be set.
+    pub fn new(settings: &Settings, device: &str, steps: usize, seconds: f64, result: Thermo, averaged_over: impl Into<String>) -> Summary {
+        Summary {
+            system: "electron-gas".into(),
+            energy_unit: settings.units().energy_name.into(),
+            n: settings.n,
+            dim: settings.dim,
+            rs: settings.rs,
+            theta: settings.theta,
+            steps,
+            batch: settings.batch,
+            seconds,
+            result,
+            averaged_over: averaged_over.into(),
+            start: None,
+            ideal: None,
+            acceptance: f64::NAN,
+            tau: f64::NAN,
+            nonfinite: 0,
+            ended: "finished".into(),
+            device: device.into(),
+            notes: Vec::new(),
+        }
+    }
 }

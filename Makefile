@@ -1,0 +1,26 @@
+# `make demo`: build, make sure a Vulkan, Metal or DX12 driver is there, train for about three minutes.
+# `make test`: everything that must hold before a change lands.
+
+HELMHOLTZ := target/release/helmholtz
+# Mesa complains on stderr where it is unset
+export XDG_RUNTIME_DIR ?= /tmp
+
+.PHONY: all demo test clean
+
+all:
+	cargo build --release
+
+demo: all
+	./.ci/vulkan $(HELMHOLTZ)
+	$(HELMHOLTZ) train electron-gas n=13 dim=2 rs=10 theta=0.15 steps=150 batch=128 \
+	  mc_steps=20 therm_steps=200 eval_steps=20 --out runs/demo --fresh
+
+test:
+	cargo fmt --check
+	cargo clippy --release --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps
+	./.ci/vulkan
+	cargo test --release
+
+clean:
+	cargo clean
