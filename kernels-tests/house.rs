@@ -33,16 +33,25 @@ fn shown(path: &Path) -> String {
     path.strip_prefix(root()).unwrap_or(path).display().to_string()
 }
 
-/// The host file that declares the kernel, and the name of its static.
-fn host(name: &str, hosts: &[(PathBuf, String)]) -> Option<(PathBuf, String)> {
+/// The host file that declares the kernel, and the names its static goes by: `static NAME: Kernel`
+/// followed by the quoted kernel name, a row `NAME "kernel" …` of a table, `stem::NAME as OTHER`.
+fn host(kernel: &str, hosts: &[(PathBuf, String)]) -> Option<(PathBuf, Vec<String>)> {
+    let quoted = format!("\"{kernel}\"");
     hosts.iter().find_map(|(path, text)| {
-        if let Some(at) = text.find(&format!("name: \"{name}\"")) {
-            let identifier = text[..at].rsplit("static ").next()?.split(':').next()?;
-            return Some((path.clone(), identifier.trim().to_string()));
-        }
-        // or a row of a table of kernels: `IDENTIFIER "name" …`
-        let row = text.lines().find(|l| l.split_whitespace().nth(1) == Some(&format!("\"{name}\"")))?;
-        Some((path.clone(), row.split_whitespace().next()?.to_string()))
+        let row = text.lines().map(|l| l.split_whitespace().collect::<Vec<_>>()).find(|w| w.get(1) == Some(&quoted.as_str()));
+        let name = match row {
+            Some(words) if words[0].chars().all(|c| c.is_ascii_uppercase() || c == '_') => words[0].to_string(),
+            _ => {
+                let declared = |at: &usize| ["name:", "kernel!("].iter().any(|end| text[..*at].trim_end().ends_with(end));
+                let at = text.match_indices(&quoted).map(|(at, _)| at).find(declared)?;
+                text[..at].rsplit("static ").next()?.split(':').next()?.trim().to_string()
+            }
+        };
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let renamed = format!("{stem}::{name} as ");
+        let others = hosts.iter().filter_map(|(_, t)| t.split(&renamed).nth(1)).filter_map(|t| t.split([';', ',', '}']).next());
+        let others: Vec<String> = others.map(|t| t.trim().to_string()).collect();
+        Some((path.clone(), [vec![name], others].concat()))
     })
 }
 
@@ -72,7 +81,7 @@ fn every_kernel_is_whole() {
         if loops && !kernel.source.contains("rips") {
             lacks("its shader has loops and does not state their trips".into());
         }
-        let Some((path, identifier)) = host(name, &hosts) else {
+        let Some((path, names)) = host(name, &hosts) else {
             lacks("no file in src/kernels declares it".into());
             continue;
         };
@@ -84,14 +93,13 @@ fn every_kernel_is_whole() {
         if !twin && !host_text.contains("Twin: ") {
             lacks(format!("no twin: src/reference/{module}.rs, a function {name} in src/reference, or `Twin: …` in {}", shown(&path)));
         }
-        let broken = [
-            format!("mutant(&{module}::{identifier},"),
-            format!("mutant(&{identifier},"),
-            format!("mutant(&kernels::{module}::{identifier},"),
-        ];
-        let plain = identifier == "KERNEL";
-        if !broken.iter().enumerate().any(|(i, text)| (i != 1 || !plain) && tests.contains(text)) {
-            lacks(format!("no test breaks it: `mutant(&{module}::{identifier}, …)` in kernels-tests/kernels"));
+        let broken = names.iter().any(|n| {
+            // a bare KERNEL would be any kernel's
+            let bare = n != "KERNEL" && tests.contains(&format!("mutant(&{n},"));
+            bare || tests.contains(&format!("mutant(&{module}::{n},"))
+        });
+        if !broken {
+            lacks(format!("no test breaks it: `mutant(&{module}::{}, …)` in kernels-tests/kernels", names[0]));
         }
     }
     assert!(missing.is_empty(), "{}", missing.join("\n"));

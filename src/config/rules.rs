@@ -3,6 +3,7 @@
 use super::{Feature, KEYS, Laplacian, Optimizer, Origin, Prior, Resolved, Settings};
 use crate::error;
 use crate::model::backflow::{self, Backflow};
+use crate::model::occupation::{self, Occupation};
 use crate::system::ElectronGas;
 
 /// A condition on all settings together; the error says which values clash and what to change.
@@ -125,6 +126,27 @@ impl Settings {
             Feature::Legacy => backflow::Feature::Legacy,
         };
         Backflow { dim: self.dim, depth: self.depth, one: self.spsize, pair: self.tpsize, feature }
+    }
+
+    /// The occupation network these settings describe, over `orbitals` orbitals.
+    pub fn occupation(&self, orbitals: usize) -> Occupation {
+        Occupation {
+            n: self.n,
+            orbitals,
+            dim: self.dim,
+            model_size: self.modelsize,
+            heads: self.nheads,
+            hidden: self.nhidden,
+            layers: self.nlayers,
+        }
+    }
+
+    /// What the occupation network starts from.
+    pub fn occupation_prior(&self) -> occupation::Prior {
+        match self.prior {
+            Prior::Ideal => occupation::Prior::Ideal,
+            Prior::None => occupation::Prior::None,
+        }
     }
 
     /// Units in which results are printed: per electron.

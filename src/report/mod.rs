@@ -1,13 +1,11 @@
 //! The only place that shows results: progress, tables, figures, notes.
 
-mod average;
 mod console;
 mod figure;
 mod notes;
 mod read;
 mod table;
 
-pub use average::blocked;
 pub use console::Console;
 pub use figure::draw;
 pub use notes::notes;

@@ -1,6 +1,6 @@
 //! What a reader should know before quoting a run's numbers.
 
-use super::average::blocked;
+use super::read::mean;
 use crate::run::{StepRecord, Summary};
 
 /// Notes drawn from the run itself: drift, sampling, non-finite numbers, what was not corrected.
@@ -38,7 +38,7 @@ fn drift(records: &[StepRecord]) -> Option<f64> {
     if quarter < 10 {
         return None;
     }
-    let f = |range: &[StepRecord]| blocked(&range.iter().map(|r| r.f).collect::<Vec<_>>());
+    let f = |range: &[StepRecord]| mean(range, |r| r.f);
     let (before, last) = (f(&records[2 * quarter..3 * quarter]), f(&records[3 * quarter..]));
     let change = last.value - before.value;
     (change.abs() > 3.0 * before.error.hypot(last.error)).then_some(change)

@@ -1,5 +1,9 @@
 //! What one training step leaves in the logs: one table of columns with units.
 
+use super::Thermo;
+use crate::config::Settings;
+use crate::estimate::Energies;
+
 /// One step. Energies are per electron in Ry (at rs = 0 in Ry/rs²), entropies per electron in k_B,
 /// each with its statistical error of this step (one standard deviation). Unknown: NaN.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +40,29 @@ pub struct StepRecord {
     pub nonfinite: usize,
     /// Wall time of the step.
     pub ms: f64,
+}
+
+impl StepRecord {
+    /// The averages of a step's batch in printed units; everything else unknown.
+    pub fn new(step: usize, seconds: f64, energies: &Energies, settings: &Settings) -> StepRecord {
+        let t = Thermo::new(energies, settings, 1.0);
+        StepRecord {
+            step,
+            seconds,
+            f: t.f.value,
+            f_err: t.f.error,
+            e: t.e.value,
+            e_err: t.e.error,
+            k: t.k.value,
+            k_err: t.k.error,
+            v: t.v.value,
+            v_err: t.v.error,
+            s: t.s.value,
+            s_err: t.s.error,
+            nonfinite: energies.failed,
+            ..Default::default()
+        }
+    }
 }
 
 impl Default for StepRecord {

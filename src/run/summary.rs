@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::Settings;
+use crate::estimate::{Energies, Mean};
+use crate::system::IdealGas;
 
 /// JSON has no NaN: unknown numbers are null there.
 mod nullable {
@@ -29,6 +31,12 @@ pub struct Estimate {
 impl Estimate {
     pub fn new(value: f64, error: f64) -> Self {
         Estimate { value, error }
+    }
+}
+
+impl From<crate::estimate::statistics::Estimate> for Estimate {
+    fn from(e: crate::estimate::statistics::Estimate) -> Self {
+        Estimate { value: e.mean, error: e.error }
     }
 }
 
@@ -84,6 +92,30 @@ pub struct Summary {
     pub device: String,
     /// What a reader should know before quoting the numbers.
     pub notes: Vec<String>,
+}
+
+impl Ideal {
+    /// The ideal gas in printed units.
+    pub fn new(gas: &IdealGas, settings: &Settings) -> Ideal {
+        let units = settings.units();
+        Ideal { f: units.energy * gas.free_energy, e: units.energy * gas.energy, s: units.entropy * gas.entropy }
+    }
+}
+
+impl Thermo {
+    /// Averages of a batch in printed units; `tau` is the autocorrelation time of successive batches
+    /// in batches (1: independent), by whose root the errors grow.
+    pub fn new(e: &Energies, settings: &Settings, tau: f64) -> Thermo {
+        let units = settings.units();
+        let scaled = |m: &Mean, unit: f64| Estimate::new(unit * m.mean, unit * m.error * tau.max(1.0).sqrt());
+        Thermo {
+            f: scaled(&e.free_energy, units.energy),
+            e: scaled(&e.energy, units.energy),
+            k: scaled(&e.kinetic, units.energy),
+            v: scaled(&e.potential, units.energy),
+            s: scaled(&e.entropy, units.entropy),
+        }
+    }
 }
 
 impl Summary {
