@@ -6,7 +6,7 @@
 //   mixed   = Re[-trace - S.lap_z - sum_b (S J)_b^2] + sum_b q_b^2/4: the same mean over |Psi|^2 by one partial
 //             integration, with a smaller spread; not for gradients
 //   slater   vec2 [walker][size]; jacobian vec4 [walker][ld][ld/4], row = output, padding 0; ld = 4 rows4 >= size
-//   trace    vec2 [walker];  lap_z, grad_q f32 [walker][ld];  lap_q f32 [walker]
+//   trace    vec2 [walker];  lap_z, grad_q f32 [walker][ld], padding not read;  lap_q f32 [walker]
 //   gradient vec2 [walker][size];  kinetic vec4 [walker]: re, im, mixed, sum_b |grad_b|^2
 // One workgroup a walker, a lane takes 4 columns b at a time; then a fixed tree.
 // Trips: ceil(rows4 / WG) (size + 5) + 8.
@@ -47,12 +47,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         re += s.x * j;
         im += s.y * j;
       }
-      let half = 0.5 * grad_q[w * rows4 + c];
+      let inside = vec4<u32>(4u * c) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(p.size);
+      let half = select(vec4<f32>(), 0.5 * grad_q[w * rows4 + c], inside);
       let total = re + half;
       put(w, 4u * c, vec2<f32>(total.x, im.x)); put(w, 4u * c + 1u, vec2<f32>(total.y, im.y));
       put(w, 4u * c + 2u, vec2<f32>(total.z, im.z)); put(w, 4u * c + 3u, vec2<f32>(total.w, im.w));
       let s0 = score(w, 4u * c); let s1 = score(w, 4u * c + 1u); let s2 = score(w, 4u * c + 2u); let s3 = score(w, 4u * c + 3u);
-      let lap = lap_z[w * rows4 + c];
+      let lap = select(vec4<f32>(), lap_z[w * rows4 + c], inside);
       let curve = lap.x * s0 + lap.y * s1 + lap.z * s2 + lap.w * s3;
       let square = dot(im, im);
       sum += vec4<f32>(

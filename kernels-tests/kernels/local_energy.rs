@@ -1,9 +1,15 @@
-//! local_energy against its twin and the published kinetic energies.
+//! local_energy against its twin and published kinetic energies; whole local energies of published parameters.
 
+use helmholtz::estimate::LocalEnergy;
 use helmholtz::gpu::{Buffer, Gpu, Recording};
+use helmholtz::kernels::flow::Directions;
 use helmholtz::kernels::{local_energy, pad4};
+use helmholtz::model::backflow::{Backflow, Feature};
+use helmholtz::model::file::ParameterFile;
 use helmholtz::reference::complex::{Complex, interleaved};
 use helmholtz::reference::local_energy as twin;
+use helmholtz::system::ewald::DEVICE;
+use helmholtz::wave_function::WaveFunction;
 
 use crate::harness::{Check, close, mutant, padded, random, verify};
 use crate::published::{Case, rounded, single};
@@ -33,8 +39,14 @@ fn device(gpu: &Gpu, walkers: &[Walker], size: usize) -> Result<(Vec<f32>, Vec<f
         }),
     );
     let trace = gpu.upload("trace", &gather(&|w| vec![w.trace.re as f32, w.trace.im as f32]));
-    let lap_z = gpu.upload("lap_z", &gather(&|w| padded(&w.lap_z, size)));
-    let grad_q = gpu.upload("grad_q", &gather(&|w| padded(&w.grad_q, size)));
+    // padding of these rows is not to be read
+    let row = |v: &[f64]| {
+        let mut row = single(v);
+        row.resize(ld, f32::NAN);
+        row
+    };
+    let lap_z = gpu.upload("lap_z", &gather(&|w| row(&w.lap_z)));
+    let grad_q = gpu.upload("grad_q", &gather(&|w| row(&w.grad_q)));
     let lap_q = gpu.upload("lap_q", &gather(&|w| vec![w.lap_q as f32]));
     let (gradient, kinetic) = (Buffer::new("gradient", 2 * walkers.len() * size), Buffer::new("kinetic", 4 * walkers.len()));
     let mut rec = Recording::new();
@@ -111,6 +123,60 @@ fn published(gpu: &Gpu) -> Check {
         }
     }
     Ok(())
+}
+
+/// From positions and parameters to local energies, every number by the device, 8 walkers of each case.
+fn whole(gpu: &Gpu) -> Check {
+    // error allowed of ln|Psi|, gradient (of its largest), and of E in spreads of the batch
+    for (name, feature) in [("n29_d2_rs10_legacy", Feature::Legacy), ("n29_d2_rs1", Feature::Half), ("n7_d3_random", Feature::Half)] {
+        let case = Case::load(name);
+        let gas = case.gas();
+        let (size, count) = (gas.n * gas.dim, 8);
+        let model = Backflow { dim: gas.dim, depth: case.size("depth"), one: case.size("spsize"), pair: case.size("tpsize"), feature };
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/reference/coulombgas");
+        let text = |e: helmholtz::Error| e.to_string();
+        let file = ParameterFile::read(format!("{folder}/{name}.params.safetensors").as_ref()).map_err(text)?;
+        let parameters = gpu.upload("parameters", &single(&file.vector(&model.table(), "flow").map_err(text)?));
+        let wave = WaveFunction::new(gpu, &gas, model, count).map_err(text)?;
+        let energy = LocalEnergy::new(gpu, &gas, DEVICE, count).map_err(text)?;
+        let x = gpu.upload("x", &single(&case.array("x")[..count * size]));
+        let states = gpu.upload("states", &case.states()[..count * gas.n]);
+        let mut rec = Recording::new();
+        wave.flow.record_pack(&mut rec, &parameters);
+        wave.record_derivatives(&mut rec, &x, &states, count, Directions::Exact);
+        energy.record(&mut rec, &wave, &x, count);
+        gpu.run(&rec).map_err(text)?;
+        let read = |b: &Buffer| gpu.read::<f32>(b).map_err(text);
+        let kinetic = read(&energy.kinetic)?;
+        let potential = read(&energy.potential)?;
+        let gradient = read(&energy.gradient)?;
+        close("ln|Psi|", &read(&wave.log_psi)?, &case.array("logpsi.re")[..count], 1e-4)?;
+        let column = |c: usize| gradient.iter().skip(c).step_by(2).copied().collect::<Vec<f32>>();
+        for (c, key) in ["grad_logpsi.re", "grad_logpsi.im"].iter().enumerate() {
+            close(key, &column(c), &case.array(key)[..count * size], 1e-4)?;
+        }
+        // rounding of E must stay far below its spread, about a hundredth of |K| + |V|
+        let spread = |key: &str| {
+            let list = case.array(key);
+            let mean = list.iter().sum::<f64>() / list.len() as f64;
+            (list.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / list.len() as f64).sqrt()
+        };
+        for w in 0..count {
+            let got = [kinetic[4 * w] as f64 + potential[w] as f64, kinetic[4 * w + 1] as f64];
+            for (got, key) in got.iter().zip(["eloc.re", "eloc.im"]) {
+                let error = (got - case.array(key)[w]).abs() / spread("eloc.re");
+                if error.is_nan() || error > 2e-3 {
+                    return Err(format!("{name}: {key} of walker {w} is {got}, want {}: {error:.1e} spreads off", case.array(key)[w]));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn local_energies_are_the_published_ones() {
+    verify(whole);
 }
 
 #[test]

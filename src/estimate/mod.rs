@@ -1,6 +1,8 @@
 //! From sums over walkers to reported numbers with error bars.
 
 pub mod energies;
+pub mod local_energy;
 pub mod statistics;
 
 pub use energies::{Energies, Mean};
+pub use local_energy::LocalEnergy;

@@ -33,9 +33,9 @@ pub struct Inputs<'a> {
     pub jacobian: &'a Buffer,
     /// Σ S_pq (J Jᵀ)_pq, vec2 \[w\] ([`super::slater_laplacian`]).
     pub trace: &'a Buffer,
-    /// ∇²z, f32 \[w\]\[ld\], zero padded.
+    /// ∇²z, f32 \[w\]\[ld\].
     pub lap_z: &'a Buffer,
-    /// ∇ ln|det J|, f32 \[w\]\[ld\], zero padded.
+    /// ∇ ln|det J|, f32 \[w\]\[ld\].
     pub grad_q: &'a Buffer,
     /// ∇² ln|det J|, f32 \[w\].
     pub lap_q: &'a Buffer,
