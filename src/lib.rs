@@ -8,6 +8,7 @@ pub mod estimate;
 pub mod gpu;
 pub mod kernels;
 pub mod model;
+pub mod optimize;
 pub mod reference;
 pub mod report;
 pub mod run;

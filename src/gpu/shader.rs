@@ -21,6 +21,8 @@ pub const SHARED: &[(&str, &str)] = &[
     ("flow_params", include_str!("../../shaders/shared/flow_params.wgsl")),
     ("grid", include_str!("../../shaders/shared/grid.wgsl")),
     ("logarithm", include_str!("../../shaders/shared/logarithm.wgsl")),
+    ("double_single", include_str!("../../shaders/shared/double_single.wgsl")),
+    ("solver_state", include_str!("../../shaders/shared/solver_state.wgsl")),
     ("philox", include_str!("../../shaders/shared/philox.wgsl")),
     ("softplus_jet", include_str!("../../shaders/shared/softplus_jet.wgsl")),
     ("special", include_str!("../../shaders/shared/special.wgsl")),

@@ -2,10 +2,13 @@
 //!
 //! Each is usable on the caller's own [`crate::gpu::Buffer`]s.
 
+pub mod adam;
+pub mod cholesky;
 pub mod determinant;
 pub mod estimators;
 pub mod ewald;
 pub mod flow;
+pub mod krylov;
 pub mod linear;
 pub mod local_energy;
 pub mod log_psi;
@@ -15,6 +18,7 @@ pub mod occupied;
 pub mod outer;
 pub mod pack;
 pub mod philox;
+pub mod scores;
 pub mod slater;
 pub mod slater_gradient;
 pub mod slater_laplacian;
@@ -24,6 +28,10 @@ use crate::gpu::Kernel;
 
 /// Every kernel, for the tests that translate and validate all of them.
 pub static ALL: &[&Kernel] = &[
+    &adam::KERNEL,
+    &cholesky::CHOLESKY,
+    &cholesky::GRAM,
+    &cholesky::TRIANGULAR,
     &determinant::COMPLEX,
     &determinant::REAL,
     &estimators::ENERGIES,
@@ -49,6 +57,7 @@ pub static ALL: &[&Kernel] = &[
     &flow::SCORE_SEED,
     &flow::TANGENT_ACTIVATION,
     &flow::TANGENT_GATHER,
+    &krylov::KERNEL,
     &linear::KERNEL,
     &local_energy::KERNEL,
     &log_psi::KERNEL,
@@ -66,6 +75,13 @@ pub static ALL: &[&Kernel] = &[
     &outer::KERNEL,
     &pack::KERNEL,
     &philox::KERNEL,
+    &scores::APPLY,
+    &scores::BASIS,
+    &scores::COMBINE,
+    &scores::PROJECT,
+    &scores::ROWS,
+    &scores::SUM,
+    &scores::TRANSPOSE,
     &slater::KERNEL,
     &slater_gradient::KERNEL,
     &slater_laplacian::KERNEL,

@@ -11,6 +11,8 @@ pub mod log_psi;
 pub mod metropolis;
 pub mod occupation;
 pub mod occupied;
+pub mod optimize;
 pub mod philox;
+pub mod scores;
 pub mod slater;
 pub mod special;

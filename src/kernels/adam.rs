@@ -1,0 +1,54 @@
+//! `adam`: one step of Adam on the device.
+
+use crate::gpu::{Buffer, Dispatch, Kernel, Profile, Recording};
+
+use super::scores::single;
+
+pub static KERNEL: Kernel = Kernel {
+    name: "adam",
+    source: include_str!("../../shaders/adam.wgsl"),
+    shared: &[],
+    params_bytes: size_of::<Params>(),
+    variants: &[&[("WG", 64)], &[("WG", 256)]],
+};
+
+/// The numbers of a step; see [`crate::optimize::Adam`] for the meaning.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct Params {
+    pub words: u32,
+    pub pad: u32,
+    pub rate: f32,
+    pub epsilon: f32,
+    pub beta1: f32,
+    pub rest1: f32,
+    pub beta2: f32,
+    pub rest2: f32,
+}
+
+/// Records a step. `m`, `v`: moments, f32 `[words]`; `state` `[4]`; all zero before the first step.
+#[allow(clippy::too_many_arguments)]
+pub fn record(
+    rec: &mut Recording,
+    name: &str,
+    profile: Profile,
+    p: Params,
+    gradient: &Buffer,
+    parameters: &Buffer,
+    m: &Buffer,
+    v: &Buffer,
+    state: &Buffer,
+) {
+    let wg = single(profile);
+    rec.push(Dispatch {
+        name: name.into(),
+        kernel: &KERNEL,
+        constants: vec![("WG", wg as u32)],
+        params: bytemuck::bytes_of(&p).to_vec(),
+        buffers: vec![gradient.clone(), parameters.clone(), m.clone(), v.clone(), state.clone()],
+        groups: [1, 1, 1],
+        trips: 2 * (p.words as u64).div_ceil(wg as u64),
+        flops: 14.0 * p.words as f64,
+        bytes: 28.0 * p.words as f64,
+    });
+}

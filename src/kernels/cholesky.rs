@@ -1,0 +1,222 @@
+//! `gram`, `cholesky`, `triangular`: Gram matrices, blocked Cholesky factors and solves in f32.
+//!
+//! The factor serves as preconditioner: it is of a matrix shifted by a few ε tr A, so that f32
+//! factorises what float64 would (Higham, Accuracy and Stability, ch. 10); a breakdown is
+//! repaired with a larger shift by the device itself.
+
+use crate::gpu::{Buffer, Dispatch, Kernel, Profile, Recording, grid};
+
+use super::scores::single;
+
+pub static GRAM: Kernel = Kernel {
+    name: "gram",
+    source: include_str!("../../shaders/gram.wgsl"),
+    shared: &["grid", "solver_state"],
+    params_bytes: size_of::<GramParams>(),
+    variants: &[&[]],
+};
+
+pub static CHOLESKY: Kernel = Kernel {
+    name: "cholesky",
+    source: include_str!("../../shaders/cholesky.wgsl"),
+    shared: &["solver_state"],
+    params_bytes: size_of::<CholeskyParams>(),
+    variants: &[&[("WG", 64)], &[("WG", 256)]],
+};
+
+pub static TRIANGULAR: Kernel = Kernel {
+    name: "triangular",
+    source: include_str!("../../shaders/triangular.wgsl"),
+    shared: &["grid", "solver_state"],
+    params_bytes: size_of::<TriangularParams>(),
+    variants: &[&[]],
+};
+
+/// Order of the blocks; matrices are padded to multiples of it.
+pub const BLOCK: usize = 64;
+/// Words of the solver's state; the meanings are in shaders/shared/solver_state.wgsl.
+pub const STATE_WORDS: usize = 20;
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
+struct GramParams {
+    block_rows: u32,
+    block_columns: u32,
+    depth4: u32,
+    column4: u32,
+    x_row: u32,
+    y_row: u32,
+    y_column4: u32,
+    source_ld4: u32,
+    target_row: u32,
+    target_column4: u32,
+    target_ld4: u32,
+    pad0: u32,
+    alpha: f32,
+    beta: f32,
+    pad: [u32; 2],
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+struct CholeskyParams {
+    phase: u32,
+    order: u32,
+    ld4: u32,
+    block: u32,
+    damping: f32,
+    shift: f32,
+    attempt: u32,
+    pad: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+struct TriangularParams {
+    block: u32,
+    blocks: u32,
+    ld4: u32,
+    backward: u32,
+}
+
+/// Cholesky factor of S Sᵀ + regularisation for rows S, and where it lies.
+#[derive(Clone, Debug)]
+pub struct Factor {
+    /// Rows of S: the order of the matrix.
+    pub order: usize,
+    /// `order` rounded up to [`BLOCK`]; rows of S that must be there, zero past `order`.
+    pub padded: usize,
+    /// Columns of S, a multiple of 4.
+    pub depth: usize,
+    /// Diagonal blocks: the inverses of those of L.
+    pub matrix: Buffer,
+    /// L below its diagonal blocks.
+    pub lower: Buffer,
+    /// [`STATE_WORDS`] words.
+    pub state: Buffer,
+}
+
+impl Factor {
+    pub fn new(name: &str, order: usize, depth: usize, state: &Buffer) -> Factor {
+        let padded = order.div_ceil(BLOCK) * BLOCK;
+        Factor {
+            order,
+            padded,
+            depth,
+            matrix: Buffer::new(format!("{name} Gram matrix"), padded * padded),
+            lower: Buffer::new(format!("{name} factor"), padded * padded),
+            state: state.clone(),
+        }
+    }
+
+    /// Records the factorisation of S Sᵀ + (damping + shift tr(S Sᵀ)) 1; `attempts` times with a tenfold
+    /// shift each, of which those after a success do nothing. `rows`: S, f32 `[padded][depth]`.
+    pub fn record(&self, rec: &mut Recording, profile: Profile, rows: &Buffer, damping: f64, shift: f64, attempts: usize) {
+        let blocks = self.padded / BLOCK;
+        for attempt in 0..attempts {
+            let step = |phase, block| CholeskyParams {
+                phase,
+                order: self.order as u32,
+                ld4: self.padded as u32 / 4,
+                block: block as u32,
+                damping: damping as f32,
+                shift: (shift * 10f64.powi(attempt as i32)) as f32,
+                attempt: attempt as u32,
+                pad: 0,
+            };
+            self.step(rec, "Cholesky start", profile, step(0, 0));
+            let all = GramParams {
+                block_rows: blocks as u32,
+                depth4: self.depth as u32 / 4,
+                source_ld4: self.depth as u32 / 4,
+                target_ld4: self.padded as u32 / 4,
+                alpha: 1.0,
+                ..Default::default()
+            };
+            self.gram(rec, "Gram matrix", all, rows, &self.matrix);
+            self.step(rec, "Cholesky shift", profile, step(1, 0));
+            for k in 0..blocks {
+                self.step(rec, "Cholesky diagonal", profile, step(2, k));
+                let below = (BLOCK * (k + 1)) as u32;
+                let panel = GramParams {
+                    block_rows: (blocks - k - 1) as u32,
+                    block_columns: 1,
+                    depth4: BLOCK as u32 / 4,
+                    column4: (BLOCK * k) as u32 / 4,
+                    x_row: below,
+                    y_row: (BLOCK * k) as u32,
+                    y_column4: (BLOCK * k) as u32 / 4,
+                    source_ld4: self.padded as u32 / 4,
+                    target_row: below,
+                    target_column4: (BLOCK * k) as u32 / 4,
+                    target_ld4: self.padded as u32 / 4,
+                    alpha: 1.0,
+                    ..Default::default()
+                };
+                self.gram(rec, "Cholesky panel", panel, &self.matrix, &self.lower);
+                let rest = GramParams { block_columns: 0, y_row: below, target_column4: below / 4, alpha: -1.0, beta: 1.0, ..panel };
+                self.gram(rec, "Cholesky update", rest, &self.lower, &self.matrix);
+            }
+            if attempt + 1 == attempts {
+                self.step(rec, "Cholesky end", profile, step(3, 0));
+            }
+        }
+    }
+
+    /// Records the solution of L Lᵀ x = b; `vector`: b on entry, x on exit, f32 `[padded]`; `scratch` alike.
+    pub fn solve(&self, rec: &mut Recording, vector: &Buffer, scratch: &Buffer) {
+        let blocks = self.padded / BLOCK;
+        for backward in [false, true] {
+            for step in 0..blocks {
+                let block = if backward { blocks - 1 - step } else { step };
+                let groups = (blocks - 1 - step).max(1);
+                let (rhs, solution) = if backward { (scratch, vector) } else { (vector, scratch) };
+                let p =
+                    TriangularParams { block: block as u32, blocks: blocks as u32, ld4: self.padded as u32 / 4, backward: backward as u32 };
+                rec.push(Dispatch {
+                    name: "triangular solve".into(),
+                    kernel: &TRIANGULAR,
+                    constants: vec![],
+                    params: bytemuck::bytes_of(&p).to_vec(),
+                    buffers: vec![self.matrix.clone(), self.lower.clone(), rhs.clone(), solution.clone(), self.state.clone()],
+                    groups: grid(groups),
+                    trips: 128,
+                    flops: 4.0 * (groups * BLOCK * BLOCK) as f64,
+                    bytes: 8.0 * (groups * BLOCK * BLOCK) as f64,
+                });
+            }
+        }
+    }
+
+    fn gram(&self, rec: &mut Recording, name: &str, p: GramParams, source: &Buffer, target: &Buffer) {
+        let rows = p.block_rows as usize;
+        let groups = if p.block_columns == 0 { rows * (rows + 1) / 2 } else { rows * p.block_columns as usize };
+        let macs = groups as f64 * (BLOCK * BLOCK) as f64 * 4.0 * p.depth4 as f64;
+        rec.push(Dispatch {
+            name: name.into(),
+            kernel: &GRAM,
+            constants: vec![],
+            params: bytemuck::bytes_of(&p).to_vec(),
+            buffers: vec![source.clone(), target.clone(), self.state.clone()],
+            groups: grid(groups),
+            trips: p.depth4 as u64,
+            flops: 2.0 * macs,
+            bytes: 16.0 * groups as f64 * BLOCK as f64 * (2.0 * p.depth4 as f64 + BLOCK as f64 / 2.0),
+        });
+    }
+
+    fn step(&self, rec: &mut Recording, name: &str, profile: Profile, p: CholeskyParams) {
+        let wg = single(profile);
+        rec.push(Dispatch {
+            name: name.into(),
+            kernel: &CHOLESKY,
+            constants: vec![("WG", wg as u32)],
+            params: bytemuck::bytes_of(&p).to_vec(),
+            buffers: vec![self.matrix.clone(), self.state.clone()],
+            groups: [1, 1, 1],
+            trips: (self.order.div_ceil(wg) + 10).max(64 * (3 + 1024 / wg) + 64) as u64,
+            flops: if p.phase == 2 { 2.0 * (BLOCK * BLOCK * BLOCK) as f64 } else { 0.0 },
+            bytes: if p.phase == 2 { 4.0 * (BLOCK * BLOCK * BLOCK) as f64 } else { 0.0 },
+        });
+    }
+}

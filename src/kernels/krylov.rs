@@ -1,0 +1,97 @@
+//! `krylov`: vector steps of preconditioned conjugate gradients and the capped parameter update.
+
+use crate::gpu::{Buffer, Dispatch, Kernel, Profile, Recording};
+
+use super::scores::single;
+
+pub static KERNEL: Kernel = Kernel {
+    name: "krylov",
+    source: include_str!("../../shaders/krylov.wgsl"),
+    shared: &["double_single", "solver_state"],
+    params_bytes: size_of::<Params>(),
+    variants: &[&[("WG", 64), ("PHASE", 0)], &[("WG", 64), ("PHASE", 1)], &[("WG", 256), ("PHASE", 2)], &[("WG", 256), ("PHASE", 3)]],
+};
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+struct Params {
+    words: u32,
+    zero: u32,
+    first: u32,
+    pad0: u32,
+    damping: f32,
+    tolerance: f32,
+    max_norm: f32,
+    pad: u32,
+}
+
+/// The vectors of the iteration, double-single `[ld]`, and what they belong to.
+#[derive(Clone, Debug)]
+pub struct Vectors {
+    pub state: Buffer,
+    pub solution: Buffer,
+    pub residual: Buffer,
+    pub preconditioned: Buffer,
+    pub direction: Buffer,
+    pub image: Buffer,
+}
+
+/// A step of the iteration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Start,
+    FirstDirection,
+    Direction,
+    Step,
+    Finish,
+}
+
+/// What the steps need to know.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    pub parameters: usize,
+    pub damping: f64,
+    pub tolerance: f64,
+    pub max_norm: f64,
+}
+
+/// Records one step; `gradient` and `parameters` f32 `[parameters]`.
+pub fn record(rec: &mut Recording, profile: Profile, phase: Phase, s: Settings, v: &Vectors, gradient: &Buffer, parameters: &Buffer) {
+    let wg = single(profile);
+    let (number, name) = match phase {
+        Phase::Start => (0, "start"),
+        Phase::FirstDirection | Phase::Direction => (1, "direction"),
+        Phase::Step => (2, "step"),
+        Phase::Finish => (3, "update"),
+    };
+    let p = Params {
+        words: s.parameters as u32,
+        zero: 0,
+        first: (phase == Phase::FirstDirection) as u32,
+        pad0: 0,
+        damping: s.damping as f32,
+        tolerance: s.tolerance as f32,
+        max_norm: s.max_norm as f32,
+        pad: 0,
+    };
+    rec.push(Dispatch {
+        name: format!("conjugate gradients {name}"),
+        kernel: &KERNEL,
+        constants: vec![("WG", wg as u32), ("PHASE", number)],
+        params: bytemuck::bytes_of(&p).to_vec(),
+        buffers: vec![
+            v.state.clone(),
+            gradient.clone(),
+            v.solution.clone(),
+            v.residual.clone(),
+            v.preconditioned.clone(),
+            v.direction.clone(),
+            v.image.clone(),
+            parameters.clone(),
+        ],
+        groups: [1, 1, 1],
+        trips: 2 * s.parameters.div_ceil(wg) as u64 + 40,
+        flops: 100.0 * s.parameters as f64,
+        bytes: 40.0 * s.parameters as f64,
+    });
+}

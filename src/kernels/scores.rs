@@ -1,0 +1,417 @@
+//! `score_*`: products with the score matrix O (one row a walker, or two: real and imaginary part).
+//!
+//! Products accumulate in double-single arithmetic (48 bits), so that Fisher matrices whose
+//! eigenvalues span 1e8 can be applied to vectors although every buffer holds f32.
+
+#![allow(clippy::too_many_arguments)]
+
+use crate::gpu::{Buffer, Dispatch, Kernel, Profile, Recording, grid};
+
+use super::{WG, pad4};
+
+macro_rules! kernel {
+    ($name:literal, $params:ty, $shared:expr, $variants:expr) => {
+        Kernel {
+            name: $name,
+            source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
+            shared: $shared,
+            params_bytes: size_of::<$params>(),
+            variants: $variants,
+        }
+    };
+}
+
+const FLAT: &[&[(&str, u32)]] = &[&[("WG", 64)]];
+const EITHER: &[&[(&str, u32)]] = &[&[("WG", 64)], &[("WG", 256)]];
+
+pub static APPLY: Kernel = kernel!("score_apply", ApplyParams, &["grid", "double_single", "solver_state"], &[&[("WG", 8)], &[("WG", 64)]]);
+pub static TRANSPOSE: Kernel = kernel!("score_transpose", TransposeParams, &["grid", "double_single", "solver_state"], FLAT);
+pub static COMBINE: Kernel = kernel!("score_combine", CombineParams, &["grid", "double_single", "solver_state"], FLAT);
+pub static SUM: Kernel = kernel!("score_sum", SumParams, &["grid", "double_single"], FLAT);
+pub static BASIS: Kernel = kernel!("score_basis", BasisParams, &["double_single"], EITHER);
+pub static PROJECT: Kernel = kernel!("score_project", ProjectParams, &["double_single", "solver_state"], EITHER);
+pub static ROWS: Kernel = kernel!("score_rows", RowsParams, &["grid"], FLAT);
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+struct ApplyParams {
+    rows: u32,
+    ld4: u32,
+    zero: u32,
+    pad: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+struct TransposeParams {
+    count: u32,
+    first: u32,
+    step: u32,
+    block: u32,
+    blocks: u32,
+    ld4: u32,
+    weight_offset: u32,
+    weight_stride: u32,
+    two_words: u32,
+    zero: u32,
+    pad: [u32; 2],
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+struct CombineParams {
+    words: u32,
+    blocks: u32,
+    mode: u32,
+    zero: u32,
+    damping: f32,
+    scale: f32,
+    scale_low: f32,
+    damping_low: f32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+struct SumParams {
+    words: u32,
+    blocks: u32,
+    offset: u32,
+    zero: u32,
+    stride: u32,
+    scale: f32,
+    pad: [u32; 2],
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+struct BasisParams {
+    batch: u32,
+    dim: u32,
+    zero: u32,
+    pad: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+struct ProjectParams {
+    rows: u32,
+    parts: u32,
+    columns: u32,
+    flags: u32,
+    padded: u32,
+    scale: f32,
+    zero: u32,
+    pad: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+struct RowsParams {
+    rows: u32,
+    ld4: u32,
+    parts: u32,
+    columns: u32,
+    padded: u32,
+    out4: u32,
+    transpose: u32,
+    scale: f32,
+}
+
+/// Shape of a score matrix, `[batch][parts][pad4(parameters)]` f32, padding zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    pub batch: usize,
+    /// 1: real scores; 2: real and imaginary rows of each walker.
+    pub parts: usize,
+    pub parameters: usize,
+}
+
+impl Shape {
+    pub fn rows(&self) -> usize {
+        self.batch * self.parts
+    }
+
+    /// Length of a padded row.
+    pub fn ld(&self) -> usize {
+        pad4(self.parameters)
+    }
+
+    /// Rows a block of a column sum takes, and the number of blocks.
+    fn blocks(&self, rows: usize) -> (usize, usize) {
+        let block = rows.div_ceil(64).max(32);
+        (block, rows.div_ceil(block))
+    }
+
+    /// Words that the partial sums of [`weighted_sum`] and [`transpose`] need.
+    pub fn partial_words(&self) -> usize {
+        2 * self.ld() * self.blocks(self.rows()).1
+    }
+
+    fn products(&self) -> f64 {
+        self.rows() as f64 * self.ld() as f64
+    }
+}
+
+/// Which rows a column sum runs over, and where their weights lie.
+#[derive(Clone, Copy, Debug)]
+pub struct Weights {
+    /// Row r of O has its weight at `offset + stride r` of the weights buffer (words).
+    pub offset: usize,
+    pub stride: usize,
+    /// The weight is a double-single number.
+    pub two_words: bool,
+    /// All rows (`None`) or only the real (0) or imaginary (1) ones.
+    pub part: Option<usize>,
+}
+
+impl Default for Weights {
+    /// One f32 a row: `[batch][parts]`.
+    fn default() -> Self {
+        Weights { offset: 0, stride: 1, two_words: false, part: None }
+    }
+}
+
+fn split(x: f64) -> (f32, f32) {
+    let hi = x as f32;
+    (hi, (x - hi as f64) as f32)
+}
+
+/// Threads of the kernels that run as one workgroup.
+pub(crate) fn single(profile: Profile) -> usize {
+    if profile == Profile::Simd { 64 } else { 256 }
+}
+
+/// Records u = O v; `v` double-single `[ld]`, `u` double-single `[rows]`. `gate`: a solver state or any
+/// buffer whose second word is not 1.
+pub fn apply(rec: &mut Recording, name: &str, profile: Profile, s: Shape, scores: &Buffer, v: &Buffer, u: &Buffer, gate: &Buffer) {
+    let wg = if profile == Profile::Simd { 8 } else { 64 };
+    let p = ApplyParams { rows: s.rows() as u32, ld4: s.ld() as u32 / 4, zero: 0, pad: 0 };
+    rec.push(Dispatch {
+        name: name.into(),
+        kernel: &APPLY,
+        constants: vec![("WG", wg as u32)],
+        params: bytemuck::bytes_of(&p).to_vec(),
+        buffers: vec![scores.clone(), v.clone(), u.clone(), gate.clone()],
+        groups: grid(s.rows().div_ceil(4)),
+        trips: (s.ld() / 4).div_ceil(wg) as u64 + 48,
+        flops: 40.0 * s.products(),
+        bytes: 4.0 * s.products(),
+    });
+}
+
+/// Records the block sums of Oᵀ w in double-single; returns the number of blocks.
+pub fn transpose(
+    rec: &mut Recording,
+    name: &str,
+    s: Shape,
+    scores: &Buffer,
+    weights: &Buffer,
+    w: Weights,
+    partial: &Buffer,
+    gate: &Buffer,
+) -> usize {
+    let count = if w.part.is_some() { s.batch } else { s.rows() };
+    let (block, blocks) = s.blocks(count);
+    let p = TransposeParams {
+        count: count as u32,
+        first: w.part.unwrap_or(0) as u32,
+        step: if w.part.is_some() { s.parts as u32 } else { 1 },
+        block: block as u32,
+        blocks: blocks as u32,
+        ld4: s.ld() as u32 / 4,
+        weight_offset: w.offset as u32,
+        weight_stride: w.stride as u32,
+        two_words: w.two_words as u32,
+        zero: 0,
+        pad: [0; 2],
+    };
+    rec.push(Dispatch {
+        name: name.into(),
+        kernel: &TRANSPOSE,
+        constants: vec![("WG", WG)],
+        params: bytemuck::bytes_of(&p).to_vec(),
+        buffers: vec![scores.clone(), weights.clone(), partial.clone(), gate.clone()],
+        groups: grid((blocks * s.ld() / 4).div_ceil(WG as usize)),
+        trips: block as u64,
+        flops: 40.0 * count as f64 * s.ld() as f64,
+        bytes: 4.0 * count as f64 * s.ld() as f64,
+    });
+    blocks
+}
+
+/// What [`combine`] does with the sum t of the blocks.
+#[derive(Clone, Copy, Debug)]
+pub enum Combine {
+    /// y = damping v + scale t
+    Damped { damping: f64, scale: f64 },
+    /// y = (v - scale t) / (damping + shift), both from the solver state
+    Woodbury { scale: f64 },
+}
+
+/// Records the last stage of a product with Oᵀ; `v`, `y` double-single `[ld]`.
+pub fn combine(
+    rec: &mut Recording,
+    name: &str,
+    s: Shape,
+    blocks: usize,
+    how: Combine,
+    partial: &Buffer,
+    v: &Buffer,
+    y: &Buffer,
+    state: &Buffer,
+) {
+    let (mode, damping, scale) = match how {
+        Combine::Damped { damping, scale } => (0, damping, scale),
+        Combine::Woodbury { scale } => (1, 0.0, scale),
+    };
+    let ((damping, damping_low), (scale, scale_low)) = (split(damping), split(scale));
+    let p = CombineParams { words: s.ld() as u32, blocks: blocks as u32, mode, zero: 0, damping, scale, scale_low, damping_low };
+    rec.push(Dispatch {
+        name: name.into(),
+        kernel: &COMBINE,
+        constants: vec![("WG", WG)],
+        params: bytemuck::bytes_of(&p).to_vec(),
+        buffers: vec![partial.clone(), v.clone(), y.clone(), state.clone()],
+        groups: grid(s.ld().div_ceil(WG as usize)),
+        trips: blocks as u64,
+        flops: 20.0 * (blocks * s.ld()) as f64,
+        bytes: 8.0 * (blocks * s.ld()) as f64,
+    });
+}
+
+/// Records out[offset + p] = scale Σ_r w_r O[r][p] for p < `parameters`: gradients (weights `[batch][parts]`)
+/// and column means. Fixed order, one rounding to f32. `partial`: [`Shape::partial_words`] words.
+pub fn weighted_sum(
+    rec: &mut Recording,
+    name: &str,
+    s: Shape,
+    scores: &Buffer,
+    weights: &Buffer,
+    w: Weights,
+    scale: f64,
+    partial: &Buffer,
+    out: &Buffer,
+    offset: usize,
+) {
+    let open = Buffer::new("no gate", 4);
+    let blocks = transpose(rec, name, s, scores, weights, w, partial, &open);
+    let p = SumParams {
+        words: s.parameters as u32,
+        blocks: blocks as u32,
+        offset: offset as u32,
+        zero: 0,
+        stride: s.ld() as u32,
+        scale: scale as f32,
+        pad: [0; 2],
+    };
+    rec.push(Dispatch {
+        name: name.into(),
+        kernel: &SUM,
+        constants: vec![("WG", WG)],
+        params: bytemuck::bytes_of(&p).to_vec(),
+        buffers: vec![partial.clone(), out.clone()],
+        groups: grid(s.parameters.div_ceil(WG as usize)),
+        trips: blocks as u64,
+        flops: 10.0 * (blocks * s.ld()) as f64,
+        bytes: 8.0 * (blocks * s.ld()) as f64,
+    });
+}
+
+/// Records the orthonormal columns (`[2 batch]` of vec4 hi, vec4 lo) that [`project`] removes: the constant for both
+/// parts; for imaginary rows also `momenta` `[batch][dim]` f32, dim 0 to 3.
+pub fn basis(rec: &mut Recording, name: &str, profile: Profile, batch: usize, momenta: &Buffer, dim: usize, out: &Buffer) {
+    let wg = single(profile);
+    let p = BasisParams { batch: batch as u32, dim: dim as u32, zero: 0, pad: 0 };
+    rec.push(Dispatch {
+        name: name.into(),
+        kernel: &BASIS,
+        constants: vec![("WG", wg as u32)],
+        params: bytemuck::bytes_of(&p).to_vec(),
+        buffers: vec![momenta.clone(), out.clone()],
+        groups: [1, 1, 1],
+        trips: (6 * dim * (dim + 2) + 1) as u64 * (batch.div_ceil(wg) as u64 + 10),
+        flops: (8 * dim * (dim + 1) * batch) as f64,
+        bytes: (32 * dim * (dim + 1) * batch) as f64,
+    });
+}
+
+/// What [`project`] does besides projecting.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Project {
+    pub rows: usize,
+    pub parts: usize,
+    /// Columns of the basis to remove; 0: none.
+    pub columns: usize,
+    /// Take u from the f32 vector first.
+    pub load: bool,
+    /// Write scale u to the f32 vector of `padded` words, 0 past the rows.
+    pub store: Option<(f64, usize)>,
+}
+
+/// Records u ← (1 - Q Qᵀ) u in double-single `[rows]`.
+pub fn project(rec: &mut Recording, name: &str, profile: Profile, p: Project, basis: &Buffer, u: &Buffer, vector: &Buffer, gate: &Buffer) {
+    let wg = single(profile);
+    let (scale, padded) = p.store.unwrap_or((1.0, 0));
+    let params = ProjectParams {
+        rows: p.rows as u32,
+        parts: p.parts as u32,
+        columns: p.columns as u32,
+        flags: p.load as u32 | (p.store.is_some() as u32) << 1,
+        padded: padded as u32,
+        scale: scale as f32,
+        zero: 0,
+        pad: 0,
+    };
+    let share = p.rows.div_ceil(wg) + p.parts;
+    rec.push(Dispatch {
+        name: name.into(),
+        kernel: &PROJECT,
+        constants: vec![("WG", wg as u32)],
+        params: bytemuck::bytes_of(&params).to_vec(),
+        buffers: vec![basis.clone(), u.clone(), vector.clone(), gate.clone()],
+        groups: [1, 1, 1],
+        trips: (2 * p.columns * (2 * share + 10 * p.parts) + 2 * share + padded.div_ceil(wg)) as u64,
+        flops: (100 * (p.columns + 1) * p.rows) as f64,
+        bytes: (40 * (p.columns + 1) * p.rows) as f64,
+    });
+}
+
+/// Records S = scale (1 - Q Qᵀ) O in f32 (`[padded][ld]`, or its transpose `[padded][pad4(rows)]`), given
+/// C = Qᵀ O, f32 `[2][4][ld]` (part, column).
+pub fn rows(
+    rec: &mut Recording,
+    name: &str,
+    s: Shape,
+    columns: usize,
+    scale: f64,
+    transposed: bool,
+    padded: usize,
+    scores: &Buffer,
+    basis: &Buffer,
+    coefficients: &Buffer,
+    out: &Buffer,
+) {
+    let (ld4, out4) = (s.ld() / 4, pad4(s.rows()) / 4);
+    let p = RowsParams {
+        rows: s.rows() as u32,
+        ld4: ld4 as u32,
+        parts: s.parts as u32,
+        columns: columns as u32,
+        padded: padded as u32,
+        out4: out4 as u32,
+        transpose: transposed as u32,
+        scale: scale as f32,
+    };
+    let blocks = padded.div_ceil(4) * if transposed { out4 } else { ld4 };
+    rec.push(Dispatch {
+        name: name.into(),
+        kernel: &ROWS,
+        constants: vec![("WG", WG)],
+        params: bytemuck::bytes_of(&p).to_vec(),
+        buffers: vec![scores.clone(), basis.clone(), coefficients.clone(), out.clone()],
+        groups: grid(blocks.div_ceil(WG as usize)),
+        trips: 8,
+        flops: 9.0 * s.products(),
+        bytes: 8.0 * s.products(),
+    });
+}
