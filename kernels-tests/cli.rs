@@ -113,6 +113,15 @@ fn files_and_arguments_mean_the_same() {
     assert!(text.contains("run ä 1.toml line 4"), "{text}");
 }
 
+/// The published model of 29 electrons has 5826 + 1074 parameters.
+#[test]
+fn check_says_what_the_settings_mean() {
+    let o = run("check electron-gas n=29 rs=10 theta=0.15");
+    let text = out(&o);
+    assert!(o.status.success() && text.contains("81 orbitals"), "{text}");
+    assert!(text.contains("5826 parameters of the occupation network, 1074 of the flow"), "{text}");
+}
+
 #[test]
 fn bad_files_are_refused_with_their_line() {
     let folder = tempfile::tempdir().unwrap();

@@ -18,8 +18,16 @@ pub struct Args {
 
 pub fn run(args: Args) -> Result<()> {
     let resolved = Resolved::from_command(&args.target, &args.settings)?;
+    let s = &resolved.settings;
+    let gas = s.gas()?;
+    let orbitals = gas.orbital_count();
+    let (occupation, flow) = (s.occupation(orbitals).parameters().len(), s.backflow().table().len());
     if args.json {
-        say(&serde_json::json!({ "system": "electron-gas", "settings": resolved.json() }).to_string());
+        let means = serde_json::json!({
+            "orbitals": orbitals, "box_side_rs_a0": gas.length(), "beta_per_Ry_rs2": gas.beta(), "closed_shell": gas.closed_shell(),
+            "parameters": { "occupation": occupation, "flow": flow },
+        });
+        say(&serde_json::json!({ "system": "electron-gas", "settings": resolved.json(), "means": means }).to_string());
         return Ok(());
     }
     let mut group = "";
@@ -29,6 +37,12 @@ pub fn run(args: Args) -> Result<()> {
             say(group);
         }
         say(&format!("  {:15} {:14} {:14} {}", key.name, resolved.settings.toml(key), key.unit, resolved.origin(key.name)));
+    }
+    say("which means");
+    say(&format!("  {orbitals} orbitals, a box of side {:.4} rs a0, β = {:.4} rs²/Ry", gas.length(), gas.beta()));
+    say(&format!("  {occupation} parameters of the occupation network, {flow} of the flow"));
+    if !gas.closed_shell() {
+        say("  an open shell: the ground state of the ideal gas is degenerate");
     }
     Ok(())
 }
