@@ -123,7 +123,7 @@ fn every_shader_is_registered_once() {
 #[test]
 fn files_stay_short() {
     let mut long = Vec::new();
-    for (folder, ending, most) in [("src", "rs", 400), ("kernels-tests", "rs", 400), ("shaders", "wgsl", 250), ("examples", "rs", 200)] {
+    for (folder, ending, most) in [("src", "rs", 450), ("kernels-tests", "rs", 450), ("shaders", "wgsl", 250), ("examples", "rs", 200)] {
         for (path, text) in files(folder, &[ending]) {
             let lines = text.lines().count();
             if lines > most {

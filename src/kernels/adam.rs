@@ -1,4 +1,6 @@
 //! `adam`: one step of Adam on the device.
+//!
+//! Twin: `reference::optimize`.
 
 use crate::gpu::{Buffer, Dispatch, Kernel, Profile, Recording};
 

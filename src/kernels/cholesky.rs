@@ -3,6 +3,8 @@
 //! The factor serves as preconditioner: it is of a matrix shifted by a few ε tr A, so that f32
 //! factorises what float64 would (Higham, Accuracy and Stability, ch. 10); a breakdown is
 //! repaired with a larger shift by the device itself.
+//!
+//! Twin: `reference::optimize`.
 
 use crate::gpu::{Buffer, Dispatch, Kernel, Profile, Recording, grid};
 

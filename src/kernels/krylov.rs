@@ -1,4 +1,6 @@
 //! `krylov`: vector steps of preconditioned conjugate gradients and the capped parameter update.
+//!
+//! Twin: `reference::optimize`.
 
 use crate::gpu::{Buffer, Dispatch, Kernel, Profile, Recording};
 
