@@ -1,0 +1,157 @@
+//! Whole runs through the command line, as small as they can be: what they print, leave and repeat.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+const TINY: &str = "n=3 theta=0.5 emax=4 batch=32 mc_steps=3 therm_steps=6 eval_steps=3 \
+                    spsize=4 tpsize=4 modelsize=4 nheads=2 nhidden=4 nlayers=1";
+
+fn command(folder: &Path, line: &str) -> Command {
+    let mut c = Command::new(env!("CARGO_BIN_EXE_helmholtz"));
+    c.args(line.replace("TINY", TINY).split_whitespace()).current_dir(folder);
+    c
+}
+
+fn run(folder: &Path, line: &str) -> Output {
+    command(folder, line).output().expect("the binary runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn json(path: &Path) -> serde_json::Value {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// The columns of metrics.csv that do not tell the time.
+fn numbers(run: &Path) -> Vec<Vec<String>> {
+    let text = std::fs::read_to_string(run.join("metrics.csv")).expect("metrics.csv");
+    let mut lines = text.lines().map(|l| l.split(',').map(str::to_string).collect::<Vec<_>>());
+    let header = lines.next().expect("a header");
+    let timed = |i: usize| header[i].starts_with("seconds") || header[i].starts_with("ms");
+    lines.map(|cells| cells.into_iter().enumerate().filter(|(i, _)| !timed(*i)).map(|(_, c)| c).collect()).collect()
+}
+
+/// Whether the command is in this build at all.
+fn missing(o: &Output) -> bool {
+    text(&o.stderr).contains("this build has no")
+}
+
+#[test]
+fn a_run_prints_and_leaves_everything_and_repeats() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let o = run(folder.path(), "train electron-gas TINY rs=1 steps=5 --out a");
+    if missing(&o) {
+        return;
+    }
+    assert_eq!(o.status.code(), Some(0), "{}", text(&o.stderr));
+    let printed = text(&o.stdout);
+    assert!(printed.starts_with("device: "), "{printed}");
+    for part in ["free energy E − TS", "ideal gas, exact", "note: "] {
+        assert!(printed.contains(part), "{part}: {printed}");
+    }
+    for name in ["config.toml", "manifest.json", "metrics.csv", "events.jsonl", "summary.json", "params.safetensors", "figures/run.svg"] {
+        assert!(at("a").join(name).is_file(), "{name}");
+    }
+    assert_eq!(json(&at("a").join("manifest.json"))["ended"], "finished");
+    assert!(numbers(&at("a")).len() >= 5);
+    // the same settings and seed give the same bits; progress differs only in time
+    let o = run(folder.path(), "train a/config.toml --out b --json --quiet");
+    assert_eq!(o.status.code(), Some(0), "{}", text(&o.stderr));
+    let summary: serde_json::Value = serde_json::from_str(text(&o.stdout).trim()).expect("stdout is one JSON object");
+    assert_eq!(numbers(&at("a")), numbers(&at("b")));
+    let (f, err) = (summary["result"]["f"]["value"].as_f64().unwrap(), summary["result"]["f"]["error"].as_f64().unwrap());
+    assert!(f.is_finite() && err > 0.0, "{summary}");
+    // another seed gives other numbers
+    run(folder.path(), "train a/config.toml seed=7 steps=1 --out c --quiet");
+    assert_ne!(numbers(&at("a"))[0], numbers(&at("c"))[0]);
+    // saved parameters can be trained on, and a model they do not fit is refused
+    let o = run(folder.path(), "train a/config.toml steps=1 --params a/params.safetensors --out d");
+    assert_eq!(o.status.code(), Some(0), "{}", text(&o.stderr));
+    let o = run(folder.path(), "train a/config.toml steps=1 spsize=8 --params a/params.safetensors --out e");
+    assert_eq!(o.status.code(), Some(2));
+    assert!(text(&o.stderr).contains("the settings need"), "{}", text(&o.stderr));
+    let o = run(folder.path(), "report a");
+    assert!(o.status.success() && text(&o.stdout).contains("ideal gas, exact"), "{}", text(&o.stderr));
+}
+
+/// Without interaction the exact F is known, and the variational one cannot lie below it by more than
+/// its error (6 standard errors: one false alarm in 10^9).
+#[test]
+fn the_ideal_gas_is_a_bound() {
+    let folder = tempfile::tempdir().unwrap();
+    let o = run(folder.path(), "train electron-gas TINY rs=0 steps=3 batch=64 --out a --json --quiet");
+    if missing(&o) {
+        return;
+    }
+    assert_eq!(o.status.code(), Some(0), "{}", text(&o.stderr));
+    let s: serde_json::Value = serde_json::from_str(text(&o.stdout).trim()).unwrap();
+    let get = |a: &str, b: &str, c: &str| s[a][b][c].as_f64().unwrap_or(f64::NAN);
+    let (f, err, ideal) = (get("result", "f", "value"), get("result", "f", "error"), s["ideal"]["f"].as_f64().unwrap_or(f64::NAN));
+    assert!(f > ideal - 6.0 * err, "F = {f} ± {err} lies below the exact {ideal}");
+    // the initial flow is nearly the identity: F is nearly exact
+    assert!((f - ideal).abs() < 0.05 * ideal.abs() + 6.0 * err, "F = {f} ± {err}, exact {ideal}");
+    assert_eq!(s["energy_unit"], "Ry/rs²");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_saves_and_exits_130() {
+    let folder = tempfile::tempdir().unwrap();
+    if missing(&run(folder.path(), "train electron-gas TINY rs=1 steps=0 --out none")) {
+        return;
+    }
+    let mut child = command(folder.path(), "train electron-gas TINY rs=1 steps=100000 --out a")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary runs");
+    let metrics = folder.path().join("a/metrics.csv");
+    let logged = || std::fs::read_to_string(&metrics).map(|t| t.lines().count()).unwrap_or(0);
+    for _ in 0..600 {
+        if logged() > 3 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(logged() > 3, "no step within a minute");
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    assert!(sent.success());
+    let status = child.wait().expect("it ends");
+    assert_eq!(status.code(), Some(130));
+    for name in ["summary.json", "params.safetensors"] {
+        assert!(folder.path().join("a").join(name).is_file(), "{name}");
+    }
+    assert_eq!(json(&folder.path().join("a/manifest.json"))["ended"], "stopped by the user");
+}
+
+/// Published parameters: every quantity agrees with the double-precision reference.
+#[test]
+fn reference_cases_agree() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference/coulombgas");
+    if !folder.is_dir() {
+        eprintln!("no reference data at {}: not tested", folder.display());
+        return;
+    }
+    let o = run(&folder, "verify n7_d3_random.json --json");
+    if missing(&o) {
+        return;
+    }
+    assert_eq!(o.status.code(), Some(0), "{}\n{}", text(&o.stdout), text(&o.stderr));
+    let report: serde_json::Value = serde_json::from_str(text(&o.stdout).trim()).expect("one JSON object");
+    assert!(report["pass"] == true && report["quantities"].as_array().is_some_and(|q| q.len() > 5), "{report}");
+    // a case with one wrong number fails
+    let to = tempfile::tempdir().unwrap();
+    for part in ["json", "params.safetensors", "samples.safetensors"] {
+        std::fs::copy(folder.join(format!("n7_d3_random.{part}")), to.path().join(format!("c.{part}"))).unwrap();
+    }
+    let json = std::fs::read_to_string(to.path().join("c.json")).unwrap().replace("\"rs\": 2.0", "\"rs\": 2.1");
+    std::fs::write(to.path().join("c.json"), json).unwrap();
+    let o = run(to.path(), "verify c.json");
+    assert_eq!(o.status.code(), Some(4), "{}", text(&o.stdout));
+    assert!(text(&o.stdout).contains("FAIL"), "{}", text(&o.stdout));
+}
