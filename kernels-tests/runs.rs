@@ -84,7 +84,7 @@ fn a_run_prints_and_leaves_everything_and_repeats() {
 #[test]
 fn the_ideal_gas_is_a_bound() {
     let folder = tempfile::tempdir().unwrap();
-    let o = run(folder.path(), "train electron-gas TINY rs=0 steps=3 batch=64 --out a --json --quiet");
+    let o = run(folder.path(), "train electron-gas TINY rs=0 steps=3 --out a --json --quiet");
     if missing(&o) {
         return;
     }
