@@ -1,6 +1,6 @@
 // means: columns of `moments` added over its workgroups and divided by the number of walkers counted.
 //
-//   mean f32 [24]: 0 and 19 stay counts, 1..18 become means (0 if no walker counts)
+//   mean f32 [24]: 0 and 19 stay counts, the others become means (0 if no walker counts)
 // One workgroup, lane q owns column q. Trips: groups + 1.
 struct Params { groups: u32, pad0: u32, pad1: u32, pad2: u32 }
 @group(0) @binding(0) var<uniform> p: Params;

@@ -1,7 +1,8 @@
 // moments: sums over a span of walkers of their records about a centre c, 24 numbers a workgroup:
 //
 //   0 walkers counted   1..8 sum of (x - c)   9..16 sum of (x - c)^2   17 sum |F - c_F|   18 sum |E - Re c_E|
-//   19 walkers left out because one of their numbers is not finite   20..23 zero
+//   19 walkers left out because one of their numbers is not finite   20 sum of the squared (x - c) of E - mixed K
+//   21..23 zero
 //   x = (Re K, Im K, V, ln p, Re E, Im E, F, mixed K);  records as written by `energies`
 //   centre f32 [24], c_x at 1..8 (zeros: plain sums);  partial f32 [workgroup][24]
 // A lane adds walkers lane, lane + WG, ... of the span; then lane q adds column q over the lanes.
@@ -12,7 +13,7 @@ struct Params { walkers: u32, span: u32, pad0: u32, pad1: u32 }
 @group(0) @binding(2) var<storage, read> centre: array<f32>;
 @group(0) @binding(3) var<storage, read_write> partial: array<f32>;
 
-var<workgroup> sums: array<vec4<f32>, 5u * WG>;
+var<workgroup> sums: array<vec4<f32>, 6u * WG>;
 
 fn finite4(v: vec4<f32>) -> bool { return finite(v.x) && finite(v.y) && finite(v.z) && finite(v.w); }
 
@@ -24,6 +25,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   var s0 = vec4<f32>(); var s1 = vec4<f32>(); var q0 = vec4<f32>(); var q1 = vec4<f32>();
   // counted, |F - c|, |E - c|, left out
   var other = vec4<f32>();
+  var rest = 0.0;
   let end = min(p.walkers, (g + 1u) * p.span);
   for (var w = g * p.span + lane; w < end; w += WG) {
     let r0 = records[2u * w];
@@ -34,6 +36,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       s0 += d0; s1 += d1;
       q0 += d0 * d0; q1 += d1 * d1;
       other += vec4<f32>(1.0, abs(d1.z), length(vec2<f32>(d1.x, r1.y)), 0.0);
+      rest += (d1.x - d1.w) * (d1.x - d1.w);
     } else {
       other.w += 1.0;
     }
@@ -43,19 +46,21 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   sums[2u * WG + lane] = q0;
   sums[3u * WG + lane] = q1;
   sums[4u * WG + lane] = other;
+  sums[5u * WG + lane] = vec4<f32>(rest, 0.0, 0.0, 0.0);
   workgroupBarrier();
-  if (lane < 5u && g * p.span < p.walkers) {
+  if (lane < 6u && g * p.span < p.walkers) {
     var total = vec4<f32>();
     for (var l = 0u; l < WG; l++) { total += sums[lane * WG + l]; }
     let at = 24u * g;
     if (lane < 4u) {
       for (var c = 0u; c < 4u; c++) { partial[at + 1u + 4u * lane + c] = total[c]; }
-    } else {
+    } else if (lane == 4u) {
       partial[at] = total.x;
       partial[at + 17u] = total.y;
       partial[at + 18u] = total.z;
       partial[at + 19u] = total.w;
-      for (var c = 20u; c < 24u; c++) { partial[at + c] = 0.0; }
+    } else {
+      for (var c = 0u; c < 4u; c++) { partial[at + 20u + c] = total[c]; }
     }
   }
 }

@@ -68,6 +68,16 @@ impl Batch {
             return Err(format!("{} counted, {} failed, want {} and {}", got.counted, got.failed, want.counted, want.left_out));
         }
         let scale = records.iter().flat_map(|r| [r[0], r[2], r[6]]).filter(|v| v.is_finite()).fold(0.0_f64, |m, v| m.max(v.abs()));
+        let good = records.iter().filter(|r| r.iter().all(|v| v.is_finite()));
+        let rest: Vec<f64> = good.map(|r| r[4] - r[7]).collect();
+        let mean = rest.iter().sum::<f64>() / rest.len() as f64;
+        let sigma = (rest.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / rest.len() as f64).sqrt();
+        let own = got.mixed_potential;
+        if !((own.mean - mean).abs() <= 2.0 * EPS * scale + 10.0 * EPS * sigma
+            && (own.variance.sqrt() - sigma).abs() <= 2.0 * EPS * scale + 10.0 * EPS * sigma)
+        {
+            return Err(format!("E - mixed K: {own:?}, want {mean}, variance {}", sigma * sigma));
+        }
         let all = [(got.kinetic, 0), (got.imaginary, 5), (got.potential, 2), (got.energy, 4), (got.free_energy, 6), (got.mixed_kinetic, 7)];
         for (mean, c) in all {
             let error = (mean.mean - want.mean[c]).abs();
@@ -192,6 +202,7 @@ fn broken_kernels_are_noticed() {
     mutant(&estimators::ENERGIES, "p.temperature * logp + e", "p.temperature * logp - e", made);
     mutant(&estimators::MOMENTS, "vec2<f32>(d1.x, r1.y)", "vec2<f32>(d1.x, 0.0)", made);
     mutant(&estimators::MOMENTS, "finite4(r0) && finite4(r1)", "finite4(r0)", made);
+    mutant(&estimators::MOMENTS, "(d1.x - d1.w) * (d1.x - d1.w)", "(d1.x - d1.w) * d1.x", made);
     mutant(&estimators::MEANS, "lane != 19u", "lane != 17u", made);
     mutant(&estimators::WEIGHTS, "vec2<f32>(e_bound, 0.0)", "vec2<f32>(e_bound, e.y)", made);
     mutant(&estimators::WEIGHTS, "2.0 * e / centre[0]", "e / centre[0]", published);

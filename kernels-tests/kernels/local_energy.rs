@@ -165,7 +165,7 @@ fn whole(gpu: &Gpu) -> Check {
             let got = [kinetic[4 * w] as f64 + potential[w] as f64, kinetic[4 * w + 1] as f64];
             for (got, key) in got.iter().zip(["eloc.re", "eloc.im"]) {
                 let error = (got - case.array(key)[w]).abs() / spread("eloc.re");
-                if error.is_nan() || error > 2e-3 {
+                if error.is_nan() || error > 1e-3 {
                     return Err(format!("{name}: {key} of walker {w} is {got}, want {}: {error:.1e} spreads off", case.array(key)[w]));
                 }
             }

@@ -29,6 +29,8 @@ pub struct Energies {
     pub free_energy: Mean,
     /// The kinetic energy again, after a partial integration that narrows its spread.
     pub mixed_kinetic: Mean,
+    /// The potential energy again, as E minus the mixed kinetic energy.
+    pub mixed_potential: Mean,
     /// Mean absolute deviation of F from its mean.
     pub spread_free_energy: f64,
     /// Mean modulus of E (complex) minus its mean.
@@ -46,12 +48,16 @@ impl Energies {
             }
         }
         let count = sums[0].max(1.0);
+        let error = |variance: f64| (variance / (count - 1.0).max(1.0)).sqrt();
         let column = |c: usize| {
             let shift = sums[c] / count;
             let variance = (sums[c + 8] / count - shift * shift).max(0.0);
-            Mean { mean: centre[c] as f64 + shift, variance, error: (variance / (count - 1.0).max(1.0)).sqrt() }
+            Mean { mean: centre[c] as f64 + shift, variance, error: error(variance) }
         };
         let log_probability = column(4);
+        let (energy, mixed) = (column(5), column(8));
+        let shift = (sums[5] - sums[8]) / count;
+        let rest = (sums[20] / count - shift * shift).max(0.0);
         Energies {
             counted: sums[0] as usize,
             failed: sums[19] as usize,
@@ -59,9 +65,10 @@ impl Energies {
             imaginary: column(6),
             potential: column(3),
             entropy: Mean { mean: -log_probability.mean, ..log_probability },
-            energy: column(5),
+            energy,
             free_energy: column(7),
-            mixed_kinetic: column(8),
+            mixed_kinetic: mixed,
+            mixed_potential: Mean { mean: energy.mean - mixed.mean, variance: rest, error: error(rest) },
             spread_free_energy: sums[17] / count,
             spread_energy: sums[18] / count,
         }

@@ -12,7 +12,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Adds a number. Non-finite numbers are the caller's to count: they are refused (false).
+    /// Adds a number; one that is not finite is refused (false).
     pub fn push(&mut self, value: f64) -> bool {
         if !value.is_finite() {
             return false;
@@ -99,7 +99,7 @@ pub fn autocorrelation_time(series: &[f64]) -> f64 {
             return (tau * (1.0 + (2.0 * t as f64 + 1.0) / n as f64)).max(1e-3);
         }
     }
-    // never settled: the series is shorter than its own memory
+    // never settled: shorter than its own memory
     tau.max(n as f64 / 5.0)
 }
 
@@ -127,11 +127,9 @@ pub fn geyer_time(series: &[f64]) -> f64 {
 pub fn blocking_error(series: &[f64]) -> f64 {
     let n = series.len();
     let naive = |x: &[f64]| {
-        let mut r = Running::default();
-        x.iter().for_each(|v| {
-            r.push(*v);
-        });
-        r.error()
+        let mut all = Running::default();
+        x.iter().for_each(|v| _ = all.push(*v));
+        all.error()
     };
     let first = naive(series);
     if n < 4 || first == 0.0 {
@@ -227,8 +225,7 @@ mod tests {
         assert!(!a.push(f64::NAN));
         assert_eq!(a.count, 1000);
         assert!((a.mean - all.mean).abs() < 1e-8 && (a.variance() / all.variance() - 1.0).abs() < 1e-8);
-        let direct = x.iter().map(|v| (v + 1e6 - all.mean).powi(2)).sum::<f64>() / 999.0;
-        assert!((all.variance() / direct - 1.0).abs() < 1e-8);
+        assert!((all.variance() * 999.0 / x.iter().map(|v| (v + 1e6 - all.mean).powi(2)).sum::<f64>() - 1.0).abs() < 1e-8);
     }
 
     /// The spread of τ̂ is τ √(2 (2W+1)/N), W ≈ 5 τ: 10 to 20 % here; 40 series average it to 3 %.

@@ -6,6 +6,7 @@
 
 use std::f64::consts::PI;
 
+use super::lattice::{key, momenta_below, square};
 use crate::error::{Error, Result};
 
 /// Cell, temperature and one-particle orbitals of the electron gas.
@@ -53,7 +54,8 @@ impl ElectronGas {
         if !theta.is_finite() || theta <= 0.0 {
             return wrong(format!("theta = {theta}; give a finite temperature T/T_F > 0, for example 0.15"));
         }
-        let given = twist.map_or_else(|| Self::default_twist(dim)[..dim].to_vec(), <[f64]>::to_vec);
+        let standard = Self::default_twist(dim);
+        let given = twist.unwrap_or(&standard[..dim]);
         if given.len() != dim {
             return wrong(format!("a twist of {} numbers in {dim} dimensions; give {dim}", given.len()));
         }
@@ -61,7 +63,7 @@ impl ElectronGas {
             return wrong(format!("twist {t}; each component must lie in (-1/2, 1/2], in units of 2π/L"));
         }
         let mut twist = [0.0; 3];
-        twist[..dim].copy_from_slice(&given);
+        twist[..dim].copy_from_slice(given);
         let emax = emax.unwrap_or_else(|| Self::default_emax(n, dim, theta));
         // |m|² ≤ 10⁴ is 31,000 orbitals in 2D and 4 million in 3D: past any use
         if emax > 10_000 {
@@ -202,33 +204,6 @@ impl ElectronGas {
             emax *= 2;
         }
     }
-}
-
-fn square(m: &[i32; 3], twist: &[f64; 3]) -> f64 {
-    m.iter().zip(twist).map(|(m, t)| (*m as f64 + t).powi(2)).sum()
-}
-
-/// |m+t|² in units of 1e-9, so that rounding does not split a degenerate shell.
-fn key(m: &[i32; 3], twist: &[f64; 3]) -> i64 {
-    (square(m, twist) * 1e9).round() as i64
-}
-
-/// Integer vectors with |m|² ≤ emax by |m+t|² ascending, equal ones in lattice order.
-fn momenta_below(emax: u32, dim: usize, twist: [f64; 3]) -> Vec<[i32; 3]> {
-    let r = (emax as f64).sqrt() as i32;
-    let depth = if dim == 3 { r } else { 0 };
-    let mut all = Vec::new();
-    for a in -r..=r {
-        for b in -r..=r {
-            for c in -depth..=depth {
-                if (a * a + b * b + c * c) as i64 <= emax as i64 {
-                    all.push([a, b, c]);
-                }
-            }
-        }
-    }
-    all.sort_by_key(|m| key(m, &twist));
-    all
 }
 
 #[cfg(test)]
