@@ -279,7 +279,7 @@ pub fn combine(
     });
 }
 
-/// Records out[offset + p] = scale Σ_r w_r O[r][p] for p < `parameters`: gradients (weights `[batch][parts]`)
+/// Records `out[offset + p] = scale Σ_r w_r O[r][p]` for p < `parameters`: gradients (weights `[batch][parts]`)
 /// and column means. Fixed order, one rounding to f32. `partial`: [`Shape::partial_words`] words.
 pub fn weighted_sum(
     rec: &mut Recording,
