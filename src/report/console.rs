@@ -11,6 +11,10 @@ use crate::run::{Estimate, StepRecord};
 /// Longest silence on a pipe.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
 /// Where progress goes.
 pub struct Console {
     bar: Option<ProgressBar>,
@@ -28,8 +32,9 @@ impl Console {
     pub fn new(total: usize, unit: &'static str, quiet: bool, json: bool) -> Console {
         let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::new(total as u64);
-            let style = ProgressStyle::with_template("{bar:24} {pos}/{len}  {msg}  {eta} left");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_style(style("{spinner} {msg}"));
+            // alive while kernels compile
+            bar.enable_steady_tick(Duration::from_millis(250));
             bar
         });
         Console { bar, quiet, json, unit, total, began: Instant::now(), last: None }
@@ -73,6 +78,11 @@ impl Console {
             text.push_str(&format!("  {} not finite", r.nonfinite));
         }
         if let Some(bar) = &self.bar {
+            if self.last.is_none() {
+                bar.set_style(style("{bar:16} {pos}/{len}  {msg}  {eta} left"));
+                bar.reset_eta();
+                self.last = Some(Instant::now());
+            }
             bar.set_position(done as u64);
             bar.set_message(text);
             return;
