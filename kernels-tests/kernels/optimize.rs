@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use helmholtz::gpu::{Gpu, Recording};
 use helmholtz::kernels::scores::Shape;
-use helmholtz::kernels::{adam, cholesky, krylov, scores};
+use helmholtz::kernels::{adam, cholesky, krylov, score_projection};
 use helmholtz::optimize::{Adam, Gauge, Options, Report, StochasticReconfiguration};
 use helmholtz::reference::optimize as twin;
 
@@ -148,8 +148,14 @@ fn hard_problems(gpu: &Gpu) -> Check {
     Ok(())
 }
 
-/// A not-finite score or gradient leaves the parameters alone and says so.
+/// No gradient is no error; a not-finite score or gradient leaves the parameters alone and says so.
 fn refused(gpu: &Gpu) -> Check {
+    let mut p = hard(20, 1, 70, 5);
+    p.gradient.fill(0.0);
+    let (update, report) = solve(gpu, &p, Options::default())?;
+    if report.status != 0 || report.iterations != 0 || update.iter().any(|&x| x != 0.0) {
+        return Err(format!("no gradient: {report:?}"));
+    }
     for what in ["score", "gradient", "iterations"] {
         let mut p = hard(20, 1, 70, 5);
         let mut options = Options::default();
@@ -278,8 +284,8 @@ fn natural_gradient_of_the_published_cases() {
 fn broken_optimisers_are_noticed() {
     mutant(&adam::KERNEL, "(mean / c1)", "mean", adam_steps);
     mutant(&adam::KERNEL, "if (refused) {", "if (false) {", adam_steps);
-    mutant(&scores::BASIS, "1.0 / sqrt(norm)", "1.0", |gpu| compare(gpu, "mutant", &hard(33, 2, 130, 300), fixed()));
-    mutant(&scores::PROJECT, "-multiply(t,", "multiply(t,", hard_problems);
+    mutant(&score_projection::BASIS, "1.0 / sqrt(norm)", "1.0", |gpu| compare(gpu, "mutant", &hard(33, 2, 130, 300), fixed()));
+    mutant(&score_projection::PROJECT, "-multiply(t,", "multiply(t,", hard_problems);
     mutant(&krylov::KERNEL, "r[i] = add(r[i], -multiply(alpha, q[i]));", "r[i] = add(r[i], multiply(alpha, q[i]));", hard_problems);
     mutant(&krylov::KERNEL, "scale = sqrt(p.max_norm / energy)", "scale = p.max_norm / energy", hard_problems);
     mutant(&cholesky::CHOLESKY, "state[SKIP_FACTOR] = 1u;\n      state[BREAKDOWN] = 0u;", "", refused);

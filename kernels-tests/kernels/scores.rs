@@ -2,7 +2,8 @@
 
 use helmholtz::gpu::{Buffer, Gpu, Recording};
 use helmholtz::kernels::pad4;
-use helmholtz::kernels::scores::{self, Combine, Project, Shape, Weights};
+use helmholtz::kernels::score_projection::{self, Project};
+use helmholtz::kernels::scores::{self, Combine, Shape, Weights};
 use helmholtz::reference::{optimize, scores as twin};
 
 use crate::harness::{Check, close, mutant, padded, random, unpadded, verify};
@@ -126,9 +127,9 @@ fn projections(gpu: &Gpu) -> Check {
         let turned = Buffer::new("turned", wide * pad4(rows));
         let mut rec = Recording::new();
         rec.clear(&coefficients);
-        scores::basis(&mut rec, "basis", gpu.profile, batch, &mb, dim, &basis);
+        score_projection::basis(&mut rec, "basis", gpu.profile, batch, &mb, dim, &basis);
         let p = Project { rows, parts: 2, columns, load: false, store: Some((2.0, out)) };
-        scores::project(&mut rec, "project", gpu.profile, p, &basis, &ub, &vector, &gate);
+        score_projection::project(&mut rec, "project", gpu.profile, p, &basis, &ub, &vector, &gate);
         for part in 0..2 {
             for column in 0..if part == 0 { 1 } else { columns } {
                 let weights = Weights { offset: column, stride: 8, two_words: false, part: Some(part) };
@@ -136,8 +137,8 @@ fn projections(gpu: &Gpu) -> Check {
                 scores::weighted_sum(&mut rec, "means", shape, &scores_buffer, &basis, weights, 1.0, &partial, &coefficients, at);
             }
         }
-        scores::rows(&mut rec, "rows", shape, columns, 3.0, false, out, &scores_buffer, &basis, &coefficients, &projected);
-        scores::rows(&mut rec, "turned", shape, columns, 3.0, true, wide, &scores_buffer, &basis, &coefficients, &turned);
+        score_projection::rows(&mut rec, "rows", shape, columns, 3.0, false, out, &scores_buffer, &basis, &coefficients, &projected);
+        score_projection::rows(&mut rec, "turned", shape, columns, 3.0, true, wide, &scores_buffer, &basis, &coefficients, &turned);
         gpu.run(&rec).map_err(text)?;
         optimize::project_rows(&mut u, batch, 2, 1, &momenta);
         exact("projected vector", &joined(&gpu.read::<f32>(&ub).map_err(text)?), &u, 100.0)?;
@@ -179,8 +180,8 @@ fn broken_score_kernels_are_noticed() {
     mutant(&scores::TRANSPOSE, "i < end; i++", "i + 1u < end; i++", sums);
     mutant(&scores::COMBINE, "vec2<f32>(p.damping, p.damping_low)", "vec2<f32>(p.damping, 0.0)", products);
     mutant(&scores::SUM, "b < p.blocks", "b < 1u", sums);
-    mutant(&scores::BASIS, "step < 2u * j", "step < 1u", projections);
-    mutant(&scores::PROJECT, "step < 2u * p.columns", "step < p.columns", projections);
-    mutant(&scores::ROWS, "q.z * coefficients", "q.y * coefficients", projections);
-    mutant(&scores::ROWS, "out[(4u * c + q) * p.out4 + i] = block[q]", "out[(4u * c + q) * p.out4 + i] = block[0]", projections);
+    mutant(&score_projection::BASIS, "step < 2u * j", "step < 1u", projections);
+    mutant(&score_projection::PROJECT, "step < 2u * p.columns", "step < p.columns", projections);
+    mutant(&score_projection::ROWS, "q.z * coefficients", "q.y * coefficients", projections);
+    mutant(&score_projection::ROWS, "out[(4u * c + q) * p.out4 + i] = block[q]", "out[(4u * c + q) * p.out4 + i] = block[0]", projections);
 }

@@ -18,6 +18,7 @@ pub mod occupied;
 pub mod outer;
 pub mod pack;
 pub mod philox;
+pub mod score_projection;
 pub mod scores;
 pub mod slater;
 pub mod slater_gradient;
@@ -76,10 +77,10 @@ pub static ALL: &[&Kernel] = &[
     &pack::KERNEL,
     &philox::KERNEL,
     &scores::APPLY,
-    &scores::BASIS,
+    &score_projection::BASIS,
     &scores::COMBINE,
-    &scores::PROJECT,
-    &scores::ROWS,
+    &score_projection::PROJECT,
+    &score_projection::ROWS,
     &scores::SUM,
     &scores::TRANSPOSE,
     &slater::KERNEL,

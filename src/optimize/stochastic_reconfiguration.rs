@@ -18,7 +18,8 @@ use crate::gpu::{Buffer, Gpu, Profile, Recording};
 use crate::kernels::cholesky::{Factor, STATE_WORDS};
 use crate::kernels::krylov::{self, Phase, Settings, Vectors};
 use crate::kernels::pad4;
-use crate::kernels::scores::{self, Combine, Project, Shape, Weights};
+use crate::kernels::score_projection::{self as projection, Project};
+use crate::kernels::scores::{self, Combine, Shape, Weights};
 
 /// What is projected out of complex score rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -225,7 +226,7 @@ impl StochasticReconfiguration {
         let (s, columns) = (self.shape, self.columns());
         if columns > 0 {
             let none = Buffer::new("no momenta", 4);
-            scores::basis(rec, "score basis", profile, s.batch, momenta.unwrap_or(&none), columns - 1, &self.basis);
+            projection::basis(rec, "score basis", profile, s.batch, momenta.unwrap_or(&none), columns - 1, &self.basis);
         }
         for part in 0..s.parts {
             for column in 0..if part == 0 { columns.min(1) } else { columns } {
@@ -235,7 +236,7 @@ impl StochasticReconfiguration {
             }
         }
         let scale = (s.batch as f64).powf(-0.5);
-        scores::rows(
+        projection::rows(
             rec,
             "centred scores",
             s,
@@ -256,7 +257,7 @@ impl StochasticReconfiguration {
         scores::apply(rec, "Fisher product", profile, s, scores, &v.direction, &self.row_vector, &self.state);
         let centre = Project { rows: s.rows(), parts: s.parts, columns: self.columns(), load: false, store: None };
         if centre.columns > 0 {
-            scores::project(rec, "Fisher centring", profile, centre, &self.basis, &self.row_vector, &self.right, &self.state);
+            projection::project(rec, "Fisher centring", profile, centre, &self.basis, &self.row_vector, &self.right, &self.state);
         }
         let how = Combine::Damped { damping: self.options.damping, scale: 1.0 / s.batch as f64 };
         self.pull_back(rec, scores, how, &v.direction, &v.image);
@@ -273,7 +274,7 @@ impl StochasticReconfiguration {
     fn precondition(&self, rec: &mut Recording, profile: Profile, scores: &Buffer) {
         let (s, v, padded) = (self.shape, &self.vectors, self.factor.padded);
         let project = |rec: &mut Recording, p: Project, u: &Buffer| {
-            scores::project(rec, "preconditioner centring", profile, p, &self.basis, u, &self.right, &self.state);
+            projection::project(rec, "preconditioner centring", profile, p, &self.basis, u, &self.right, &self.state);
         };
         let scale = (s.batch as f64).powf(-0.5);
         if self.dense {

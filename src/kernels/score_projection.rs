@@ -1,0 +1,173 @@
+//! `score_basis`, `score_project`, `score_rows`: what a Fisher matrix leaves out of the score rows.
+//!
+//! The mean over the batch, and for imaginary rows optionally the regression on the total momenta, is
+//! removed from vectors over the rows (in double-single) and from the rows themselves (f32).
+//!
+//! Twin: `reference::optimize::project_rows`.
+
+#![allow(clippy::too_many_arguments)]
+
+use crate::gpu::{Buffer, Dispatch, Kernel, Profile, Recording, grid};
+
+use super::scores::{Shape, single};
+use super::{WG, pad4};
+
+const EITHER: &[&[(&str, u32)]] = &[&[("WG", 64)], &[("WG", 256)]];
+
+pub static BASIS: Kernel = Kernel {
+    name: "score_basis",
+    source: include_str!("../../shaders/score_basis.wgsl"),
+    shared: &["double_single"],
+    params_bytes: size_of::<BasisParams>(),
+    variants: EITHER,
+};
+
+pub static PROJECT: Kernel = Kernel {
+    name: "score_project",
+    source: include_str!("../../shaders/score_project.wgsl"),
+    shared: &["double_single", "solver_state"],
+    params_bytes: size_of::<ProjectParams>(),
+    variants: EITHER,
+};
+
+pub static ROWS: Kernel = Kernel {
+    name: "score_rows",
+    source: include_str!("../../shaders/score_rows.wgsl"),
+    shared: &["grid"],
+    params_bytes: size_of::<RowsParams>(),
+    variants: &[&[("WG", 64)]],
+};
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+struct BasisParams {
+    batch: u32,
+    dim: u32,
+    zero: u32,
+    pad: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+struct ProjectParams {
+    rows: u32,
+    parts: u32,
+    columns: u32,
+    flags: u32,
+    padded: u32,
+    scale: f32,
+    zero: u32,
+    pad: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+struct RowsParams {
+    rows: u32,
+    ld4: u32,
+    parts: u32,
+    columns: u32,
+    padded: u32,
+    out4: u32,
+    transpose: u32,
+    scale: f32,
+}
+
+/// Records the orthonormal columns (`[2 batch]` of vec4 hi, vec4 lo) that [`project`] removes: the constant for both
+/// parts; for imaginary rows also `momenta` `[batch][dim]` f32, dim 0 to 3.
+pub fn basis(rec: &mut Recording, name: &str, profile: Profile, batch: usize, momenta: &Buffer, dim: usize, out: &Buffer) {
+    let wg = single(profile);
+    let p = BasisParams { batch: batch as u32, dim: dim as u32, zero: 0, pad: 0 };
+    rec.push(Dispatch {
+        name: name.into(),
+        kernel: &BASIS,
+        constants: vec![("WG", wg as u32)],
+        params: bytemuck::bytes_of(&p).to_vec(),
+        buffers: vec![momenta.clone(), out.clone()],
+        groups: [1, 1, 1],
+        trips: (6 * dim * (dim + 2) + 1) as u64 * (batch.div_ceil(wg) as u64 + 10),
+        flops: (8 * dim * (dim + 1) * batch) as f64,
+        bytes: (32 * dim * (dim + 1) * batch) as f64,
+    });
+}
+
+/// What [`project`] does besides projecting.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Project {
+    pub rows: usize,
+    pub parts: usize,
+    /// Columns of the basis to remove; 0: none.
+    pub columns: usize,
+    /// Take u from the f32 vector first.
+    pub load: bool,
+    /// Write scale u to the f32 vector of `padded` words, 0 past the rows.
+    pub store: Option<(f64, usize)>,
+}
+
+/// Records u ← (1 - Q Qᵀ) u in double-single `[rows]`.
+pub fn project(rec: &mut Recording, name: &str, profile: Profile, p: Project, basis: &Buffer, u: &Buffer, vector: &Buffer, gate: &Buffer) {
+    let wg = single(profile);
+    let (scale, padded) = p.store.unwrap_or((1.0, 0));
+    let params = ProjectParams {
+        rows: p.rows as u32,
+        parts: p.parts as u32,
+        columns: p.columns as u32,
+        flags: p.load as u32 | (p.store.is_some() as u32) << 1,
+        padded: padded as u32,
+        scale: scale as f32,
+        zero: 0,
+        pad: 0,
+    };
+    let share = p.rows.div_ceil(wg) + p.parts;
+    rec.push(Dispatch {
+        name: name.into(),
+        kernel: &PROJECT,
+        constants: vec![("WG", wg as u32)],
+        params: bytemuck::bytes_of(&params).to_vec(),
+        buffers: vec![basis.clone(), u.clone(), vector.clone(), gate.clone()],
+        groups: [1, 1, 1],
+        trips: (2 * p.columns * (2 * share + 10 * p.parts) + 2 * share + padded.div_ceil(wg)) as u64,
+        flops: (100 * (p.columns + 1) * p.rows) as f64,
+        bytes: (40 * (p.columns + 1) * p.rows) as f64,
+    });
+}
+
+/// Records S = scale (1 - Q Qᵀ) O in f32 (`[padded][ld]`, or its transpose `[padded][pad4(rows)]`), given
+/// C = Qᵀ O, f32 `[2][4][ld]` (part, column).
+pub fn rows(
+    rec: &mut Recording,
+    name: &str,
+    s: Shape,
+    columns: usize,
+    scale: f64,
+    transposed: bool,
+    padded: usize,
+    scores: &Buffer,
+    basis: &Buffer,
+    coefficients: &Buffer,
+    out: &Buffer,
+) {
+    let (ld4, out4) = (s.ld() / 4, pad4(s.rows()) / 4);
+    let p = RowsParams {
+        rows: s.rows() as u32,
+        ld4: ld4 as u32,
+        parts: s.parts as u32,
+        columns: columns as u32,
+        padded: padded as u32,
+        out4: out4 as u32,
+        transpose: transposed as u32,
+        scale: scale as f32,
+    };
+    let blocks = padded.div_ceil(4) * if transposed { out4 } else { ld4 };
+    rec.push(Dispatch {
+        name: name.into(),
+        kernel: &ROWS,
+        constants: vec![("WG", WG)],
+        params: bytemuck::bytes_of(&p).to_vec(),
+        buffers: vec![scores.clone(), basis.clone(), coefficients.clone(), out.clone()],
+        groups: grid(blocks.div_ceil(WG as usize)),
+        trips: 8,
+        flops: 9.0 * (s.rows() * s.ld()) as f64,
+        bytes: 8.0 * (s.rows() * s.ld()) as f64,
+    });
+}
