@@ -1,6 +1,7 @@
 //! Variational free energies of quantum and classical matter with deep generative models, computed
 //! by WGSL kernels on any GPU.
 
+pub mod atomic_file;
 pub mod cli;
 pub mod config;
 pub mod error;

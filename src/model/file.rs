@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::parameters::Table;
+use crate::atomic_file;
 use crate::error::{Error, Result};
-use crate::run::atomic;
 
 /// One tensor of a file, widened to f64.
 #[derive(Clone, Debug, PartialEq)]
@@ -131,7 +131,7 @@ impl ParameterFile {
         let bytes = views
             .and_then(|v| safetensors::serialize(v, None))
             .map_err(|e| Error::Io(format!("{}: cannot be encoded: {e}", path.display())))?;
-        atomic::write(path, &bytes)
+        atomic_file::write(path, &bytes)
     }
 }
 

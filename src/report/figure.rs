@@ -6,8 +6,9 @@ use std::path::Path;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
+use crate::atomic_file;
 use crate::error::{Error, Result};
-use crate::run::{StepRecord, Summary, atomic};
+use crate::run::{StepRecord, Summary};
 
 const INK: RGBColor = RGBColor(40, 44, 52);
 const PALE: RGBColor = RGBColor(225, 228, 233);
@@ -34,7 +35,7 @@ struct Panel<'p> {
 pub fn draw(path: &Path, s: &Summary, records: &[StepRecord]) -> Result<()> {
     let mut text = String::new();
     render(&mut text, s, records).map_err(|e| Error::Io(format!("{}: the figure cannot be drawn: {e}", path.display())))?;
-    atomic::write(path, text.as_bytes())
+    atomic_file::write(path, text.as_bytes())
 }
 
 type Drawn = std::result::Result<(), Box<dyn std::error::Error>>;

@@ -7,7 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
-use super::{StepRecord, Summary, atomic, record};
+use super::{StepRecord, Summary, record};
+use crate::atomic_file;
 use crate::config::Resolved;
 use crate::error::{Error, Result};
 
@@ -134,11 +135,11 @@ impl RunLog {
     /// Writes `config.toml` (again, once values left to the program are known).
     pub fn write_settings(&self, resolved: &Resolved) -> Result<()> {
         let head = "# All settings of this run and where each came from; `helmholtz train config.toml` repeats it.\n";
-        atomic::write(&self.path.join("config.toml"), format!("{head}{}", resolved.toml()).as_bytes())
+        atomic_file::write(&self.path.join("config.toml"), format!("{head}{}", resolved.toml()).as_bytes())
     }
 
     fn write_manifest(&self) -> Result<()> {
-        atomic::write(&self.path.join(MARK), format!("{:#}\n", self.manifest).as_bytes())
+        atomic_file::write(&self.path.join(MARK), format!("{:#}\n", self.manifest).as_bytes())
     }
 
     /// Adds a fact to `manifest.json`.
@@ -179,7 +180,7 @@ impl RunLog {
     /// Writes `summary.json` and closes the logs; fails if anything could not be written.
     pub fn finish(&mut self, summary: &Summary) -> Result<()> {
         let text = serde_json::to_string_pretty(summary).map_err(|e| Error::Io(format!("summary.json: {e}")))?;
-        let done = atomic::write(&self.path.join("summary.json"), format!("{text}\n").as_bytes());
+        let done = atomic_file::write(&self.path.join("summary.json"), format!("{text}\n").as_bytes());
         self.keep(done);
         self.close(&summary.ended)
     }

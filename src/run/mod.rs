@@ -1,6 +1,5 @@
 //! A training run: what it records, its directory, how it is stopped.
 
-pub mod atomic;
 pub mod job;
 pub mod log;
 pub mod record;
