@@ -8,6 +8,8 @@ mod facts;
 mod recording;
 mod shader;
 
+pub use wgpu::DeviceType;
+
 pub use adapter::{Listed, Profile, choose, list};
 pub use buffer::Buffer;
 pub use context::Gpu;

@@ -4,6 +4,8 @@
 //! those of Xie, Zhang, Wang, SciPost Phys. 14, 154 (2023).
 
 use super::parameters::Table;
+use crate::kernels::philox::purpose;
+use crate::reference::philox;
 
 /// Distance feature of a pair: |sin(π r/L)| (`Half`) or |sin(2π r/L)| (`Legacy`).
 ///
@@ -79,6 +81,22 @@ impl Backflow {
             linear(self.pair_name(l), self.pair_in(l), self.pair);
         }
         Table::new(entries)
+    }
+}
+
+impl Backflow {
+    /// Fresh parameters: weights N(0, 0.01²), biases 0, so that z = x + const + O(0.01).
+    pub fn initial(&self, seed: u64) -> Vec<f32> {
+        let table = self.table();
+        let mut out = vec![0.0; table.len()];
+        let key = [seed as u32, (seed >> 32) as u32];
+        for leaf in table.leaves.iter().filter(|l| l.name.ends_with("/w")) {
+            for at in leaf.offset..leaf.offset + leaf.size() {
+                let bits = philox::philox(key, [at as u32, u32::MAX, 0, purpose::PARAMETERS]);
+                out[at] = (0.01 * philox::normal4(bits)[0]) as f32;
+            }
+        }
+        out
     }
 }
 

@@ -6,6 +6,7 @@ pub mod record;
 pub mod stop;
 pub mod summary;
 pub mod train;
+pub mod trainer;
 
 pub use job::Job;
 pub use log::{Claim, RunLog};

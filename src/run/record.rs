@@ -29,7 +29,7 @@ pub struct StepRecord {
     pub s_err: f64,
     /// Accepted share of Metropolis proposals.
     pub acceptance: f64,
-    /// Integrated autocorrelation time of the energy, in training steps.
+    /// Integrated autocorrelation time of ln|Ψ|² along the chains, in Metropolis sweeps.
     pub tau: f64,
     /// Standard deviation of a proposed move, in rs a0.
     pub width: f64,
@@ -118,7 +118,7 @@ pub static COLUMNS: &[Column] = columns! {
     "V" "Ry" v false; "V_err" "Ry" v_err false;
     "S" "k_B" s false; "S_err" "k_B" s_err false;
     "acceptance" "" acceptance false;
-    "tau" "steps" tau false;
+    "tau" "sweeps" tau false;
     "width" "rs a0" width false;
     "grad_van" "Ry/rs²" grad_van false;
     "grad_flow" "Ry/rs²" grad_flow false;

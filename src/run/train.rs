@@ -1,9 +1,269 @@
 //! The training loop.
 
-use super::{Job, Summary};
-use crate::error::{Error, Result};
+use std::time::Instant;
 
-/// Trains as `job` says; every step goes through [`Job::step`].
-pub fn train(_job: &mut Job) -> Result<Summary> {
-    Err(Error::User("this build has no training loop".into()))
+use super::summary::Thermo;
+use super::trainer::{Trainer, default_batch, fitting_chunk, occupation_model};
+use super::{Estimate, Ideal, Job, StepRecord, Summary};
+use crate::config::{Prior, Settings, Units};
+use crate::error::{Error, Result};
+use crate::estimate::energies::{Energies, Mean};
+use crate::estimate::statistics;
+use crate::model::file::Part;
+use crate::report::blocked;
+use crate::sample::Round;
+
+/// Refused updates in a row after which a run stops.
+const MOST_REFUSED: usize = 5;
+/// Share of walkers with a local energy that is not finite above which a run stops.
+const MOST_FAILED: f64 = 0.05;
+/// Pretraining stops when F has been within this of the exact value, relative, for ten steps.
+const PRETRAINED: f64 = 1e-4;
+
+/// Trains as `job` says: pretraining (prior=none), thermalisation, training, evaluation with frozen
+/// parameters. Every step is logged and shown; parameters are saved at the end, and when the user stops.
+pub fn train(job: &mut Job) -> Result<Summary> {
+    let begun = Instant::now();
+    let mut trainer = prepare(job)?;
+    let s = job.settings().clone();
+    if s.prior == Prior::None && job.parameters.is_none() {
+        pretrain(job, &mut trainer, &s)?;
+    }
+    thermalise(job, &mut trainer, &s)?;
+    let mut run = Run { records: Vec::new(), begun, refused: 0, units: s.units() };
+    let training = run.steps(job, &mut trainer, s.steps, true)?;
+    let mut averaged = run.records.clone();
+    let mut over = format!("the last {} training steps of {} walkers", averaged.len() - averaged.len() / 2, s.batch);
+    averaged.drain(..averaged.len() / 2);
+    if s.eval_steps > 0 && !job.stopped() {
+        job.phase(&format!("measuring: {} steps with frozen parameters", s.eval_steps));
+        let first = run.records.len();
+        run.steps(job, &mut trainer, s.eval_steps, false)?;
+        if run.records.len() > first {
+            averaged = run.records[first..].to_vec();
+            over = format!("{} steps of {} walkers with frozen parameters", averaged.len(), s.batch);
+        }
+    }
+    save(job, &trainer)?;
+    Ok(summary(job, &trainer, &s, &run, training, &averaged, over))
+}
+
+/// Settles batch and chunk, builds the trainer, loads parameters.
+fn prepare(job: &mut Job) -> Result<Trainer> {
+    let gas = job.settings().gas()?;
+    if job.settings().batch == 0 {
+        let batch = default_batch(&job.gpu);
+        job.derive("batch", batch, "by the device")?;
+    }
+    let s = job.settings().clone();
+    let most = fitting_chunk(&job.gpu, &gas, &s, s.batch)?;
+    if s.chunk == 0 {
+        job.derive("chunk", most, "what fits the device's memory")?;
+    } else if s.chunk > most {
+        return Err(Error::Device(format!(
+            "chunk = {}: at most {most} walkers of n = {} fit the memory of {}; use chunk={most} or chunk=auto",
+            s.chunk, s.n, job.gpu.info.name
+        )));
+    }
+    let s = job.settings().clone();
+    let vector = |table: &crate::model::parameters::Table, prefix: &str| -> Result<Option<Vec<f32>>> {
+        match &job.parameters {
+            None => Ok(None),
+            Some(file) => Ok(Some(file.vector(table, prefix)?.iter().map(|v| *v as f32).collect())),
+        }
+    };
+    let occupation = vector(&occupation_model(&s, &gas).parameters(), "van/")?;
+    let flow = vector(&s.backflow().table(), "flow/")?;
+    let mut trainer = Trainer::new(&job.gpu, &s, occupation, flow)?;
+    // the drivers compile at first use: one step on throw-away walkers shows the wait once
+    job.phase("compiling kernels");
+    let recording = trainer.record_step(&job.gpu)?;
+    job.gpu.prepare(&recording)?;
+    let (pipelines, seconds) = job.gpu.compiled();
+    job.phase(&format!("{pipelines} kernels in {seconds:.1} s, {} dispatches a step", recording.dispatches().count()));
+    if !gas.closed_shell() {
+        job.warning(&format!("n = {} is an open shell at this twist: the ideal ground state is degenerate", s.n));
+    }
+    Ok(trainer)
+}
+
+/// Trains p(K) alone to the ideal gas, whose exact F it approaches from above.
+fn pretrain(job: &mut Job, trainer: &mut Trainer, s: &Settings) -> Result<()> {
+    let units = s.units();
+    let exact = trainer.ideal.free_energy;
+    let (mut close, mut refused) = (0, 0);
+    for step in 0..s.pretrain_steps {
+        let (energies, failure) = trainer.pretrain(&job.gpu)?;
+        refused = if failure.is_some() { refused + 1 } else { 0 };
+        if let Some(e) = failure.filter(|_| refused >= MOST_REFUSED) {
+            return Err(e);
+        }
+        let f = energies.free_energy;
+        let off = (f.mean - exact) / exact.abs();
+        close = if off.abs() < PRETRAINED { close + 1 } else { 0 };
+        let last = step + 1 == s.pretrain_steps || close >= 10 || job.stopped();
+        if step % 20 == 0 || last {
+            job.phase(&format!(
+                "pretraining {step}/{}: F = {:.6} ± {:.6} {} per electron, exact {:.6} (off by {off:.1e})",
+                s.pretrain_steps,
+                f.mean * units.energy,
+                f.error * units.energy,
+                units.energy_name,
+                exact * units.energy
+            ));
+        }
+        if last {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn thermalise(job: &mut Job, trainer: &mut Trainer, s: &Settings) -> Result<()> {
+    let rounds = s.therm_steps.div_ceil(s.mc_steps);
+    for round in 0..rounds {
+        let r = trainer.sample(&job.gpu)?;
+        job.phase(&format!("thermalising {}/{rounds}: acceptance {:.2}, width {:.3} rs a0", round + 1, r.acceptance, r.width));
+        if job.stopped() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The steps so far.
+struct Run {
+    records: Vec<StepRecord>,
+    begun: Instant,
+    refused: usize,
+    units: Units,
+}
+
+impl Run {
+    /// Runs up to `count` steps; returns how many were done.
+    fn steps(&mut self, job: &mut Job, trainer: &mut Trainer, count: usize, update: bool) -> Result<usize> {
+        for done in 0..count {
+            if job.stopped() {
+                return Ok(done);
+            }
+            let start = Instant::now();
+            let round = trainer.sample(&job.gpu)?;
+            let energies = trainer.energies(&job.gpu)?;
+            self.judge(job, &energies)?;
+            let mut record = self.record(&energies, &round);
+            if update {
+                let updated = trainer.update(&job.gpu)?;
+                (record.grad_van, record.grad_flow) = (updated.norm_occupation, updated.norm_flow);
+                self.refused = if updated.refused.is_some() { self.refused + 1 } else { 0 };
+                if let Some(e) = updated.refused {
+                    job.warning(&format!("step {}: update not applied: {e}", record.step));
+                    if self.refused >= MOST_REFUSED {
+                        save(job, trainer)?;
+                        return Err(e);
+                    }
+                }
+            }
+            record.ms = 1e3 * start.elapsed().as_secs_f64();
+            job.step(&record);
+            self.records.push(record);
+        }
+        Ok(count)
+    }
+
+    /// Walkers that fail are counted and shown; too many stop the run.
+    fn judge(&self, job: &mut Job, e: &Energies) -> Result<()> {
+        let all = e.counted + e.failed;
+        if e.failed as f64 > MOST_FAILED * all as f64 {
+            return Err(Error::Numerics(format!(
+                "step {}: the local energy of {} of {all} walkers is not finite; try a smaller max_norm or learning_rate, or another seed",
+                self.records.len(),
+                e.failed
+            )));
+        }
+        if e.failed > 0 {
+            job.warning(&format!("step {}: {} of {all} walkers left out, their local energy is not finite", self.records.len(), e.failed));
+        }
+        Ok(())
+    }
+
+    fn record(&self, e: &Energies, round: &Round) -> StepRecord {
+        let energy = |m: &Mean| (m.mean * self.units.energy, m.error * self.units.energy);
+        let ((f, f_err), (en, e_err)) = (energy(&e.free_energy), energy(&e.energy));
+        let ((k, k_err), (v, v_err)) = (energy(&e.kinetic), energy(&e.potential));
+        StepRecord {
+            step: self.records.len(),
+            seconds: self.begun.elapsed().as_secs_f64(),
+            f,
+            f_err,
+            e: en,
+            e_err,
+            k,
+            k_err,
+            v,
+            v_err,
+            s: e.entropy.mean * self.units.entropy,
+            s_err: e.entropy.error * self.units.entropy,
+            acceptance: round.acceptance,
+            tau: round.tau,
+            width: round.width,
+            nonfinite: e.failed,
+            ..StepRecord::default()
+        }
+    }
+}
+
+fn save(job: &mut Job, trainer: &Trainer) -> Result<()> {
+    let s = job.settings().clone();
+    let (occupation, flow) = (trainer.occupation.values(&job.gpu)?, trainer.flow.values(&job.gpu)?);
+    let (van, backflow) = (occupation_model(&s, &trainer.gas).parameters(), s.backflow().table());
+    job.save(&[Part { table: &van, prefix: "van/", values: &occupation }, Part { table: &backflow, prefix: "flow/", values: &flow }])
+}
+
+/// Averages of a quantity: blocked over steps, but never below what the walkers of the steps say.
+fn average(records: &[StepRecord], value: fn(&StepRecord) -> f64, error: fn(&StepRecord) -> f64) -> Estimate {
+    let series: Vec<f64> = records.iter().map(value).collect();
+    let within = records.iter().map(|r| error(r).powi(2)).sum::<f64>().sqrt() / records.len().max(1) as f64;
+    let e = blocked(&series);
+    Estimate { value: e.value, error: if e.error.is_nan() { within } else { e.error.max(within) } }
+}
+
+fn thermo(records: &[StepRecord]) -> Thermo {
+    Thermo {
+        f: average(records, |r| r.f, |r| r.f_err),
+        e: average(records, |r| r.e, |r| r.e_err),
+        k: average(records, |r| r.k, |r| r.k_err),
+        v: average(records, |r| r.v, |r| r.v_err),
+        s: average(records, |r| r.s, |r| r.s_err),
+    }
+}
+
+fn summary(job: &Job, trainer: &Trainer, s: &Settings, run: &Run, steps: usize, averaged: &[StepRecord], over: String) -> Summary {
+    let units = s.units();
+    let mean = |value: fn(&StepRecord) -> f64| averaged.iter().map(value).sum::<f64>() / averaged.len().max(1) as f64;
+    let energies: Vec<f64> = averaged.iter().map(|r| r.e).collect();
+    Summary {
+        system: "electron-gas".into(),
+        energy_unit: units.energy_name.into(),
+        n: s.n,
+        dim: s.dim,
+        rs: s.rs,
+        theta: s.theta,
+        steps,
+        batch: s.batch,
+        seconds: run.begun.elapsed().as_secs_f64(),
+        result: thermo(averaged),
+        averaged_over: over,
+        start: run.records.first().map(|r| thermo(std::slice::from_ref(r))),
+        ideal: Some(Ideal {
+            f: trainer.ideal.free_energy * units.energy,
+            e: trainer.ideal.energy * units.energy,
+            s: trainer.ideal.entropy * units.entropy,
+        }),
+        acceptance: mean(|r| r.acceptance),
+        tau: statistics::estimate(&energies).tau,
+        nonfinite: run.records.iter().map(|r| r.nonfinite as u64).sum(),
+        ended: if job.stopped() { "stopped by the user".into() } else { "finished".into() },
+        device: job.gpu.describe(),
+        notes: Vec::new(),
+    }
 }

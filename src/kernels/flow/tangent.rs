@@ -3,6 +3,7 @@
 use crate::gpu::{Buffer, Recording, grid};
 
 use super::super::linear;
+use super::super::philox::purpose;
 use super::forward::ADD;
 use super::*;
 
@@ -14,9 +15,6 @@ pub enum Directions {
     /// Random sign vectors (Hutchinson): unbiased, `probes` of them a walker.
     Signs { probes: usize, seed: u64, step: u32, first_walker: u32 },
 }
-
-/// Philox purpose of the sign vectors.
-const PURPOSE: u32 = 0x5167_6e73;
 
 impl Flow {
     /// Records ∇ ln|det J| and Δ ln|det J| after [`Flow::record_forward`] at [`Order::Third`].
@@ -62,7 +60,7 @@ impl Flow {
                 first: first_walker,
                 step,
                 seed: [seed as u32, (seed >> 32) as u32],
-                purpose: PURPOSE + first as u32,
+                purpose: purpose::PROBES, bias: first as u32,
                 ..p
             },
         };

@@ -1,0 +1,407 @@
+//! One electron gas on one device: sample, energies, gradients, update. No logging, no files.
+
+use crate::config::{self, Laplacian, Optimizer, Prior, Settings};
+use crate::error::{Error, Result};
+use crate::estimate::energies::Energies;
+use crate::gpu::{Buffer, DeviceType, Gpu, Recording};
+use crate::kernels::estimators::{self, Estimators};
+use crate::kernels::flow::{Directions, Flow, Order};
+use crate::kernels::local_energy::{self, Inputs};
+use crate::kernels::occupation::{Chunk as Rows, OccupationKernels};
+use crate::kernels::scores::{self, Shape, Weights};
+use crate::kernels::{ewald, occupied, pad4};
+use crate::model::occupation::{self, Occupation};
+use crate::optimize::{Adam, Gauge, Options, StochasticReconfiguration};
+use crate::sample::{Chunk, Metropolis, Round, Sampler};
+use crate::system::electron_gas::ElectronGas;
+use crate::system::ewald::Ewald;
+use crate::system::ideal_gas::IdealGas;
+use crate::wave_function::WaveFunction;
+
+/// Device memory that the arrays of a chunk may take together, bytes.
+const CHUNK_MEMORY: u64 = 3 << 29;
+
+enum Update {
+    Sr(Box<StochasticReconfiguration>),
+    Adam(Adam),
+}
+
+/// A network: its parameters and what updates them.
+pub struct Network {
+    name: &'static str,
+    /// f32 `[P]`, published order.
+    pub parameters: Buffer,
+    /// Gradient of the free energy, f32 `[P]`, Ry/rs².
+    pub gradient: Buffer,
+    /// Scores, f32 `[walker][parts][pad4(P)]`.
+    pub scores: Buffer,
+    partial: Buffer,
+    shape: Shape,
+    update: Update,
+}
+
+/// What an update did.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Updated {
+    /// Euclidean norms of the gradients, Ry/rs².
+    pub norm_occupation: f64,
+    pub norm_flow: f64,
+    /// Networks whose update was refused (solver failed or gradient not finite), with the reason.
+    pub refused: Option<Error>,
+}
+
+impl Network {
+    fn new(gpu: &Gpu, s: &Settings, name: &'static str, values: &[f32], batch: usize, parts: usize) -> Result<Network> {
+        let shape = Shape { batch, parts, parameters: values.len() };
+        let gauge = match s.gauge {
+            config::Gauge::Published => Gauge::Published,
+            config::Gauge::Fixed => Gauge::Fixed { dim: s.dim },
+        };
+        let update = match s.optimizer {
+            Optimizer::Sr => {
+                let options = Options { damping: s.damping, max_norm: s.max_norm, gauge, ..Options::default() };
+                Update::Sr(Box::new(StochasticReconfiguration::new(name, shape, options)?))
+            }
+            Optimizer::Adam => Update::Adam(Adam { rate: s.learning_rate, ..Adam::new(values.len()) }),
+        };
+        let network = Network {
+            name,
+            parameters: gpu.upload(&format!("{name} parameters"), values),
+            gradient: Buffer::new(format!("{name} gradient"), values.len()),
+            scores: Buffer::new(format!("{name} scores"), batch * parts * shape.ld()),
+            partial: Buffer::new(format!("{name} gradient sums"), shape.partial_words()),
+            shape,
+            update,
+        };
+        if let Update::Adam(adam) = &network.update {
+            let mut rec = Recording::new();
+            adam.reset(&mut rec);
+            gpu.run(&rec)?;
+        }
+        Ok(network)
+    }
+
+    /// Gradient from the scores, then the update.
+    fn record(&self, rec: &mut Recording, gpu: &Gpu, weights: &Buffer, stride: usize, momenta: &Buffer) -> Result<()> {
+        rec.phase("gradient");
+        let w = Weights { stride, ..Weights::default() };
+        scores::weighted_sum(rec, self.name, self.shape, &self.scores, weights, w, 1.0, &self.partial, &self.gradient, 0);
+        rec.phase("update");
+        match &self.update {
+            Update::Sr(sr) => sr.record(rec, gpu.profile, &self.scores, &self.gradient, &self.parameters, Some(momenta))?,
+            Update::Adam(adam) => adam.record(rec, gpu.profile, &self.gradient, &self.parameters),
+        }
+        Ok(())
+    }
+
+    /// Why the last update was not applied, if it was not.
+    fn refused(&self, gpu: &Gpu) -> Result<Option<Error>> {
+        Ok(match &self.update {
+            Update::Sr(sr) => sr.report(gpu)?.check().err(),
+            Update::Adam(adam) => match adam.steps(gpu)? {
+                (_, 0) => None,
+                (_, refused) => Some(Error::Numerics(format!("{}: {refused} gradients so far were not finite and not applied", self.name))),
+            },
+        })
+    }
+
+    fn norm(&self, gpu: &Gpu) -> Result<f64> {
+        let g: Vec<f32> = gpu.read_words(&self.gradient, self.shape.parameters)?;
+        Ok(g.iter().map(|v| (*v as f64).powi(2)).sum::<f64>().sqrt())
+    }
+
+    /// The parameters, read back.
+    pub fn values(&self, gpu: &Gpu) -> Result<Vec<f32>> {
+        gpu.read_words(&self.parameters, self.shape.parameters)
+    }
+}
+
+/// Everything a training step needs, on the device.
+pub struct Trainer {
+    pub gas: ElectronGas,
+    pub ideal: IdealGas,
+    pub batch: usize,
+    pub chunk: usize,
+    pub occupation: Network,
+    pub flow: Network,
+    settings: Settings,
+    occupations: OccupationKernels,
+    wave: WaveFunction,
+    sampler: Metropolis,
+    estimators: Estimators,
+    ewald: Ewald,
+    ewald_table: Buffer,
+    states: Buffer,
+    chunk_states: Vec<Buffer>,
+    log_probability: Buffer,
+    momentum: Buffer,
+    ideal_energy: Buffer,
+    zeros: Buffer,
+    kinetic: Buffer,
+    grad_log_psi: Buffer,
+    potential: Buffer,
+    draws: u32,
+}
+
+/// Walkers a step: what two CPU cores train in seconds, or what fills a GPU.
+pub fn default_batch(gpu: &Gpu) -> usize {
+    if gpu.info.device_type == DeviceType::Cpu { 256 } else { 4096 }
+}
+
+/// The most walkers a chunk can have on this device: by binding limit and memory.
+pub fn fitting_chunk(gpu: &Gpu, gas: &ElectronGas, s: &Settings, batch: usize) -> Result<usize> {
+    let model = s.backflow();
+    let words = Flow::largest_words_per_walker(&model, gas.n).max(4 * gas.n * gas.n);
+    let mut chunk = (gpu.max_words() / words).min(batch).min(32_768);
+    while chunk > 0 {
+        let bytes: u64 = WaveFunction::new(gpu, gas, model, chunk)?.bill().iter().map(|b| b.1).sum();
+        if bytes <= CHUNK_MEMORY {
+            return Ok(chunk);
+        }
+        chunk /= 2;
+    }
+    Err(Error::Device(format!(
+        "n = {} in {} dimensions: one walker needs more memory than {} can bind ({} MiB); use a smaller n or narrower layers (spsize, tpsize)",
+        gas.n,
+        gas.dim,
+        gpu.info.name,
+        4 * gpu.max_words() >> 20
+    )))
+}
+
+impl Trainer {
+    /// Builds models, buffers and samplers for resolved settings (batch and chunk set).
+    ///
+    /// `occupation`, `flow`: initial parameters (published order); `None`: fresh ones.
+    pub fn new(gpu: &Gpu, s: &Settings, occupation: Option<Vec<f32>>, flow: Option<Vec<f32>>) -> Result<Trainer> {
+        let gas = s.gas()?;
+        let ideal = IdealGas::new(&gas.energies(), gas.n, gas.beta())?;
+        let (batch, chunk) = (s.batch, s.chunk);
+        let model = occupation_model(s, &gas);
+        let prior = if s.prior == Prior::Ideal { occupation::Prior::Ideal } else { occupation::Prior::None };
+        let bias = (s.prior == Prior::Ideal).then(|| ideal.bias());
+        let occupations = OccupationKernels::new(&model, chunk, &gas.momenta(), bias.as_deref(), gpu)?;
+        let values = occupation.unwrap_or_else(|| model.initial(s.seed as u64, prior));
+        let wave = WaveFunction::new(gpu, &gas, s.backflow(), chunk)?;
+        let flow_values = flow.unwrap_or_else(|| s.backflow().initial(s.seed as u64));
+        for (name, words) in [("occupation scores", batch * pad4(values.len())), ("flow scores", 2 * batch * pad4(flow_values.len()))] {
+            if words > gpu.max_words() {
+                return Err(Error::Device(format!(
+                    "batch = {batch}: the {name} need {} MiB in one buffer, {} binds at most {} MiB; use batch={} or less",
+                    4 * words >> 20,
+                    gpu.info.name,
+                    4 * gpu.max_words() >> 20,
+                    batch * gpu.max_words() / words
+                )));
+            }
+        }
+        let sampler = Metropolis::new(gpu, crate::sample::Settings {
+            walkers: batch,
+            chunk,
+            first: 0,
+            size: gas.n * gas.dim,
+            length: gas.length(),
+            sweeps: s.mc_steps,
+            width: s.mc_width,
+            acceptance: (s.mc_acceptance > 0.0).then_some(s.mc_acceptance),
+            seed: s.seed as u64,
+        })?;
+        let ewald = Ewald::new(gas.dim, s.kappa, s.gmax as u32)?;
+        Ok(Trainer {
+            batch,
+            chunk,
+            occupation: Network::new(gpu, s, "occupation", &values, batch, 1)?,
+            flow: Network::new(gpu, s, "flow", &flow_values, batch, 2)?,
+            settings: s.clone(),
+            occupations,
+            wave,
+            chunk_states: sampler.chunks().iter().map(|c| Buffer::new("states of a chunk", c.walkers * gas.n)).collect(),
+            sampler,
+            estimators: Estimators::new(batch),
+            ewald_table: gpu.upload("ewald table", &ewald.table()),
+            ewald,
+            states: Buffer::new("states", batch * gas.n),
+            log_probability: Buffer::new("ln p", batch),
+            momentum: Buffer::new("total momentum", batch * gas.dim),
+            ideal_energy: Buffer::new("ideal energy", 4 * batch),
+            zeros: gpu.upload("zeros", &vec![0.0f32; batch]),
+            kinetic: Buffer::new("kinetic", 4 * chunk),
+            grad_log_psi: Buffer::new("grad ln psi", 2 * chunk * gas.n * gas.dim),
+            potential: Buffer::new("potential", chunk),
+            gas,
+            ideal,
+            draws: 0,
+        })
+    }
+
+    fn rows(chunk: &Chunk) -> Rows {
+        Rows { first: chunk.first, count: chunk.walkers }
+    }
+
+    /// Records a fresh set of occupied states for the whole batch.
+    fn record_states(&mut self, rec: &mut Recording) {
+        rec.phase("occupation sampling");
+        self.occupations.record_pack(rec, &self.occupation.parameters);
+        for (chunk, states) in self.sampler.chunks().iter().zip(&self.chunk_states) {
+            let draw = (self.settings.seed as u64, self.draws, 0);
+            self.occupations.record_sample(rec, draw, Self::rows(chunk), &self.states, &self.log_probability);
+            rec.copy_range(&self.states, chunk.first * self.gas.n, states, 0, chunk.walkers * self.gas.n);
+        }
+        occupied::record(rec, &self.gas, self.batch, &self.states, &self.wave.orbitals, &self.momentum, &self.ideal_energy);
+        self.draws += 1;
+    }
+
+    /// Records fresh states and a round of Metropolis sweeps of the positions.
+    pub fn record_sample(&mut self, rec: &mut Recording) {
+        self.record_states(rec);
+        rec.phase("metropolis");
+        self.wave.flow.record_pack(rec, &self.flow.parameters);
+        let (wave, chunk_states, size) = (&self.wave, &self.chunk_states, self.chunk);
+        self.sampler.record(rec, &mut |rec, chunk, x, out| {
+            wave.record_log_psi(rec, x, &chunk_states[chunk.first / size], chunk.walkers, out);
+        });
+    }
+
+    /// Records local energies, batch averages and gradient weights of the present walkers.
+    pub fn record_energies(&self, rec: &mut Recording) {
+        rec.phase("local energy");
+        self.wave.flow.record_pack(rec, &self.flow.parameters);
+        for (chunk, states) in self.sampler.chunks().iter().zip(&self.chunk_states) {
+            let directions = match self.settings.laplacian {
+                Laplacian::Exact => Directions::Exact,
+                Laplacian::Hutchinson => Directions::Signs {
+                    probes: self.settings.probes,
+                    seed: self.settings.seed as u64,
+                    step: self.draws,
+                    first_walker: chunk.first as u32,
+                },
+            };
+            let walkers = chunk.walkers;
+            self.wave.record_derivatives(rec, &chunk.x, states, walkers, directions);
+            let inputs = Inputs {
+                slater: &self.wave.slater_gradient,
+                jacobian: &self.wave.flow.jacobian,
+                trace: &self.wave.slater_laplacian,
+                lap_z: &self.wave.flow.lap_z,
+                grad_q: &self.wave.flow.grad_logdet,
+                lap_q: &self.wave.flow.lap_logdet,
+            };
+            local_energy::record(rec, "kinetic", walkers, self.wave.flow.order(), inputs, &self.grad_log_psi, &self.kinetic);
+            let p = ewald::Params::new(&self.ewald, walkers, self.gas.n, self.gas.rs, self.gas.length());
+            ewald::record(rec, "ewald", p, &chunk.x, &self.ewald_table, &self.potential);
+            let records = estimators::Chunk {
+                first: chunk.first,
+                walkers,
+                kinetic: &self.kinetic,
+                potential: &self.potential,
+                log_amplitude: &self.wave.log_psi,
+                log_probability: &self.log_probability,
+                probability_first: chunk.first,
+            };
+            self.estimators.record_energies(rec, records, self.gas.beta());
+        }
+        self.estimators.record_averages(rec, self.settings.clip);
+    }
+
+    /// Records the scores of p(K).
+    fn record_occupation_scores(&self, rec: &mut Recording) {
+        rec.phase("occupation scores");
+        for chunk in self.sampler.chunks() {
+            self.occupations.record_scores(rec, Self::rows(chunk), &self.states, &self.occupation.scores, chunk.first);
+        }
+    }
+
+    /// Records the scores of both networks.
+    pub fn record_scores(&self, rec: &mut Recording) {
+        self.record_occupation_scores(rec);
+        rec.phase("flow scores");
+        for (chunk, states) in self.sampler.chunks().iter().zip(&self.chunk_states) {
+            self.wave.record_gradients(rec, &chunk.x, states, chunk.walkers, Order::First);
+            let (s_z, inverse) = (&self.wave.slater_gradient, self.wave.inverse_jacobian());
+            self.wave.flow.record_scores(rec, s_z, inverse, chunk.walkers, Order::First, &self.flow.scores, chunk.first);
+        }
+    }
+
+    /// Records gradients and updates of both networks from their scores.
+    pub fn record_update(&self, rec: &mut Recording, gpu: &Gpu) -> Result<()> {
+        self.occupation.record(rec, gpu, &self.estimators.weights, 4, &self.momentum)?;
+        self.flow.record(rec, gpu, &self.estimators.flow_weights, 1, &self.momentum)
+    }
+
+    /// Draws new walkers.
+    pub fn sample(&mut self, gpu: &Gpu) -> Result<Round> {
+        let mut rec = Recording::new();
+        self.record_sample(&mut rec);
+        gpu.run(&rec)?;
+        self.sampler.round(gpu)
+    }
+
+    /// Averages over the present walkers.
+    pub fn energies(&self, gpu: &Gpu) -> Result<Energies> {
+        let mut rec = Recording::new();
+        self.record_energies(&mut rec);
+        gpu.run(&rec)?;
+        self.averages(gpu)
+    }
+
+    fn averages(&self, gpu: &Gpu) -> Result<Energies> {
+        Ok(Energies::finish(&gpu.read(&self.estimators.centre)?, &gpu.read(&self.estimators.partial)?))
+    }
+
+    /// Gradients from the present walkers and energies, then one update of each network.
+    pub fn update(&self, gpu: &Gpu) -> Result<Updated> {
+        let mut rec = Recording::new();
+        self.record_scores(&mut rec);
+        self.record_update(&mut rec, gpu)?;
+        gpu.run(&rec)?;
+        Ok(Updated {
+            norm_occupation: self.occupation.norm(gpu)?,
+            norm_flow: self.flow.norm(gpu)?,
+            refused: self.occupation.refused(gpu)?.or(self.flow.refused(gpu)?),
+        })
+    }
+
+    /// One step of p(K) towards the ideal gas: F = E\[ln p/β + Σ k²\], no clipping, as published.
+    pub fn pretrain(&mut self, gpu: &Gpu) -> Result<(Energies, Option<Error>)> {
+        let mut rec = Recording::new();
+        self.record_states(&mut rec);
+        let records = estimators::Chunk {
+            first: 0,
+            walkers: self.batch,
+            kinetic: &self.ideal_energy,
+            potential: &self.zeros,
+            log_amplitude: &self.zeros,
+            log_probability: &self.log_probability,
+            probability_first: 0,
+        };
+        self.estimators.record_energies(&mut rec, records, self.gas.beta());
+        self.estimators.record_averages(&mut rec, 1e6);
+        self.record_occupation_scores(&mut rec);
+        self.occupation.record(&mut rec, gpu, &self.estimators.weights, 4, &self.momentum)?;
+        gpu.run(&rec)?;
+        Ok((self.averages(gpu)?, self.occupation.refused(gpu)?))
+    }
+
+    /// Everything one training step records, phase by phase, for listings and benchmarks.
+    pub fn record_step(&mut self, gpu: &Gpu) -> Result<Recording> {
+        let mut rec = Recording::new();
+        self.record_sample(&mut rec);
+        self.record_energies(&mut rec);
+        self.record_scores(&mut rec);
+        self.record_update(&mut rec, gpu)?;
+        Ok(rec)
+    }
+}
+
+/// The occupation network that settings describe.
+pub fn occupation_model(s: &Settings, gas: &ElectronGas) -> Occupation {
+    Occupation {
+        n: gas.n,
+        orbitals: gas.orbital_count(),
+        dim: gas.dim,
+        model_size: s.modelsize,
+        heads: s.nheads,
+        hidden: s.nhidden,
+        layers: s.nlayers,
+    }
+}
