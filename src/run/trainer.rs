@@ -41,7 +41,7 @@ pub struct Network {
 }
 
 /// What an update did.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Updated {
     /// Euclidean norms of the gradients, Ry/rs².
     pub norm_occupation: f64,
@@ -81,15 +81,15 @@ impl Network {
         Ok(network)
     }
 
-    /// Gradient from the scores, then the update.
-    fn record(&self, rec: &mut Recording, gpu: &Gpu, weights: &Buffer, stride: usize, momenta: &Buffer) -> Result<()> {
+    /// Gradient from the scores, then the update of `parameters`.
+    fn record(&self, rec: &mut Recording, gpu: &Gpu, weights: &Buffer, stride: usize, momenta: &Buffer, parameters: &Buffer) -> Result<()> {
         rec.phase("gradient");
         let w = Weights { stride, ..Weights::default() };
         scores::weighted_sum(rec, self.name, self.shape, &self.scores, weights, w, 1.0, &self.partial, &self.gradient, 0);
         rec.phase("update");
         match &self.update {
-            Update::Sr(sr) => sr.record(rec, gpu.profile, &self.scores, &self.gradient, &self.parameters, Some(momenta))?,
-            Update::Adam(adam) => adam.record(rec, gpu.profile, &self.gradient, &self.parameters),
+            Update::Sr(sr) => sr.record(rec, gpu.profile, &self.scores, &self.gradient, parameters, Some(momenta))?,
+            Update::Adam(adam) => adam.record(rec, gpu.profile, &self.gradient, parameters),
         }
         Ok(())
     }
@@ -110,6 +110,12 @@ impl Network {
         Ok(g.iter().map(|v| (*v as f64).powi(2)).sum::<f64>().sqrt())
     }
 
+    /// Number of parameters P.
+    #[allow(clippy::len_without_is_empty)] // never empty
+    pub fn len(&self) -> usize {
+        self.shape.parameters
+    }
+
     /// The parameters, read back.
     pub fn values(&self, gpu: &Gpu) -> Result<Vec<f32>> {
         gpu.read_words(&self.parameters, self.shape.parameters)
@@ -126,20 +132,20 @@ pub struct Trainer {
     pub flow: Network,
     settings: Settings,
     occupations: OccupationKernels,
-    wave: WaveFunction,
-    sampler: Metropolis,
-    estimators: Estimators,
+    pub(crate) wave: WaveFunction,
+    pub(crate) sampler: Metropolis,
+    pub(crate) estimators: Estimators,
     ewald: Ewald,
     ewald_table: Buffer,
     states: Buffer,
     chunk_states: Vec<Buffer>,
-    log_probability: Buffer,
+    pub(crate) log_probability: Buffer,
     momentum: Buffer,
     ideal_energy: Buffer,
     zeros: Buffer,
-    kinetic: Buffer,
-    grad_log_psi: Buffer,
-    potential: Buffer,
+    pub(crate) kinetic: Buffer,
+    pub(crate) grad_log_psi: Buffer,
+    pub(crate) potential: Buffer,
     draws: u32,
 }
 
@@ -174,7 +180,11 @@ impl Trainer {
     ///
     /// `occupation`, `flow`: initial parameters (published order); `None`: fresh ones.
     pub fn new(gpu: &Gpu, s: &Settings, occupation: Option<Vec<f32>>, flow: Option<Vec<f32>>) -> Result<Trainer> {
-        let gas = s.gas()?;
+        Trainer::of_gas(gpu, s, s.gas()?, occupation, flow)
+    }
+
+    /// The same for a gas whose orbital table is given.
+    pub fn of_gas(gpu: &Gpu, s: &Settings, gas: ElectronGas, occupation: Option<Vec<f32>>, flow: Option<Vec<f32>>) -> Result<Trainer> {
         let ideal = IdealGas::new(&gas.energies(), gas.n, gas.beta())?;
         let (batch, chunk) = (s.batch, s.chunk);
         let model = occupation_model(s, &gas);
@@ -195,17 +205,20 @@ impl Trainer {
                 )));
             }
         }
-        let sampler = Metropolis::new(gpu, crate::sample::Settings {
-            walkers: batch,
-            chunk,
-            first: 0,
-            size: gas.n * gas.dim,
-            length: gas.length(),
-            sweeps: s.mc_steps,
-            width: s.mc_width,
-            acceptance: (s.mc_acceptance > 0.0).then_some(s.mc_acceptance),
-            seed: s.seed as u64,
-        })?;
+        let sampler = Metropolis::new(
+            gpu,
+            crate::sample::Settings {
+                walkers: batch,
+                chunk,
+                first: 0,
+                size: gas.n * gas.dim,
+                length: gas.length(),
+                sweeps: s.mc_steps,
+                width: s.mc_width,
+                acceptance: (s.mc_acceptance > 0.0).then_some(s.mc_acceptance),
+                seed: s.seed as u64,
+            },
+        )?;
         let ewald = Ewald::new(gas.dim, s.kappa, s.gmax as u32)?;
         Ok(Trainer {
             batch,
@@ -266,41 +279,63 @@ impl Trainer {
     pub fn record_energies(&self, rec: &mut Recording) {
         rec.phase("local energy");
         self.wave.flow.record_pack(rec, &self.flow.parameters);
-        for (chunk, states) in self.sampler.chunks().iter().zip(&self.chunk_states) {
-            let directions = match self.settings.laplacian {
-                Laplacian::Exact => Directions::Exact,
-                Laplacian::Hutchinson => Directions::Signs {
-                    probes: self.settings.probes,
-                    seed: self.settings.seed as u64,
-                    step: self.draws,
-                    first_walker: chunk.first as u32,
-                },
-            };
-            let walkers = chunk.walkers;
-            self.wave.record_derivatives(rec, &chunk.x, states, walkers, directions);
-            let inputs = Inputs {
-                slater: &self.wave.slater_gradient,
-                jacobian: &self.wave.flow.jacobian,
-                trace: &self.wave.slater_laplacian,
-                lap_z: &self.wave.flow.lap_z,
-                grad_q: &self.wave.flow.grad_logdet,
-                lap_q: &self.wave.flow.lap_logdet,
-            };
-            local_energy::record(rec, "kinetic", walkers, self.wave.flow.order(), inputs, &self.grad_log_psi, &self.kinetic);
-            let p = ewald::Params::new(&self.ewald, walkers, self.gas.n, self.gas.rs, self.gas.length());
-            ewald::record(rec, "ewald", p, &chunk.x, &self.ewald_table, &self.potential);
-            let records = estimators::Chunk {
-                first: chunk.first,
-                walkers,
-                kinetic: &self.kinetic,
-                potential: &self.potential,
-                log_amplitude: &self.wave.log_psi,
-                log_probability: &self.log_probability,
-                probability_first: chunk.first,
-            };
-            self.estimators.record_energies(rec, records, self.gas.beta());
+        for index in 0..self.chunk_states.len() {
+            self.record_chunk_energies(rec, index);
         }
         self.estimators.record_averages(rec, self.settings.clip);
+    }
+
+    /// Records local energies of one chunk; its intermediate results stay in the buffers until the next.
+    pub(crate) fn record_chunk_energies(&self, rec: &mut Recording, index: usize) {
+        let (chunk, states) = (&self.sampler.chunks()[index], &self.chunk_states[index]);
+        let directions = match self.settings.laplacian {
+            Laplacian::Exact => Directions::Exact,
+            Laplacian::Hutchinson => Directions::Signs {
+                probes: self.settings.probes,
+                seed: self.settings.seed as u64,
+                step: self.draws,
+                first_walker: chunk.first as u32,
+            },
+        };
+        let walkers = chunk.walkers;
+        self.wave.record_derivatives(rec, &chunk.x, states, walkers, directions);
+        let inputs = Inputs {
+            slater: &self.wave.slater_gradient,
+            jacobian: &self.wave.flow.jacobian,
+            trace: &self.wave.slater_laplacian,
+            lap_z: &self.wave.flow.lap_z,
+            grad_q: &self.wave.flow.grad_logdet,
+            lap_q: &self.wave.flow.lap_logdet,
+        };
+        local_energy::record(rec, "kinetic", walkers, self.wave.flow.order(), inputs, &self.grad_log_psi, &self.kinetic);
+        let p = ewald::Params::new(&self.ewald, walkers, self.gas.n, self.gas.rs, self.gas.length());
+        ewald::record(rec, "ewald", p, &chunk.x, &self.ewald_table, &self.potential);
+        let records = estimators::Chunk {
+            first: chunk.first,
+            walkers,
+            kinetic: &self.kinetic,
+            potential: &self.potential,
+            log_amplitude: &self.wave.log_psi,
+            log_probability: &self.log_probability,
+            probability_first: chunk.first,
+        };
+        self.estimators.record_energies(rec, records, self.gas.beta());
+    }
+
+    /// Replaces the walkers: x `[walker][n][d]` (rs a0), states `[walker][n]` ascending; computes their ln p.
+    pub fn load(&mut self, gpu: &Gpu, x: &[f32], states: &[u32]) -> Result<()> {
+        let (n, size) = (self.gas.n, self.gas.n * self.gas.dim);
+        gpu.write(&self.states, states);
+        let mut rec = Recording::new();
+        self.occupations.record_pack(&mut rec, &self.occupation.parameters);
+        self.wave.flow.record_pack(&mut rec, &self.flow.parameters);
+        for (chunk, buffer) in self.sampler.chunks().iter().zip(&self.chunk_states) {
+            gpu.write(&chunk.x, &x[chunk.first * size..][..chunk.walkers * size]);
+            gpu.write(buffer, &states[chunk.first * n..][..chunk.walkers * n]);
+            self.occupations.record_logp(&mut rec, Self::rows(chunk), &self.states, &self.log_probability);
+        }
+        occupied::record(&mut rec, &self.gas, self.batch, &self.states, &self.wave.orbitals, &self.momentum, &self.ideal_energy);
+        gpu.run(&rec)
     }
 
     /// Records the scores of p(K).
@@ -324,8 +359,13 @@ impl Trainer {
 
     /// Records gradients and updates of both networks from their scores.
     pub fn record_update(&self, rec: &mut Recording, gpu: &Gpu) -> Result<()> {
-        self.occupation.record(rec, gpu, &self.estimators.weights, 4, &self.momentum)?;
-        self.flow.record(rec, gpu, &self.estimators.flow_weights, 1, &self.momentum)
+        self.record_update_of(rec, gpu, &self.occupation.parameters, &self.flow.parameters)
+    }
+
+    /// The same, applied to other parameter vectors: to zeros, it gives the updates themselves.
+    pub fn record_update_of(&self, rec: &mut Recording, gpu: &Gpu, occupation: &Buffer, flow: &Buffer) -> Result<()> {
+        self.occupation.record(rec, gpu, &self.estimators.weights, 4, &self.momentum, occupation)?;
+        self.flow.record(rec, gpu, &self.estimators.flow_weights, 1, &self.momentum, flow)
     }
 
     /// Draws new walkers.
@@ -377,7 +417,7 @@ impl Trainer {
         self.estimators.record_energies(&mut rec, records, self.gas.beta());
         self.estimators.record_averages(&mut rec, 1e6);
         self.record_occupation_scores(&mut rec);
-        self.occupation.record(&mut rec, gpu, &self.estimators.weights, 4, &self.momentum)?;
+        self.occupation.record(&mut rec, gpu, &self.estimators.weights, 4, &self.momentum, &self.occupation.parameters)?;
         gpu.run(&rec)?;
         Ok((self.averages(gpu)?, self.occupation.refused(gpu)?))
     }

@@ -60,7 +60,8 @@ impl Flow {
                 first: first_walker,
                 step,
                 seed: [seed as u32, (seed >> 32) as u32],
-                purpose: purpose::PROBES, bias: first as u32,
+                purpose: purpose::PROBES,
+                bias: first as u32,
                 ..p
             },
         };

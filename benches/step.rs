@@ -1,0 +1,67 @@
+//! One training step, phase by phase: milliseconds, operations and bytes (from the kernels' formulas).
+//!
+//! `cargo bench --bench step -- [n ...] [batch=256] [kernels]` (2D, rs 10, Θ 0.15). Every dispatch is timed on its own,
+//! after one untimed run; the wall time of the untimed second run is printed beside the sum.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use helmholtz::config::{Origin, Resolved, Source};
+use helmholtz::gpu::{Gpu, Timed};
+use helmholtz::run::trainer::{Trainer, fitting_chunk};
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let batch = arguments.iter().find_map(|a| a.strip_prefix("batch=")).map_or(Ok(64), str::parse)?;
+    let kernels = arguments.iter().any(|a| a == "kernels");
+    let mut sizes: Vec<usize> = arguments.iter().filter_map(|a| a.parse().ok()).collect();
+    if sizes.is_empty() {
+        sizes = vec![13, 29, 57];
+    }
+    let gpu = Gpu::open(None)?;
+    println!("{}", gpu.describe());
+    for n in sizes {
+        step(&gpu, n, batch, kernels)?;
+    }
+    Ok(())
+}
+
+fn step(gpu: &Gpu, n: usize, batch: usize, kernels: bool) -> anyhow::Result<()> {
+    let given = [("n", n.to_string()), ("rs", "10".into()), ("theta", "0.15".into()), ("batch", batch.to_string())];
+    let sources: Vec<Source> = given.into_iter().map(|(key, text)| Source { key: key.into(), text, origin: Origin::Default }).collect();
+    let mut settings = Resolved::from_sources(&sources, Vec::new())?.settings;
+    let gas = settings.gas()?;
+    settings.chunk = fitting_chunk(gpu, &gas, &settings, batch)?;
+    let mut trainer = Trainer::new(gpu, &settings, None, None)?;
+    let recording = trainer.record_step(gpu)?;
+    gpu.run(&recording)?;
+    gpu.wait()?;
+    let start = Instant::now();
+    gpu.run(&recording)?;
+    gpu.wait()?;
+    let wall = start.elapsed().as_secs_f64();
+    let times = gpu.run_timed(&recording)?;
+    println!("\nn = {n}, batch {batch}, chunk {}, {} Metropolis steps: {:.0} ms a step", settings.chunk, settings.mc_steps, 1e3 * wall);
+    table("phase", &times, |t| t.name.split('/').next().unwrap_or("").to_string());
+    if kernels {
+        table("kernel", &times, |t| format!("{} ({})", t.name, t.kernel));
+    }
+    Ok(())
+}
+
+fn table(title: &str, times: &[Timed], key: impl Fn(&Timed) -> String) {
+    let mut rows: BTreeMap<String, (f64, f64, f64, usize)> = BTreeMap::new();
+    for t in times {
+        let row = rows.entry(key(t)).or_default();
+        *row = (row.0 + t.seconds, row.1 + t.flops, row.2 + t.bytes, row.3 + 1);
+    }
+    let total: f64 = rows.values().map(|r| r.0).sum();
+    let mut rows: Vec<_> = rows.into_iter().collect();
+    rows.sort_by(|a, b| b.1.0.total_cmp(&a.1.0));
+    println!("{title:44} {:>9} {:>6} {:>8} {:>9} {:>9} {:>8} {:>8}", "ms", "share", "launches", "GFLOP", "GB", "GFLOP/s", "GB/s");
+    for (name, (s, flops, bytes, count)) in rows {
+        let (g, b) = (flops * 1e-9, bytes * 1e-9);
+        println!("{name:44} {:9.2} {:5.1}% {count:8} {g:9.3} {b:9.3} {:8.2} {:8.2}", 1e3 * s, 100.0 * s / total, g / s, b / s);
+    }
+    println!("{:44} {:9.2}", "sum", 1e3 * total);
+}
