@@ -3,14 +3,13 @@
 use std::time::Instant;
 
 use super::summary::Thermo;
-use super::trainer::{Trainer, default_batch, fitting_chunk, occupation_model};
+use super::trainer::{Trainer, default_batch, fitting_chunk};
 use super::{Estimate, Ideal, Job, StepRecord, Summary};
-use crate::config::{Prior, Settings, Units};
+use crate::config::{Prior, Settings};
 use crate::error::{Error, Result};
-use crate::estimate::energies::{Energies, Mean};
+use crate::estimate::Energies;
 use crate::estimate::statistics;
 use crate::model::file::Part;
-use crate::report::blocked;
 use crate::sample::Round;
 
 /// Refused updates in a row after which a run stops.
@@ -30,7 +29,7 @@ pub fn train(job: &mut Job) -> Result<Summary> {
         pretrain(job, &mut trainer, &s)?;
     }
     thermalise(job, &mut trainer, &s)?;
-    let mut run = Run { records: Vec::new(), begun, refused: 0, units: s.units() };
+    let mut run = Run { records: Vec::new(), begun, refused: 0, settings: s.clone() };
     let training = run.steps(job, &mut trainer, s.steps, true)?;
     let mut averaged = run.records.clone();
     let mut over = format!("the last {} training steps of {} walkers", averaged.len() - averaged.len() / 2, s.batch);
@@ -72,7 +71,7 @@ fn prepare(job: &mut Job) -> Result<Trainer> {
             Some(file) => Ok(Some(file.vector(table, prefix)?.iter().map(|v| *v as f32).collect())),
         }
     };
-    let occupation = vector(&occupation_model(&s, &gas).parameters(), "van/")?;
+    let occupation = vector(&s.occupation(gas.orbital_count()).parameters(), "van/")?;
     let flow = vector(&s.backflow().table(), "flow/")?;
     let mut trainer = Trainer::new(&job.gpu, &s, occupation, flow)?;
     // the drivers compile at first use: one step on throw-away walkers shows the wait once
@@ -136,7 +135,7 @@ struct Run {
     records: Vec<StepRecord>,
     begun: Instant,
     refused: usize,
-    units: Units,
+    settings: Settings,
 }
 
 impl Run {
@@ -187,44 +186,25 @@ impl Run {
     }
 
     fn record(&self, e: &Energies, round: &Round) -> StepRecord {
-        let energy = |m: &Mean| (m.mean * self.units.energy, m.error * self.units.energy);
-        let ((f, f_err), (en, e_err)) = (energy(&e.free_energy), energy(&e.energy));
-        let ((k, k_err), (v, v_err)) = (energy(&e.kinetic), energy(&e.potential));
-        StepRecord {
-            step: self.records.len(),
-            seconds: self.begun.elapsed().as_secs_f64(),
-            f,
-            f_err,
-            e: en,
-            e_err,
-            k,
-            k_err,
-            v,
-            v_err,
-            s: e.entropy.mean * self.units.entropy,
-            s_err: e.entropy.error * self.units.entropy,
-            acceptance: round.acceptance,
-            tau: round.tau,
-            width: round.width,
-            nonfinite: e.failed,
-            ..StepRecord::default()
-        }
+        let seconds = self.begun.elapsed().as_secs_f64();
+        let record = StepRecord::new(self.records.len(), seconds, e, &self.settings);
+        StepRecord { acceptance: round.acceptance, tau: round.tau, width: round.width, ..record }
     }
 }
 
 fn save(job: &mut Job, trainer: &Trainer) -> Result<()> {
     let s = job.settings().clone();
     let (occupation, flow) = (trainer.occupation.values(&job.gpu)?, trainer.flow.values(&job.gpu)?);
-    let (van, backflow) = (occupation_model(&s, &trainer.gas).parameters(), s.backflow().table());
+    let (van, backflow) = (s.occupation(trainer.gas.orbital_count()).parameters(), s.backflow().table());
     job.save(&[Part { table: &van, prefix: "van/", values: &occupation }, Part { table: &backflow, prefix: "flow/", values: &flow }])
 }
 
-/// Averages of a quantity: blocked over steps, but never below what the walkers of the steps say.
+/// Average over steps with their autocorrelation, but never below what the walkers of the steps say.
 fn average(records: &[StepRecord], value: fn(&StepRecord) -> f64, error: fn(&StepRecord) -> f64) -> Estimate {
     let series: Vec<f64> = records.iter().map(value).collect();
     let within = records.iter().map(|r| error(r).powi(2)).sum::<f64>().sqrt() / records.len().max(1) as f64;
-    let e = blocked(&series);
-    Estimate { value: e.value, error: if e.error.is_nan() { within } else { e.error.max(within) } }
+    let e = statistics::estimate(&series);
+    Estimate::new(e.mean, if e.error.is_nan() { within } else { e.error.max(within) })
 }
 
 fn thermo(records: &[StepRecord]) -> Thermo {
@@ -238,32 +218,16 @@ fn thermo(records: &[StepRecord]) -> Thermo {
 }
 
 fn summary(job: &Job, trainer: &Trainer, s: &Settings, run: &Run, steps: usize, averaged: &[StepRecord], over: String) -> Summary {
-    let units = s.units();
     let mean = |value: fn(&StepRecord) -> f64| averaged.iter().map(value).sum::<f64>() / averaged.len().max(1) as f64;
     let energies: Vec<f64> = averaged.iter().map(|r| r.e).collect();
-    Summary {
-        system: "electron-gas".into(),
-        energy_unit: units.energy_name.into(),
-        n: s.n,
-        dim: s.dim,
-        rs: s.rs,
-        theta: s.theta,
-        steps,
-        batch: s.batch,
-        seconds: run.begun.elapsed().as_secs_f64(),
-        result: thermo(averaged),
-        averaged_over: over,
-        start: run.records.first().map(|r| thermo(std::slice::from_ref(r))),
-        ideal: Some(Ideal {
-            f: trainer.ideal.free_energy * units.energy,
-            e: trainer.ideal.energy * units.energy,
-            s: trainer.ideal.entropy * units.entropy,
-        }),
-        acceptance: mean(|r| r.acceptance),
-        tau: statistics::estimate(&energies).tau,
-        nonfinite: run.records.iter().map(|r| r.nonfinite as u64).sum(),
-        ended: if job.stopped() { "stopped by the user".into() } else { "finished".into() },
-        device: job.gpu.describe(),
-        notes: Vec::new(),
+    let mut summary = Summary::new(s, &job.gpu.describe(), steps, run.begun.elapsed().as_secs_f64(), thermo(averaged), over);
+    summary.start = run.records.first().map(|r| thermo(std::slice::from_ref(r)));
+    summary.ideal = Some(Ideal::new(&trainer.ideal, s));
+    summary.acceptance = mean(|r| r.acceptance);
+    summary.tau = statistics::estimate(&energies).tau;
+    summary.nonfinite = run.records.iter().map(|r| r.nonfinite as u64).sum();
+    if job.stopped() {
+        summary.ended = "stopped by the user".into();
     }
+    summary
 }

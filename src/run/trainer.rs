@@ -2,19 +2,16 @@
 
 use crate::config::{self, Laplacian, Optimizer, Prior, Settings};
 use crate::error::{Error, Result};
-use crate::estimate::energies::Energies;
+use crate::estimate::{Energies, LocalEnergy};
 use crate::gpu::{Buffer, DeviceType, Gpu, Recording};
 use crate::kernels::estimators::{self, Estimators};
 use crate::kernels::flow::{Directions, Flow, Order};
-use crate::kernels::local_energy::{self, Inputs};
 use crate::kernels::occupation::{Chunk as Rows, OccupationKernels};
 use crate::kernels::scores::{self, Shape, Weights};
-use crate::kernels::{ewald, occupied, pad4};
-use crate::model::occupation::{self, Occupation};
+use crate::kernels::{occupied, pad4};
 use crate::optimize::{Adam, Gauge, Options, StochasticReconfiguration};
 use crate::sample::{Chunk, Metropolis, Round, Sampler};
 use crate::system::electron_gas::ElectronGas;
-use crate::system::ewald::Ewald;
 use crate::system::ideal_gas::IdealGas;
 use crate::wave_function::WaveFunction;
 
@@ -135,17 +132,13 @@ pub struct Trainer {
     pub(crate) wave: WaveFunction,
     pub(crate) sampler: Metropolis,
     pub(crate) estimators: Estimators,
-    ewald: Ewald,
-    ewald_table: Buffer,
+    pub(crate) energy: LocalEnergy,
     states: Buffer,
     chunk_states: Vec<Buffer>,
     pub(crate) log_probability: Buffer,
     momentum: Buffer,
     ideal_energy: Buffer,
     zeros: Buffer,
-    pub(crate) kinetic: Buffer,
-    pub(crate) grad_log_psi: Buffer,
-    pub(crate) potential: Buffer,
     draws: u32,
 }
 
@@ -171,7 +164,7 @@ pub fn fitting_chunk(gpu: &Gpu, gas: &ElectronGas, s: &Settings, batch: usize) -
         gas.n,
         gas.dim,
         gpu.info.name,
-        4 * gpu.max_words() >> 20
+        (4 * gpu.max_words()) >> 20
     )))
 }
 
@@ -187,20 +180,19 @@ impl Trainer {
     pub fn of_gas(gpu: &Gpu, s: &Settings, gas: ElectronGas, occupation: Option<Vec<f32>>, flow: Option<Vec<f32>>) -> Result<Trainer> {
         let ideal = IdealGas::new(&gas.energies(), gas.n, gas.beta())?;
         let (batch, chunk) = (s.batch, s.chunk);
-        let model = occupation_model(s, &gas);
-        let prior = if s.prior == Prior::Ideal { occupation::Prior::Ideal } else { occupation::Prior::None };
+        let model = s.occupation(gas.orbital_count());
         let bias = (s.prior == Prior::Ideal).then(|| ideal.bias());
         let occupations = OccupationKernels::new(&model, chunk, &gas.momenta(), bias.as_deref(), gpu)?;
-        let values = occupation.unwrap_or_else(|| model.initial(s.seed as u64, prior));
+        let values = occupation.unwrap_or_else(|| model.initial(s.seed as u64, s.occupation_prior()));
         let wave = WaveFunction::new(gpu, &gas, s.backflow(), chunk)?;
         let flow_values = flow.unwrap_or_else(|| s.backflow().initial(s.seed as u64));
         for (name, words) in [("occupation scores", batch * pad4(values.len())), ("flow scores", 2 * batch * pad4(flow_values.len()))] {
             if words > gpu.max_words() {
                 return Err(Error::Device(format!(
                     "batch = {batch}: the {name} need {} MiB in one buffer, {} binds at most {} MiB; use batch={} or less",
-                    4 * words >> 20,
+                    (4 * words) >> 20,
                     gpu.info.name,
-                    4 * gpu.max_words() >> 20,
+                    (4 * gpu.max_words()) >> 20,
                     batch * gpu.max_words() / words
                 )));
             }
@@ -219,7 +211,6 @@ impl Trainer {
                 seed: s.seed as u64,
             },
         )?;
-        let ewald = Ewald::new(gas.dim, s.kappa, s.gmax as u32)?;
         Ok(Trainer {
             batch,
             chunk,
@@ -231,16 +222,12 @@ impl Trainer {
             chunk_states: sampler.chunks().iter().map(|c| Buffer::new("states of a chunk", c.walkers * gas.n)).collect(),
             sampler,
             estimators: Estimators::new(batch),
-            ewald_table: gpu.upload("ewald table", &ewald.table()),
-            ewald,
+            energy: LocalEnergy::new(gpu, &gas, (s.kappa, s.gmax as u32), chunk)?,
             states: Buffer::new("states", batch * gas.n),
             log_probability: Buffer::new("ln p", batch),
             momentum: Buffer::new("total momentum", batch * gas.dim),
             ideal_energy: Buffer::new("ideal energy", 4 * batch),
             zeros: gpu.upload("zeros", &vec![0.0f32; batch]),
-            kinetic: Buffer::new("kinetic", 4 * chunk),
-            grad_log_psi: Buffer::new("grad ln psi", 2 * chunk * gas.n * gas.dim),
-            potential: Buffer::new("potential", chunk),
             gas,
             ideal,
             draws: 0,
@@ -297,28 +284,9 @@ impl Trainer {
                 first_walker: chunk.first as u32,
             },
         };
-        let walkers = chunk.walkers;
-        self.wave.record_derivatives(rec, &chunk.x, states, walkers, directions);
-        let inputs = Inputs {
-            slater: &self.wave.slater_gradient,
-            jacobian: &self.wave.flow.jacobian,
-            trace: &self.wave.slater_laplacian,
-            lap_z: &self.wave.flow.lap_z,
-            grad_q: &self.wave.flow.grad_logdet,
-            lap_q: &self.wave.flow.lap_logdet,
-        };
-        local_energy::record(rec, "kinetic", walkers, self.wave.flow.order(), inputs, &self.grad_log_psi, &self.kinetic);
-        let p = ewald::Params::new(&self.ewald, walkers, self.gas.n, self.gas.rs, self.gas.length());
-        ewald::record(rec, "ewald", p, &chunk.x, &self.ewald_table, &self.potential);
-        let records = estimators::Chunk {
-            first: chunk.first,
-            walkers,
-            kinetic: &self.kinetic,
-            potential: &self.potential,
-            log_amplitude: &self.wave.log_psi,
-            log_probability: &self.log_probability,
-            probability_first: chunk.first,
-        };
+        self.wave.record_derivatives(rec, &chunk.x, states, chunk.walkers, directions);
+        self.energy.record(rec, &self.wave, &chunk.x, chunk.walkers);
+        let records = self.energy.chunk(&self.wave, chunk.first, chunk.walkers, &self.log_probability);
         self.estimators.record_energies(rec, records, self.gas.beta());
     }
 
@@ -430,18 +398,5 @@ impl Trainer {
         self.record_scores(&mut rec);
         self.record_update(&mut rec, gpu)?;
         Ok(rec)
-    }
-}
-
-/// The occupation network that settings describe.
-pub fn occupation_model(s: &Settings, gas: &ElectronGas) -> Occupation {
-    Occupation {
-        n: gas.n,
-        orbitals: gas.orbital_count(),
-        dim: gas.dim,
-        model_size: s.modelsize,
-        heads: s.nheads,
-        hidden: s.nhidden,
-        layers: s.nlayers,
     }
 }

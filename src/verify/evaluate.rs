@@ -14,7 +14,7 @@ use crate::gpu::{Buffer, Gpu, Recording};
 use crate::kernels::pad4;
 use crate::reference::flow as twin;
 use crate::reference::optimize::project_rows;
-use crate::run::trainer::{Trainer, fitting_chunk, occupation_model};
+use crate::run::trainer::{Trainer, fitting_chunk};
 use crate::sample::Sampler;
 
 const EPS: f64 = f32::EPSILON as f64;
@@ -80,7 +80,7 @@ fn build(case: &Case, gpu: &Gpu) -> Result<Trainer> {
     let vector = |table: &crate::model::parameters::Table, prefix: &str| -> Result<Vec<f32>> {
         Ok(case.parameters.vector(table, prefix)?.iter().map(|v| *v as f32).collect())
     };
-    let occupation = vector(&occupation_model(&s, &gas).parameters(), "van/")?;
+    let occupation = vector(&s.occupation(gas.orbital_count()).parameters(), "van/")?;
     let flow = vector(&s.backflow().table(), "flow/")?;
     Trainer::of_gas(gpu, &s, gas, Some(occupation), Some(flow))
 }
@@ -109,8 +109,8 @@ fn walkers(t: &Trainer, gpu: &Gpu) -> Result<Values> {
                 matrix.chunks(ld).take(d).for_each(|row| v.jacobian.extend(&row[..d]));
             }
         }
-        let gradient = read(&t.grad_log_psi, 2 * w * d)?;
-        let kinetic = read(&t.kinetic, 4 * w)?;
+        let gradient = read(&t.energy.gradient, 2 * w * d)?;
+        let kinetic = read(&t.energy.kinetic, 4 * w)?;
         for (g, k) in gradient.chunks(2 * d).zip(kinetic.chunks(4)) {
             // Δ ln Ψ = -K - (∇ ln Ψ)²
             let mut lap = [-k[0], -k[1]];
@@ -128,7 +128,7 @@ fn walkers(t: &Trainer, gpu: &Gpu) -> Result<Values> {
         v.half_gradient
             .extend(read(&wave.flow.grad_logdet, w * ld)?.chunks(ld).flat_map(|row| row[..d].iter().map(|g| 0.5 * g).collect::<Vec<_>>()));
         v.half_laplacian.extend(read(&wave.flow.lap_logdet, w)?.iter().map(|l| 0.5 * l));
-        v.potential.extend(read(&t.potential, w)?);
+        v.potential.extend(read(&t.energy.potential, w)?);
     }
     Ok(v)
 }
@@ -264,8 +264,15 @@ impl Comparison<'_> {
         let largest = |v: &[f64]| v.iter().fold(f64::MIN_POSITIVE, |m, x| m.max(x.abs()));
         // the step was multiplied by min(1, sqrt(max_norm/g.d)) = min(1, max_norm/|g.update|)
         let cap = (s.max_norm / dot(gradient, want).abs()).min(1.0);
-        let noise = 8.0 * EPS * cap * largest(gradient) / (s.damping * largest(want));
-        self.row(name, "", Measure::Scaled, got, 1e-3 + relative + noise, "1e-3 + errors of the gradient + 8 ε |g|/damping in the null space of F");
+        let noise = EPS * cap * largest(gradient) / (s.damping * largest(want));
+        self.row(
+            name,
+            "",
+            Measure::Scaled,
+            got,
+            1e-3 + relative + noise,
+            "1e-3 + errors of the gradient + ε |g|/damping in the null space of F",
+        );
     }
 
     /// The mean error of E_loc must not matter against its standard error at 8192 walkers.
