@@ -54,20 +54,24 @@ impl Gpu {
             ..Default::default()
         }))
         .map_err(|e| Error::Device(format!("adapter {} ({}) cannot be opened: {e}", listed.index, listed.info.name)))?;
+        let mut gpu = Gpu::from_device(listed.info, device, queue)?;
+        gpu.profile = profile;
+        Ok(gpu)
+    }
+
+    /// Takes over a device of the caller's, so that kernels run on the caller's buffers
+    /// ([`Buffer::from_wgpu`]). Its error and loss callbacks are replaced.
+    pub fn from_device(info: wgpu::AdapterInfo, device: wgpu::Device, queue: wgpu::Queue) -> Result<Gpu> {
         let failures: Arc<Mutex<Vec<String>>> = Arc::default();
         let sink = failures.clone();
         device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| sink.lock().unwrap().push(e.to_string())));
         let sink = failures.clone();
-        device.set_device_lost_callback(move |reason, text| {
-            if reason != wgpu::DeviceLostReason::Destroyed || !text.is_empty() {
-                sink.lock().unwrap().push(format!("device lost ({reason:?}): {text}"));
-            }
-        });
+        device.set_device_lost_callback(move |reason, text| sink.lock().unwrap().push(format!("device lost ({reason:?}): {text}")));
         Ok(Gpu {
-            info: listed.info,
-            limits,
-            features,
-            profile,
+            profile: Profile::of(&info)?,
+            info,
+            limits: device.limits(),
+            features: device.features(),
             checked: false,
             deadline: Duration::from_secs(120),
             device,
@@ -78,6 +82,11 @@ impl Gpu {
             compile_time: Mutex::new((0, 0.0)),
             edits: Mutex::default(),
         })
+    }
+
+    /// Gives the device up; everything after fails with [`Error::Device`].
+    pub fn destroy(&self) {
+        self.device.destroy();
     }
 
     /// Breaks a kernel on purpose: on this device `from` is replaced by `to` in its source before it is

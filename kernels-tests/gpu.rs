@@ -1,0 +1,155 @@
+//! The GPU layer: recordings as text, refused launches, devices that fail, the caller's own device.
+
+use std::time::Duration;
+
+use helmholtz::Error;
+use helmholtz::gpu::{Buffer, Dispatch, Gpu, Kernel, Recording, choose, grid, list};
+use helmholtz::kernels::{linear, pad4};
+
+fn product(rows: usize) -> Recording {
+    let (x, w, y) = (Buffer::new("x", rows * 8), Buffer::new("w", 64), Buffer::new("y", rows * 8));
+    let mut rec = Recording::new();
+    rec.phase("layer");
+    linear::record(&mut rec, "x w", linear::Params::new(rows, 2, 2, 0), &x, &w, &y);
+    rec.copy_range(&y, 0, &x, 0, rows * 8);
+    rec.clear(&y);
+    rec
+}
+
+/// No device is needed to make, print and compare recordings.
+#[test]
+fn recordings_are_lists_that_can_be_compared() {
+    let text = product(100).listing();
+    assert_eq!(text, product(100).listing());
+    assert_ne!(text, product(101).listing());
+    assert_eq!(text, "layer/x w linear(WG=64) [1, 1, 1] [x[800], w[64], y[800]]\ncopy y[800]+0 -> x[800]+0 800\nclear y[800]\n");
+    assert_eq!(product(100).flops(), 2.0 * 100.0 * 8.0 * 8.0);
+    assert_eq!(grid(40_000), [32_768, 2, 1]);
+    assert_eq!(grid(0)[0], 0);
+}
+
+static LONG: Kernel = Kernel {
+    name: "long",
+    source: "struct Params { n: u32, a: u32, b: u32, c: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  var v = f32(id.x);
+  for (var i = 0u; i < p.n; i++) { v = v * 0.999 + 1.0; }
+  y[id.x % 64u] = v;
+}",
+    shared: &[],
+    params_bytes: 16,
+    variants: &[],
+};
+
+static INVALID: Kernel = Kernel { name: "invalid", source: "fn main( {", ..LONG };
+
+fn launch(kernel: &'static Kernel, loops: u32, groups: u32, y: &Buffer) -> Recording {
+    let mut rec = Recording::new();
+    rec.push(Dispatch {
+        name: "test".into(),
+        kernel,
+        constants: vec![],
+        params: bytemuck::cast_slice(&[loops, 0, 0, 0]).to_vec(),
+        buffers: vec![y.clone()],
+        groups: [groups, 1, 1],
+        trips: loops as u64,
+        flops: 0.0,
+        bytes: 0.0,
+    });
+    rec
+}
+
+fn message(result: helmholtz::Result<()>) -> String {
+    match result {
+        Err(Error::Device(text)) => text,
+        other => panic!("expected a device error, got {other:?}"),
+    }
+}
+
+#[test]
+fn launches_that_drivers_would_get_wrong_are_refused() {
+    let gpu = Gpu::open_checked(None).expect("a Vulkan driver");
+    let y = Buffer::new("y", 64);
+    assert!(message(gpu.run(&launch(&LONG, 70_000, 1, &y))).contains("loop trips"));
+    assert!(message(gpu.run(&launch(&LONG, 1, 70_000, &y))).contains("65,535"));
+    let mut short = launch(&LONG, 1, 1, &y);
+    if let helmholtz::gpu::Op::Dispatch(d) = &mut short.ops[0] {
+        d.params.truncate(8);
+    }
+    assert!(message(gpu.run(&short)).contains("Params"));
+    // what did not run leaves no stale numbers behind
+    let values: Vec<f32> = gpu.read(&y).expect("read");
+    assert!(values.iter().all(|v| v.is_nan()), "poisoned until a kernel writes it");
+    gpu.run(&launch(&LONG, 3, 1, &y)).expect("a right launch");
+    assert!(gpu.read::<f32>(&y).expect("read").iter().all(|v| v.is_finite()));
+}
+
+#[test]
+fn an_invalid_kernel_is_an_error_that_names_it() {
+    let gpu = Gpu::open(None).expect("a Vulkan driver");
+    let text = message(gpu.run(&launch(&INVALID, 1, 1, &Buffer::new("y", 64))));
+    assert!(text.contains("kernel invalid does not compile"), "{text}");
+}
+
+#[test]
+fn waits_have_a_deadline() {
+    let mut gpu = Gpu::open(None).expect("a Vulkan driver");
+    gpu.deadline = Duration::from_millis(1);
+    let y = Buffer::new("y", 64);
+    let mut rec = Recording::new();
+    for _ in 0..4 {
+        rec.append(&launch(&LONG, 50_000, 400, &y));
+    }
+    gpu.run(&rec).expect("submitted");
+    assert!(message(gpu.wait()).contains("did not finish"));
+    gpu.deadline = Duration::from_secs(120);
+    gpu.wait().expect("it finishes in the end");
+}
+
+#[test]
+fn a_lost_device_is_an_error() {
+    let gpu = Gpu::open(None).expect("a Vulkan driver");
+    let y = Buffer::new("y", 64);
+    gpu.run(&launch(&LONG, 1, 1, &y)).expect("runs");
+    gpu.wait().expect("waits");
+    gpu.destroy();
+    let after = gpu.run(&launch(&LONG, 1, 1, &y)).and_then(|()| gpu.read::<f32>(&y).map(|_| ()));
+    assert!(matches!(after, Err(Error::Device(_))), "{after:?}");
+}
+
+#[test]
+fn adapters_are_chosen_by_index_name_backend_and_kind() {
+    let all = list();
+    assert!(!all.is_empty(), "a Vulkan driver");
+    let first = &all[0];
+    for selector in [first.selector(), first.info.name.clone(), first.backend(), first.kind().to_string()] {
+        let found = choose(Some(&selector)).unwrap_or_else(|e| panic!("{selector}: {e}"));
+        assert!(found.index == first.index || found.kind() == first.kind() || found.backend() == first.backend(), "{selector}");
+    }
+    let Err(Error::Device(text)) = choose(Some("no such card")) else { panic!("found one") };
+    assert!(text.contains("no such card") && text.contains(&first.info.name), "{text}");
+}
+
+/// The kernels run on a device and a buffer that the caller made with wgpu.
+#[test]
+fn kernels_run_on_the_callers_buffers() {
+    let listed = choose(None).expect("a Vulkan driver");
+    let descriptor = wgpu::DeviceDescriptor { required_limits: listed.adapter.limits(), ..Default::default() };
+    let (device, queue) = pollster::block_on(listed.adapter.request_device(&descriptor)).expect("opens");
+    let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+    let raw = |size| device.create_buffer(&wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false });
+    let (x, w, y) = (raw(4 * 12), raw(4 * 16), raw(4 * 12));
+    let gpu = Gpu::from_device(listed.info, device, queue).expect("takes it");
+    let [x, w, y] = [("x", x), ("w", w), ("y", y)].map(|(name, raw)| Buffer::from_wgpu(name, raw));
+    let values: Vec<f32> = (0..12).map(|v| v as f32).collect();
+    gpu.write(&x, &values);
+    let mut twice = [0.0f32; 16];
+    (0..4).for_each(|i| twice[5 * i] = 2.0);
+    gpu.write(&w, &twice);
+    let mut rec = Recording::new();
+    linear::record(&mut rec, "2 x", linear::Params::new(3, pad4(4) / 4, pad4(4) / 4, 0), &x, &w, &y);
+    gpu.run(&rec).expect("runs");
+    assert_eq!(gpu.read::<f32>(&y).expect("read"), values.iter().map(|v| 2.0 * v).collect::<Vec<_>>());
+}
