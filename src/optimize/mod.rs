@@ -4,4 +4,4 @@ mod adam;
 mod stochastic_reconfiguration;
 
 pub use adam::Adam;
-pub use stochastic_reconfiguration::{Gauge, Options, Report, StochasticReconfiguration};
+pub use stochastic_reconfiguration::{Gauge, Inputs, Options, Report, StochasticReconfiguration};

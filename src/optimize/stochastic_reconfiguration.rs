@@ -61,6 +61,19 @@ impl Default for Options {
     }
 }
 
+/// What an update is made from, and of.
+#[derive(Clone, Copy)]
+pub struct Inputs<'a> {
+    /// f32 `[batch][parts][ld]`.
+    pub scores: &'a Buffer,
+    /// f32 `[parameters]`.
+    pub gradient: &'a Buffer,
+    /// f32 `[parameters]`: updated.
+    pub parameters: &'a Buffer,
+    /// f32 `[batch][dim]`, needed by [`Gauge::Fixed`] alone.
+    pub momenta: Option<&'a Buffer>,
+}
+
 /// What a solve did.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Report {
@@ -169,40 +182,69 @@ impl StochasticReconfiguration {
         }
     }
 
-    /// Records solve and update. `scores` f32 `[batch][parts][ld]`, `gradient` and `parameters` f32
-    /// `[parameters]`, `momenta` f32 `[batch][dim]` (needed by [`Gauge::Fixed`] alone).
-    pub fn record(
-        &self,
-        rec: &mut Recording,
-        profile: Profile,
-        scores: &Buffer,
-        gradient: &Buffer,
-        parameters: &Buffer,
-        momenta: Option<&Buffer>,
-    ) -> Result<()> {
-        let (s, o, v) = (self.shape, self.options, &self.vectors);
-        let columns = self.columns();
-        if columns > 1 && momenta.is_none() {
+    /// Records solve and update with all iterations of the options.
+    pub fn record(&self, rec: &mut Recording, profile: Profile, inputs: Inputs) -> Result<()> {
+        self.record_start(rec, profile, inputs)?;
+        self.record_iterations(rec, profile, inputs, 0..self.options.iterations);
+        self.record_finish(rec, profile, inputs);
+        Ok(())
+    }
+
+    /// Runs solve and update, a few iterations a submission, until it has converged or failed.
+    pub fn solve(&self, gpu: &Gpu, inputs: Inputs) -> Result<Report> {
+        let mut rec = Recording::new();
+        rec.phase("update");
+        self.record_start(&mut rec, gpu.profile, inputs)?;
+        let (mut done, most) = (0, self.options.iterations);
+        while done < most {
+            // most solves take 5 to 15 iterations
+            let next = (done + if done == 0 { 12 } else { 24 }).min(most);
+            self.record_iterations(&mut rec, gpu.profile, inputs, done..next);
+            gpu.run(&rec)?;
+            rec = Recording::new();
+            rec.phase("update");
+            done = next;
+            if gpu.read_words::<u32>(&self.state, 2)?[1] == 1 {
+                break;
+            }
+        }
+        self.record_finish(&mut rec, gpu.profile, inputs);
+        gpu.run(&rec)?;
+        self.report(gpu)
+    }
+
+    fn settings(&self) -> Settings {
+        let o = self.options;
+        Settings { parameters: self.shape.parameters, damping: o.damping, tolerance: o.tolerance, max_norm: o.max_norm }
+    }
+
+    fn record_start(&self, rec: &mut Recording, profile: Profile, inputs: Inputs) -> Result<()> {
+        let (o, v) = (self.options, &self.vectors);
+        if self.columns() > 1 && inputs.momenta.is_none() {
             return Err(Error::User("stochastic reconfiguration: the fixed gauge needs the total momenta of the walkers".into()));
         }
         for buffer in [&v.residual, &v.preconditioned, &v.direction, &v.image, &v.solution, &self.coefficients] {
             rec.clear(buffer);
         }
-        self.prepare(rec, profile, scores, momenta);
+        self.prepare(rec, profile, inputs.scores, inputs.momenta);
         self.factor.record(rec, profile, &self.rows, o.damping, o.shift, o.attempts);
-        let settings = Settings { parameters: s.parameters, damping: o.damping, tolerance: o.tolerance, max_norm: o.max_norm };
-        let step = |rec: &mut Recording, phase| krylov::record(rec, profile, phase, settings, v, gradient, parameters);
-        step(rec, Phase::Start);
-        for iteration in 0..=o.iterations {
-            self.precondition(rec, profile, scores);
-            step(rec, if iteration == 0 { Phase::FirstDirection } else { Phase::Direction });
-            if iteration < o.iterations {
-                self.fisher(rec, profile, scores);
-                step(rec, Phase::Step);
-            }
-        }
-        step(rec, Phase::Finish);
+        krylov::record(rec, profile, Phase::Start, self.settings(), v, inputs.gradient, inputs.parameters);
+        self.precondition(rec, profile, inputs.scores);
+        krylov::record(rec, profile, Phase::FirstDirection, self.settings(), v, inputs.gradient, inputs.parameters);
         Ok(())
+    }
+
+    fn record_iterations(&self, rec: &mut Recording, profile: Profile, inputs: Inputs, range: std::ops::Range<usize>) {
+        for _ in range {
+            self.fisher(rec, profile, inputs.scores);
+            krylov::record(rec, profile, Phase::Step, self.settings(), &self.vectors, inputs.gradient, inputs.parameters);
+            self.precondition(rec, profile, inputs.scores);
+            krylov::record(rec, profile, Phase::Direction, self.settings(), &self.vectors, inputs.gradient, inputs.parameters);
+        }
+    }
+
+    fn record_finish(&self, rec: &mut Recording, profile: Profile, inputs: Inputs) {
+        krylov::record(rec, profile, Phase::Finish, self.settings(), &self.vectors, inputs.gradient, inputs.parameters);
     }
 
     /// Reads what the last solve did.

@@ -224,7 +224,7 @@ fn summary(job: &Job, trainer: &Trainer, s: &Settings, run: &Run, steps: usize, 
     summary.start = run.records.first().map(|r| thermo(std::slice::from_ref(r)));
     summary.ideal = Some(Ideal::new(&trainer.ideal, s));
     summary.acceptance = mean(|r| r.acceptance);
-    summary.tau = statistics::estimate(&energies).tau;
+    summary.tau = statistics::estimate(&energies).tau.max(1.0);
     summary.nonfinite = run.records.iter().map(|r| r.nonfinite as u64).sum();
     if job.stopped() {
         summary.ended = "stopped by the user".into();

@@ -9,7 +9,7 @@ use crate::kernels::flow::{Directions, Flow, Order};
 use crate::kernels::occupation::{Chunk as Rows, OccupationKernels};
 use crate::kernels::scores::{self, Shape, Weights};
 use crate::kernels::{occupied, pad4};
-use crate::optimize::{Adam, Gauge, Options, StochasticReconfiguration};
+use crate::optimize::{Adam, Gauge, Inputs, Options, StochasticReconfiguration};
 use crate::sample::{Chunk, Metropolis, Round, Sampler};
 use crate::system::electron_gas::ElectronGas;
 use crate::system::ideal_gas::IdealGas;
@@ -78,28 +78,40 @@ impl Network {
         Ok(network)
     }
 
-    /// Gradient from the scores, then the update of `parameters`.
-    fn record(&self, rec: &mut Recording, gpu: &Gpu, weights: &Buffer, stride: usize, momenta: &Buffer, parameters: &Buffer) -> Result<()> {
+    /// Gradient from the scores; a walker's weights lie `stride` words apart.
+    fn record_gradient(&self, rec: &mut Recording, weights: &Buffer, stride: usize) {
         rec.phase("gradient");
         let w = Weights { stride, ..Weights::default() };
         scores::weighted_sum(rec, self.name, self.shape, &self.scores, weights, w, 1.0, &self.partial, &self.gradient, 0);
+    }
+
+    fn inputs<'a>(&'a self, momenta: &'a Buffer, parameters: &'a Buffer) -> Inputs<'a> {
+        Inputs { scores: &self.scores, gradient: &self.gradient, parameters, momenta: Some(momenta) }
+    }
+
+    /// Records the update of `parameters`, with all iterations a solve may need.
+    fn record_update(&self, rec: &mut Recording, gpu: &Gpu, momenta: &Buffer, parameters: &Buffer) -> Result<()> {
         rec.phase("update");
         match &self.update {
-            Update::Sr(sr) => sr.record(rec, gpu.profile, &self.scores, &self.gradient, parameters, Some(momenta))?,
+            Update::Sr(sr) => sr.record(rec, gpu.profile, self.inputs(momenta, parameters))?,
             Update::Adam(adam) => adam.record(rec, gpu.profile, &self.gradient, parameters),
         }
         Ok(())
     }
 
-    /// Why the last update was not applied, if it was not.
-    fn refused(&self, gpu: &Gpu) -> Result<Option<Error>> {
-        Ok(match &self.update {
-            Update::Sr(sr) => sr.report(gpu)?.check().err(),
-            Update::Adam(adam) => match adam.steps(gpu)? {
-                (_, 0) => None,
-                (_, refused) => Some(Error::Numerics(format!("{}: {refused} gradients so far were not finite and not applied", self.name))),
-            },
-        })
+    /// Updates `parameters`; says why not, if not.
+    fn update(&self, gpu: &Gpu, momenta: &Buffer, parameters: &Buffer) -> Result<Option<Error>> {
+        match &self.update {
+            Update::Sr(sr) => Ok(sr.solve(gpu, self.inputs(momenta, parameters))?.check().err()),
+            Update::Adam(adam) => {
+                let before = adam.steps(gpu)?.1;
+                let mut rec = Recording::new();
+                adam.record(&mut rec, gpu.profile, &self.gradient, parameters);
+                gpu.run(&rec)?;
+                let refused = adam.steps(gpu)?.1 > before;
+                Ok(refused.then(|| Error::Numerics(format!("{}: the gradient is not finite", self.name))))
+            }
+        }
     }
 
     fn norm(&self, gpu: &Gpu) -> Result<f64> {
@@ -325,15 +337,16 @@ impl Trainer {
         }
     }
 
-    /// Records gradients and updates of both networks from their scores.
-    pub fn record_update(&self, rec: &mut Recording, gpu: &Gpu) -> Result<()> {
-        self.record_update_of(rec, gpu, &self.occupation.parameters, &self.flow.parameters)
+    /// Records the gradients of both networks from scores and weights.
+    pub fn record_gradients(&self, rec: &mut Recording) {
+        self.occupation.record_gradient(rec, &self.estimators.weights, 4);
+        self.flow.record_gradient(rec, &self.estimators.flow_weights, 1);
     }
 
-    /// The same, applied to other parameter vectors: to zeros, it gives the updates themselves.
-    pub fn record_update_of(&self, rec: &mut Recording, gpu: &Gpu, occupation: &Buffer, flow: &Buffer) -> Result<()> {
-        self.occupation.record(rec, gpu, &self.estimators.weights, 4, &self.momentum, occupation)?;
-        self.flow.record(rec, gpu, &self.estimators.flow_weights, 1, &self.momentum, flow)
+    /// Updates other parameter vectors than the networks' own: applied to zeros, it gives the updates themselves.
+    pub(crate) fn update_of(&self, gpu: &Gpu, occupation: &Buffer, flow: &Buffer) -> Result<Option<Error>> {
+        let first = self.occupation.update(gpu, &self.momentum, occupation)?;
+        Ok(first.or(self.flow.update(gpu, &self.momentum, flow)?))
     }
 
     /// Draws new walkers.
@@ -360,12 +373,12 @@ impl Trainer {
     pub fn update(&self, gpu: &Gpu) -> Result<Updated> {
         let mut rec = Recording::new();
         self.record_scores(&mut rec);
-        self.record_update(&mut rec, gpu)?;
+        self.record_gradients(&mut rec);
         gpu.run(&rec)?;
         Ok(Updated {
             norm_occupation: self.occupation.norm(gpu)?,
             norm_flow: self.flow.norm(gpu)?,
-            refused: self.occupation.refused(gpu)?.or(self.flow.refused(gpu)?),
+            refused: self.update_of(gpu, &self.occupation.parameters, &self.flow.parameters)?,
         })
     }
 
@@ -385,9 +398,9 @@ impl Trainer {
         self.estimators.record_energies(&mut rec, records, self.gas.beta());
         self.estimators.record_averages(&mut rec, 1e6);
         self.record_occupation_scores(&mut rec);
-        self.occupation.record(&mut rec, gpu, &self.estimators.weights, 4, &self.momentum, &self.occupation.parameters)?;
+        self.occupation.record_gradient(&mut rec, &self.estimators.weights, 4);
         gpu.run(&rec)?;
-        Ok((self.averages(gpu)?, self.occupation.refused(gpu)?))
+        Ok((self.averages(gpu)?, self.occupation.update(gpu, &self.momentum, &self.occupation.parameters)?))
     }
 
     /// Everything one training step records, phase by phase, for listings and benchmarks.
@@ -396,7 +409,9 @@ impl Trainer {
         self.record_sample(&mut rec);
         self.record_energies(&mut rec);
         self.record_scores(&mut rec);
-        self.record_update(&mut rec, gpu)?;
+        self.record_gradients(&mut rec);
+        self.occupation.record_update(&mut rec, gpu, &self.momentum, &self.occupation.parameters)?;
+        self.flow.record_update(&mut rec, gpu, &self.momentum, &self.flow.parameters)?;
         Ok(rec)
     }
 }

@@ -144,8 +144,10 @@ fn gradients(t: &Trainer, gpu: &Gpu) -> Result<([Vec<f64>; 3], [Gradients; 2])> 
     let (occupation, flow) = (gpu.upload("occupation update", &vec![0.0f32; po]), gpu.upload("flow update", &vec![0.0f32; pf]));
     let mut rec = Recording::new();
     t.record_scores(&mut rec);
-    t.record_update_of(&mut rec, gpu, &occupation, &flow)?;
+    t.record_gradients(&mut rec);
     gpu.run(&rec)?;
+    // an update that was refused stays zero, and fails its row
+    t.update_of(gpu, &occupation, &flow)?;
     let read = |b: &Buffer, words: usize| -> Result<Vec<f64>> { Ok(gpu.read_words::<f32>(b, words)?.iter().map(|v| *v as f64).collect()) };
     let rows = |all: Vec<f64>, p: usize, first: usize, step: usize| -> Vec<f64> {
         all.chunks(pad4(p)).skip(first).step_by(step).flat_map(|row| row[..p].to_vec()).collect()
