@@ -22,6 +22,8 @@ mod occupied;
 mod optimize;
 mod philox;
 mod published;
+mod roof;
 mod scores;
 mod slater;
 mod special;
+mod timing;

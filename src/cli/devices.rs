@@ -34,6 +34,7 @@ pub fn run(args: Args) -> Result<()> {
             ("profile", f.profile.to_string()),
             ("storage binding", bytes(f.storage_binding_bytes)),
             ("buffer", bytes(f.buffer_bytes)),
+            ("memory", f.memory_bytes.map_or("not told by the driver".into(), bytes)),
             ("workgroup memory", bytes(f.workgroup_memory_bytes.into())),
             ("invocations", format!("{} in a workgroup", f.workgroup_invocations)),
             ("storage buffers", format!("{} in a kernel", f.storage_buffers)),

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use super::{Buffer, Constants, Dispatch, Kernel, Listed, Profile, Recording};
 use crate::error::{Error, Result};
 
+/// Starts the text of a failed allocation.
+const NO_MEMORY: &str = "memory:";
+
 type Key = (&'static str, Constants);
 
 /// An opened device. All methods take `&self`; clone an `Arc` to share it.
@@ -15,6 +18,8 @@ pub struct Gpu {
     pub limits: wgpu::Limits,
     pub features: wgpu::Features,
     pub profile: Profile,
+    /// Memory of the device in bytes, where its driver tells.
+    pub memory: Option<u64>,
     /// Shader run-time checks on, and fresh buffers filled with NaN: for tests and `--checked`.
     pub checked: bool,
     /// Longest wait for a submission before the device counts as hung.
@@ -47,6 +52,7 @@ impl Gpu {
         let useful = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES | wgpu::Features::PIPELINE_CACHE;
         let features = listed.adapter.features() & useful;
         let limits = listed.adapter.limits();
+        let memory = super::memory::total(&listed.adapter);
         let (device, queue) = pollster::block_on(listed.adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("helmholtz"),
             required_features: features,
@@ -56,6 +62,7 @@ impl Gpu {
         .map_err(|e| Error::Device(format!("adapter {} ({}) cannot be opened: {e}", listed.index, listed.info.name)))?;
         let mut gpu = Gpu::from_device(listed.info, device, queue)?;
         gpu.profile = profile;
+        gpu.memory = memory;
         Ok(gpu)
     }
 
@@ -72,6 +79,7 @@ impl Gpu {
             info,
             limits: device.limits(),
             features: device.features(),
+            memory: None,
             checked: false,
             deadline: Duration::from_secs(120),
             device,
@@ -117,10 +125,20 @@ impl Gpu {
         (self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size) / 4) as usize
     }
 
+    /// Allocates; a failure is kept for [`Gpu::take_failures`], and the buffer is then one that every use refuses.
     pub(super) fn allocate(&self, name: &str, bytes: u64) -> wgpu::Buffer {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         let poison = self.checked;
+        let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let size = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let raw = self.device.create_buffer(&wgpu::BufferDescriptor { label: Some(name), size: bytes, usage, mapped_at_creation: poison });
+        let (size, memory) = (pollster::block_on(size.pop()), pollster::block_on(memory.pop()));
+        if let Some(e) = size.or(memory) {
+            let why = if matches!(e, wgpu::Error::OutOfMemory { .. }) { "out of memory".to_string() } else { e.to_string() };
+            let text = format!("{NO_MEMORY} array {name} of {} MiB cannot be allocated ({why}); use a smaller batch or chunk", bytes >> 20);
+            self.failures.lock().unwrap().push(text);
+            return raw;
+        }
         if poison {
             if let Ok(mut view) = raw.slice(..).get_mapped_range_mut() {
                 view.slice(..).copy_from_slice(&vec![0xff; bytes as usize]);
@@ -155,7 +173,9 @@ impl Gpu {
         if failures.is_empty() {
             return Ok(());
         }
-        let text = failures.join("; ");
+        // what follows from a failed allocation says nothing more
+        let first = failures.iter().find_map(|f| f.strip_prefix(NO_MEMORY)).map(|f| f.trim().to_string());
+        let text = first.unwrap_or_else(|| failures.join("; "));
         failures.clear();
         Err(Error::Device(format!("{}: {text}", self.info.name)))
     }

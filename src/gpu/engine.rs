@@ -1,4 +1,4 @@
-//! Runs recordings: one or few submissions, or one timed pass a dispatch.
+//! Runs recordings in one or few submissions.
 
 use std::time::Instant;
 
@@ -8,17 +8,7 @@ use crate::error::{Error, Result};
 /// Uniform blocks lie this far apart; every device accepts the alignment.
 const UNIFORM_STRIDE: usize = 256;
 /// No submission should keep a real GPU longer than this (seconds).
-const SUBMISSION_S: f64 = 0.1;
-
-/// Time of one dispatch of a timed run.
-#[derive(Clone, Debug)]
-pub struct Timed {
-    pub name: String,
-    pub kernel: &'static str,
-    pub seconds: f64,
-    pub flops: f64,
-    pub bytes: f64,
-}
+pub(super) const SUBMISSION_S: f64 = 0.1;
 
 impl Gpu {
     /// Runs a recording. Returns when it is submitted; [`Gpu::wait`] or a read waits for it.
@@ -53,31 +43,7 @@ impl Gpu {
         self.take_failures()
     }
 
-    /// Runs a recording with one timestamped pass a dispatch.
-    pub fn run_timed(&self, recording: &Recording) -> Result<Vec<Timed>> {
-        recording.check()?;
-        let uniforms = self.uniforms(recording);
-        let stamps = self.features.contains(wgpu::Features::TIMESTAMP_QUERY);
-        let mut out = Vec::new();
-        for (index, op) in recording.ops.iter().enumerate() {
-            let Op::Dispatch(d) = op else {
-                self.submit(std::slice::from_ref(op), index, &uniforms)?;
-                continue;
-            };
-            let begun = Instant::now();
-            let seconds = if stamps {
-                self.timed_pass(d, index, &uniforms)?
-            } else {
-                self.submit(std::slice::from_ref(op), index, &uniforms)?;
-                self.wait()?;
-                begun.elapsed().as_secs_f64()
-            };
-            out.push(Timed { name: d.name.clone(), kernel: d.kernel.name, seconds, flops: d.flops, bytes: d.bytes });
-        }
-        Ok(out)
-    }
-
-    fn uniforms(&self, recording: &Recording) -> wgpu::Buffer {
+    pub(super) fn uniforms(&self, recording: &Recording) -> wgpu::Buffer {
         let size = (recording.ops.len().max(1) * UNIFORM_STRIDE) as u64;
         let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("params"),
@@ -98,7 +64,13 @@ impl Gpu {
         buffer
     }
 
-    fn bind(&self, d: &Dispatch, index: usize, uniforms: &wgpu::Buffer, pipeline: &wgpu::ComputePipeline) -> Result<wgpu::BindGroup> {
+    pub(super) fn bind(
+        &self,
+        d: &Dispatch,
+        index: usize,
+        uniforms: &wgpu::Buffer,
+        pipeline: &wgpu::ComputePipeline,
+    ) -> Result<wgpu::BindGroup> {
         let mut entries = vec![wgpu::BindGroupEntry {
             binding: 0,
             resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
@@ -132,23 +104,13 @@ impl Gpu {
         }))
     }
 
-    fn submit(&self, ops: &[Op], first: usize, uniforms: &wgpu::Buffer) -> Result<()> {
+    pub(super) fn submit(&self, ops: &[Op], first: usize, uniforms: &wgpu::Buffer) -> Result<()> {
         let mut encoder = self.device.create_command_encoder(&Default::default());
         let mut i = 0;
         while i < ops.len() {
             match &ops[i] {
-                Op::Copy { from, from_word, to, to_word, words } => {
-                    encoder.copy_buffer_to_buffer(
-                        self.raw(from),
-                        4 * *from_word as u64,
-                        self.raw(to),
-                        4 * *to_word as u64,
-                        4 * *words as u64,
-                    );
-                    i += 1;
-                }
-                Op::Clear(b) => {
-                    encoder.clear_buffer(self.raw(b), 0, None);
+                Op::Copy { .. } | Op::Clear(_) => {
+                    self.transfer(&mut encoder, &ops[i]);
                     i += 1;
                 }
                 Op::Dispatch(_) => {
@@ -168,43 +130,15 @@ impl Gpu {
         Ok(())
     }
 
-    fn timed_pass(&self, d: &Dispatch, index: usize, uniforms: &wgpu::Buffer) -> Result<f64> {
-        let queries = self.device.create_query_set(&wgpu::QuerySetDescriptor { label: None, ty: wgpu::QueryType::Timestamp, count: 2 });
-        let resolve = self.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("timestamps"),
-            size: 16,
-            usage: wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC,
-            mapped_at_creation: false,
-        });
-        let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("timestamps"),
-            size: 16,
-            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-        let pipeline = self.pipeline(d)?;
-        let group = self.bind(d, index, uniforms, &pipeline)?;
-        let mut encoder = self.device.create_command_encoder(&Default::default());
-        {
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-                label: None,
-                timestamp_writes: Some(wgpu::ComputePassTimestampWrites {
-                    query_set: &queries,
-                    beginning_of_pass_write_index: Some(0),
-                    end_of_pass_write_index: Some(1),
-                }),
-            });
-            pass.set_pipeline(&pipeline);
-            pass.set_bind_group(0, &group, &[]);
-            pass.dispatch_workgroups(d.groups[0], d.groups[1], d.groups[2]);
+    /// Encodes a copy or a clear.
+    pub(super) fn transfer(&self, encoder: &mut wgpu::CommandEncoder, op: &Op) {
+        match op {
+            Op::Copy { from, from_word, to, to_word, words } => {
+                let (from_at, to_at) = (4 * *from_word as u64, 4 * *to_word as u64);
+                encoder.copy_buffer_to_buffer(self.raw(from), from_at, self.raw(to), to_at, 4 * *words as u64);
+            }
+            Op::Clear(b) => encoder.clear_buffer(self.raw(b), 0, None),
+            Op::Dispatch(_) => {}
         }
-        encoder.resolve_query_set(&queries, 0..2, &resolve, 0);
-        encoder.copy_buffer_to_buffer(&resolve, 0, &staging, 0, 16);
-        self.queue.submit([encoder.finish()]);
-        staging.slice(..).map_async(wgpu::MapMode::Read, |_| {});
-        self.wait()?;
-        let view = staging.slice(..).get_mapped_range().map_err(|e| Error::Device(format!("timestamps: {e:?}")))?;
-        let stamps: Vec<u64> = bytemuck::pod_collect_to_vec(&view[..]);
-        Ok(stamps[1].saturating_sub(stamps[0]) as f64 * self.queue.get_timestamp_period() as f64 * 1e-9)
     }
 }

@@ -18,6 +18,8 @@ pub struct Facts {
     /// Largest storage buffer a kernel can bind.
     pub storage_binding_bytes: u64,
     pub buffer_bytes: u64,
+    /// Memory of the device, where its driver tells; on CPU drivers what the system has free.
+    pub memory_bytes: Option<u64>,
     pub workgroup_memory_bytes: u32,
     pub workgroup_invocations: u32,
     pub storage_buffers: u32,
@@ -49,6 +51,7 @@ impl Listed {
             profile: Profile::of(&self.info)?.name(),
             storage_binding_bytes: limits.max_storage_buffer_binding_size,
             buffer_bytes: limits.max_buffer_size,
+            memory_bytes: super::memory::total(&self.adapter),
             workgroup_memory_bytes: limits.max_compute_workgroup_storage_size,
             workgroup_invocations: limits.max_compute_invocations_per_workgroup,
             storage_buffers: limits.max_storage_buffers_per_shader_stage,

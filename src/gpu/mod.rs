@@ -5,15 +5,17 @@ mod buffer;
 mod context;
 mod engine;
 mod facts;
+mod memory;
 mod recording;
 mod shader;
+mod timing;
 
 pub use wgpu::DeviceType;
 
 pub use adapter::{Listed, Profile, choose, list};
 pub use buffer::Buffer;
 pub use context::Gpu;
-pub use engine::Timed;
 pub use facts::Facts;
-pub use recording::{Dispatch, MAX_TRIPS, Op, Recording, grid};
+pub use recording::{Dispatch, Gate, MAX_TRIPS, Op, Recording, grid};
 pub use shader::{Constants, Kernel, SHARED};
+pub use timing::Timed;

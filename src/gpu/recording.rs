@@ -1,5 +1,7 @@
 //! A recording: the list of named dispatches that make a step, before any of it runs.
 
+use std::collections::BTreeMap;
+
 use super::{Buffer, Constants, Kernel};
 use crate::error::{Error, Result};
 
@@ -49,6 +51,17 @@ pub enum Op {
 pub struct Recording {
     pub ops: Vec<Op>,
     phase: String,
+    gate: Option<Gate>,
+    gates: BTreeMap<usize, Gate>,
+}
+
+/// A word on the device that holds 1 where the dispatches after it have nothing left to do: iterations
+/// recorded beyond convergence. The kernels look at it themselves; a profile reads it so as not to
+/// count work that was not done.
+#[derive(Clone)]
+pub struct Gate {
+    pub buffer: Buffer,
+    pub word: usize,
 }
 
 impl Recording {
@@ -61,12 +74,25 @@ impl Recording {
         self.phase = name.to_string();
     }
 
+    /// Says which word makes the kernels of the following dispatches skip their work, if any does.
+    pub fn gate(&mut self, gate: Option<(&Buffer, usize)>) {
+        self.gate = gate.map(|(buffer, word)| Gate { buffer: buffer.clone(), word });
+    }
+
+    /// The gate of the operation `index`.
+    pub(super) fn gate_of(&self, index: usize) -> Option<&Gate> {
+        self.gates.get(&index)
+    }
+
     pub fn push(&mut self, mut dispatch: Dispatch) {
         if dispatch.groups.contains(&0) {
             return;
         }
         if !self.phase.is_empty() {
             dispatch.name = format!("{}/{}", self.phase, dispatch.name);
+        }
+        if let Some(gate) = &self.gate {
+            self.gates.insert(self.ops.len(), gate.clone());
         }
         self.ops.push(Op::Dispatch(dispatch));
     }
@@ -87,6 +113,8 @@ impl Recording {
 
     /// Appends another recording.
     pub fn append(&mut self, other: &Recording) {
+        let first = self.ops.len();
+        self.gates.extend(other.gates.iter().map(|(index, gate)| (first + index, gate.clone())));
         self.ops.extend(other.ops.iter().cloned());
     }
 

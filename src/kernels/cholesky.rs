@@ -38,6 +38,10 @@ pub static TRIANGULAR: Kernel = Kernel {
 pub const BLOCK: usize = 64;
 /// Words of the solver's state; the meanings are in shaders/shared/solver_state.wgsl.
 pub const STATE_WORDS: usize = 20;
+/// The word of the state that is 1 once the system is solved, or cannot be.
+pub const SKIP_SOLVE: usize = 1;
+/// The word of the state that is 1 once a factorisation has succeeded.
+pub const SKIP_FACTOR: usize = 2;
 
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
@@ -116,6 +120,9 @@ impl Factor {
     pub fn record(&self, rec: &mut Recording, profile: Profile, rows: &Buffer, damping: f64, shift: f64, attempts: usize) {
         let blocks = self.padded / BLOCK;
         for attempt in 0..attempts {
+            if attempt > 0 {
+                rec.gate(Some((&self.state, SKIP_FACTOR)));
+            }
             let step = |phase, block| CholeskyParams {
                 phase,
                 order: self.order as u32,
@@ -159,6 +166,7 @@ impl Factor {
                 let rest = GramParams { block_columns: 0, y_row: below, target_column4: below / 4, alpha: -1.0, beta: 1.0, ..panel };
                 self.gram(rec, "Cholesky update", rest, &self.lower, &self.matrix);
             }
+            rec.gate(None);
             if attempt + 1 == attempts {
                 self.step(rec, "Cholesky end", profile, step(3, 0));
             }

@@ -18,6 +18,7 @@ pub mod occupied;
 pub mod outer;
 pub mod pack;
 pub mod philox;
+pub mod roof;
 pub mod score_projection;
 pub mod scores;
 pub mod slater;
@@ -76,6 +77,8 @@ pub static ALL: &[&Kernel] = &[
     &outer::KERNEL,
     &pack::KERNEL,
     &philox::KERNEL,
+    &roof::COPY,
+    &roof::FMA,
     &scores::APPLY,
     &score_projection::BASIS,
     &scores::COMBINE,

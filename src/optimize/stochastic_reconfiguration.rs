@@ -15,7 +15,7 @@
 
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Gpu, Profile, Recording};
-use crate::kernels::cholesky::{Factor, STATE_WORDS};
+use crate::kernels::cholesky::{Factor, SKIP_SOLVE, STATE_WORDS};
 use crate::kernels::krylov::{self, Phase, Settings, Vectors};
 use crate::kernels::pad4;
 use crate::kernels::score_projection::{self as projection, Project};
@@ -204,7 +204,7 @@ impl StochasticReconfiguration {
             rec = Recording::new();
             rec.phase("update");
             done = next;
-            if gpu.read_words::<u32>(&self.state, 2)?[1] == 1 {
+            if gpu.read_words::<u32>(&self.state, 2)?[SKIP_SOLVE] == 1 {
                 break;
             }
         }
@@ -228,19 +228,23 @@ impl StochasticReconfiguration {
         }
         self.prepare(rec, profile, inputs.scores, inputs.momenta);
         self.factor.record(rec, profile, &self.rows, o.damping, o.shift, o.attempts);
+        rec.gate(Some((&self.state, SKIP_SOLVE)));
         krylov::record(rec, profile, Phase::Start, self.settings(), v, inputs.gradient, inputs.parameters);
         self.precondition(rec, profile, inputs.scores);
         krylov::record(rec, profile, Phase::FirstDirection, self.settings(), v, inputs.gradient, inputs.parameters);
+        rec.gate(None);
         Ok(())
     }
 
     fn record_iterations(&self, rec: &mut Recording, profile: Profile, inputs: Inputs, range: std::ops::Range<usize>) {
+        rec.gate(Some((&self.state, SKIP_SOLVE)));
         for _ in range {
             self.fisher(rec, profile, inputs.scores);
             krylov::record(rec, profile, Phase::Step, self.settings(), &self.vectors, inputs.gradient, inputs.parameters);
             self.precondition(rec, profile, inputs.scores);
             krylov::record(rec, profile, Phase::Direction, self.settings(), &self.vectors, inputs.gradient, inputs.parameters);
         }
+        rec.gate(None);
     }
 
     fn record_finish(&self, rec: &mut Recording, profile: Profile, inputs: Inputs) {

@@ -13,6 +13,7 @@ pub mod occupation;
 pub mod occupied;
 pub mod optimize;
 pub mod philox;
+pub mod roof;
 pub mod scores;
 pub mod slater;
 pub mod special;
