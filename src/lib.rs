@@ -28,7 +28,7 @@
 //! # }
 //! ```
 //!
-//! [`Trainer`](run::trainer::Trainer) puts them together for the uniform electron gas: see
+//! [`Trainer`] puts them together for the uniform electron gas: see
 //! [`system::electron_gas`] for units and conventions, [`wave_function`] and [`kernels::flow`] for the
 //! wave function and its derivatives, [`optimize`] for the updates.
 
