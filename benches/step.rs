@@ -1,6 +1,6 @@
 //! One training step, phase by phase: milliseconds, operations and bytes (from the kernels' formulas).
 //!
-//! `cargo bench --bench step -- [n ...] [batch=256] [kernels]` (2D, rs 10, Θ 0.15). Every dispatch is timed on its own,
+//! `cargo bench --bench step -- [n ...] [batch=64] [kernels] [key=value ...]` (2D, rs 10, Θ 0.15 unless set). Every dispatch is timed on its own,
 //! after one untimed run; the wall time of the untimed second run is printed beside the sum.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use helmholtz::run::trainer::{Trainer, fitting_chunk};
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
-    let batch = arguments.iter().find_map(|a| a.strip_prefix("batch=")).map_or(Ok(64), str::parse)?;
+    let given: Vec<(&str, &str)> = arguments.iter().filter_map(|a| a.split_once('=')).collect();
     let kernels = arguments.iter().any(|a| a == "kernels");
     let mut sizes: Vec<usize> = arguments.iter().filter_map(|a| a.parse().ok()).collect();
     if sizes.is_empty() {
@@ -21,16 +21,19 @@ fn main() -> anyhow::Result<()> {
     let gpu = Gpu::open(None)?;
     println!("{}", gpu.describe());
     for n in sizes {
-        step(&gpu, n, batch, kernels)?;
+        step(&gpu, n, &given, kernels)?;
     }
     Ok(())
 }
 
-fn step(gpu: &Gpu, n: usize, batch: usize, kernels: bool) -> anyhow::Result<()> {
-    let given = [("n", n.to_string()), ("rs", "10".into()), ("theta", "0.15".into()), ("batch", batch.to_string())];
-    let sources: Vec<Source> = given.into_iter().map(|(key, text)| Source { key: key.into(), text, origin: Origin::Default }).collect();
+fn step(gpu: &Gpu, n: usize, given: &[(&str, &str)], kernels: bool) -> anyhow::Result<()> {
+    let n_text = n.to_string();
+    let mut values: BTreeMap<&str, &str> = BTreeMap::from([("rs", "10"), ("theta", "0.15"), ("batch", "64")]);
+    values.extend(given.iter().copied().chain([("n", n_text.as_str())]));
+    let source = |(key, text): (&str, &str)| Source { key: key.into(), text: text.into(), origin: Origin::Default };
+    let sources: Vec<Source> = values.into_iter().map(source).collect();
     let mut settings = Resolved::from_sources(&sources, Vec::new())?.settings;
-    let gas = settings.gas()?;
+    let (gas, batch) = (settings.gas()?, settings.batch);
     settings.chunk = fitting_chunk(gpu, &gas, &settings, batch)?;
     let mut trainer = Trainer::new(gpu, &settings, None, None)?;
     let recording = trainer.record_step(gpu)?;

@@ -1,6 +1,6 @@
 // flow_probe_sum: adds the probes of a pass to Lap ln|det J| and, for unit vectors, sets its gradient.
 //
-//   parts [walker][probes][4] from flow_probe; lap [walker] += scale sum (lap_v - tau_v) (flag 2: starts from 0);
+//   parts [walker][probes][4] from flow_probe; lap [walker] += scale sum (lap_v - tau_v) (flag 2: starts from 0; flag 4: without lap_v);
 //   grad [walker][ld]: element first + probe = tr K (flag 1: unit vectors). One invocation a walker. Trips: probes.
 @group(0) @binding(1) var<storage, read> parts: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> lap: array<f32>;
@@ -13,7 +13,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   var sum = 0.0;
   for (var v = 0u; v < p.probes; v++) {
     let part = parts[w * p.probes + v];
-    sum += part.z - part.y;
+    sum -= part.y;
+    if ((p.flags & 4u) == 0u) { sum += part.z; }
     if ((p.flags & 1u) != 0u) { grad[w * p.ld + p.first + v] = part.x; }
   }
   sum *= p.scale;

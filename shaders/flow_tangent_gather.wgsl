@@ -3,9 +3,11 @@
 //   With e_ij = v_i - v_j:  value (1/n) sum_j u'_ij.e_ij;  d/dx_b: -u''_ib e_ib/n (b != i), (1/n) sum_j u''_ij e_ij (b = i);
 //   Laplacian (2/n) sum_j u'''_ij.e_ij; plus mean field, plus what a holds (flag 1).
 //   flag 2: v is the unit vector of coordinate first + probe, so that e_ij = 0 unless i or j owns it.
+//   flag 4: particle i has its own directions, the rows first + probe of Y = J^-T that belong to it: `directions` is J^-1
+//   [walker][ld ld]; of the mean field only the value enters, sum_b Y_b d_b (V_g g), from the forward pass: mean [walker][row][4 W4].
 //   u pair jets (all orders) of the walker; directions [walker][probes][n DIM];
 //   mean [walker probes][row][4 W4]; a [walker probes][i][row][4 W4].
-// One invocation an element block. Trips: <= n DIM + n.
+// One invocation an element block. Trips: <= n DIM + n DIM + n.
 @group(0) @binding(1) var<storage, read> u: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> directions: array<f32>;
 @group(0) @binding(3) var<storage, read> mean: array<vec4<f32>>;
@@ -22,7 +24,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let probe = group.y;
   let w = quotient(probe, p.probes);
   let at = ((probe * p.n + i) * p.rows + q) * W4 + c;
-  let v = probe * p.n * DIM;
+  let own = (p.flags & 4u) != 0u;
+  var v = probe * p.n * DIM;
+  var stride = 1u;
+  if (own) { v = w * p.ld * p.ld + i * DIM + p.first + probe - w * p.probes; stride = p.ld; }
   let pairs = (w * p.n + i) * p.n;
   let step = JETS * W4;
   let b = (q - 1u) / DIM;
@@ -39,13 +44,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   var sum = vec4<f32>();
   for (var j = j0; j < j1; j++) {
     for (var k = 0u; k < DIM; k++) {
-      let e = directions[v + i * DIM + k] - directions[v + j * DIM + k];
+      let e = directions[v + (i * DIM + k) * stride] - directions[v + (j * DIM + k) * stride];
       var jet = 1u + k;
       if (derivative) { jet = 1u + DIM + sym(row, k); } else if (q > 0u) { jet = JETS - DIM + k; }
       sum += e * u[(pairs + j) * step + jet * W4 + c];
     }
   }
   sum *= factor;
-  if ((p.flags & 1u) != 0u) { sum += a[at] + mean[(probe * p.rows + q) * W4 + c]; }
+  if ((p.flags & 1u) != 0u) {
+    sum += a[at];
+    if (!own) {
+      sum += mean[(probe * p.rows + q) * W4 + c];
+    } else if (q == 0u) {
+      for (var k = 0u; k < p.n * DIM; k++) { sum += directions[v + k * stride] * mean[(w * p.rows + 1u + k) * W4 + c]; }
+    }
+  }
   a[at] = sum;
 }

@@ -1,7 +1,7 @@
 //! The flow: z, J, derivatives of ln|det J| and scores against the twin, at several depths and shapes.
 
 use helmholtz::gpu::{Buffer, Gpu, Recording};
-use helmholtz::kernels::flow::{self, Directions, Flow, Order};
+use helmholtz::kernels::flow::{self, Directions, Flow, Order, Signs};
 use helmholtz::kernels::pad4;
 use helmholtz::model::backflow::{Backflow, Feature};
 use helmholtz::reference::flow as twin;
@@ -9,7 +9,7 @@ use helmholtz::reference::flow as twin;
 use crate::harness::{Check, close, mutant, random, verify};
 
 /// (n, d, depth, one-particle width, pair width, feature)
-const CASES: &[(usize, usize, usize, usize, usize, Feature)] = &[
+pub(crate) const CASES: &[(usize, usize, usize, usize, usize, Feature)] = &[
     (3, 2, 2, 5, 6, Feature::Half),
     (2, 3, 3, 4, 3, Feature::Legacy),
     (4, 2, 1, 3, 1, Feature::Legacy),
@@ -18,17 +18,17 @@ const CASES: &[(usize, usize, usize, usize, usize, Feature)] = &[
     (5, 2, 3, 8, 4, Feature::Half),
 ];
 
-struct Case {
-    twin: twin::Flow,
-    flow: Flow,
-    walkers: usize,
+pub(crate) struct Case {
+    pub twin: twin::Flow,
+    pub flow: Flow,
+    pub walkers: usize,
     /// Random positions, wave vectors (the same for all walkers).
     x: Vec<f64>,
     params: Buffer,
     xb: Buffer,
 }
 
-fn case(gpu: &Gpu, index: usize) -> Case {
+pub(crate) fn case(gpu: &Gpu, index: usize) -> Case {
     let (n, dim, depth, one, pair, feature) = CASES[index];
     let model = Backflow { dim, depth, one, pair, feature };
     let walkers = 3;
@@ -44,13 +44,13 @@ fn case(gpu: &Gpu, index: usize) -> Case {
 }
 
 impl Case {
-    fn position(&self, w: usize) -> &[f64] {
+    pub fn position(&self, w: usize) -> &[f64] {
         let d = self.flow.order();
         &self.x[w * d..][..d]
     }
 
     /// J^-1 in float64, rounded: the kernels under test take it as input.
-    fn inverse(&self, gpu: &Gpu) -> Buffer {
+    pub fn inverse(&self, gpu: &Gpu) -> Buffer {
         let (d, ld) = (self.flow.order(), self.flow.ld());
         let mut out = vec![0.0f32; self.walkers * ld * ld];
         for w in 0..self.walkers {
@@ -62,7 +62,18 @@ impl Case {
         gpu.upload("inverse", &out)
     }
 
-    fn forward(&self, order: Order) -> Recording {
+    /// Δ ln|det J| of walker w by differences of the twin.
+    pub fn laplacian(&self, w: usize) -> f64 {
+        let d = self.flow.order();
+        let ln_det = |b: usize, s: f64| {
+            let mut y = self.position(w).to_vec();
+            y[b] += s;
+            helmholtz::reference::determinant::real(&self.twin.values(&y).1, d).0
+        };
+        (0..d).map(|b| twin::derivatives(2e-3, |s| ln_det(b, s)).1).sum()
+    }
+
+    pub fn forward(&self, order: Order) -> Recording {
         let mut rec = Recording::new();
         self.flow.record_pack(&mut rec, &self.params);
         self.flow.record_forward(&mut rec, &self.xb, self.walkers, order);
@@ -71,7 +82,7 @@ impl Case {
 }
 
 /// Gauss-Jordan without pivoting: J has a positive definite symmetric part near the identity, here it is only a test.
-fn invert(a: &[f64], d: usize) -> Vec<f64> {
+pub(crate) fn invert(a: &[f64], d: usize) -> Vec<f64> {
     let mut m = a.to_vec();
     let mut inv: Vec<f64> = (0..d * d).map(|e| if e / d == e % d { 1.0 } else { 0.0 }).collect();
     for k in 0..d {
@@ -96,14 +107,14 @@ fn invert(a: &[f64], d: usize) -> Vec<f64> {
     inv
 }
 
-fn read(gpu: &Gpu, b: &Buffer) -> Result<Vec<f32>, String> {
+pub(crate) fn read(gpu: &Gpu, b: &Buffer) -> Result<Vec<f32>, String> {
     gpu.read(b).map_err(|e| e.to_string())
 }
 
 /// Values and first derivatives: sums of some hundred terms of size 1; 300 eps is a safe bound.
 const FIRST: f64 = 4e-5;
 /// Second and third derivatives of the distance grow like 1/r; random pairs come within r/L = 0.03.
-const SECOND: f64 = 3e-4;
+pub(crate) const SECOND: f64 = 3e-4;
 
 fn values(gpu: &Gpu) -> Check {
     for index in 0..CASES.len() {
@@ -181,7 +192,7 @@ fn unbiased(gpu: &Gpu) -> Check {
     let mut sums = vec![(0.0, 0.0); c.walkers];
     for step in 0..draws {
         let mut rec = Recording::new();
-        let signs = Directions::Signs { probes: 2, seed: 7, step, first_walker: 0 };
+        let signs = Directions::Signs(Signs { probes: 2, seed: 7, step, first_walker: 0 });
         c.flow.record_logdet_derivatives(&mut rec, &inverse, c.walkers, signs);
         gpu.run(&rec).map_err(|e| e.to_string())?;
         for (sum, v) in sums.iter_mut().zip(read(gpu, &c.flow.lap_logdet)?) {
@@ -303,7 +314,7 @@ fn broken_kernels_are_noticed() {
     mutant(&flow::TANGENT_ACTIVATION, "f.s2 * squares * v0", "f.s1 * squares * v0", laplacian);
     mutant(&flow::DIRECTIONS, "select(-1.0, 1.0", "select(0.5, 1.0", unbiased);
     mutant(&flow::PROBE, "product[k + c * p.ld + r]", "product[k + r * p.ld + c]", laplacian);
-    mutant(&flow::PROBE_SUM, "part.z - part.y", "part.z + part.y", laplacian);
+    mutant(&flow::PROBE_SUM, "sum -= part.y", "sum += part.y", laplacian);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod determinant;
 mod estimators;
 mod ewald;
 mod flow;
+mod flow_rows;
 mod ideal_gas;
 mod linear;
 mod local_energy;

@@ -101,8 +101,8 @@ settings! {
         seed: u32 = "42", Range::AtLeast(0.0), "", "seed of all random numbers";
     }
     "local energy" {
-        laplacian: Laplacian = "exact", Range::Any, "", "Laplacian of the log Jacobian: exact, or by random probes (hutchinson)";
-        probes: usize = "1", Range::AtLeast(1.0), "", "random probes a walker with laplacian=hutchinson";
+        laplacian: Laplacian = "probes", Range::Any, "", "Laplacian of the log Jacobian: exact, with random probes for one of its traces (probes), or for all (hutchinson)";
+        probes: usize = "1", Range::AtLeast(1.0), "", "random probes a walker, unless laplacian=exact";
     }
     "optimisation" {
         optimizer: Optimizer = "sr", Range::Any, "", "stochastic reconfiguration (sr) or adam";

@@ -74,10 +74,10 @@ fn moved(s: &Settings, name: &str) -> bool {
 }
 
 fn probes_used(s: &Settings) -> Result<(), String> {
-    if s.laplacian == Laplacian::Hutchinson || !moved(s, "probes") {
+    if s.laplacian != Laplacian::Exact || !moved(s, "probes") {
         return Ok(());
     }
-    Err(format!("probes={} has no use with laplacian=exact: drop it or set laplacian=hutchinson", s.probes))
+    Err(format!("probes={} has no use with laplacian=exact: drop it or set laplacian=probes", s.probes))
 }
 
 fn optimizer_settings(s: &Settings) -> Result<(), String> {

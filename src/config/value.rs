@@ -173,8 +173,8 @@ choice!(
     /// Distance feature of the flow: |sin(π r/L)| or, as the published runs, |sin(2π r/L)|.
     Feature, "half or legacy": #[default] Half = "half", Legacy = "legacy");
 choice!(
-    /// Laplacian of the log Jacobian: exact or by random probes.
-    Laplacian, "exact or hutchinson": #[default] Exact = "exact", Hutchinson = "hutchinson");
+    /// Laplacian of the log Jacobian: exact, with random probes for one trace, or for all of it.
+    Laplacian, "exact, probes or hutchinson": Exact = "exact", #[default] Probes = "probes", Hutchinson = "hutchinson");
 choice!(
     /// Whether the Fisher matrix of the flow keeps the unphysical global phase.
     Gauge, "published or fixed": Published = "published", #[default] Fixed = "fixed");

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::estimate::{Energies, LocalEnergy};
 use crate::gpu::{Buffer, DeviceType, Gpu, Recording};
 use crate::kernels::estimators::{self, Estimators};
-use crate::kernels::flow::{Directions, Flow, Order};
+use crate::kernels::flow::{Directions, Flow, Order, Signs};
 use crate::kernels::occupation::{Chunk as Rows, OccupationKernels};
 use crate::kernels::scores::{self, Shape, Weights};
 use crate::kernels::{occupied, pad4};
@@ -287,14 +287,12 @@ impl Trainer {
     /// Records local energies of one chunk; its intermediate results stay in the buffers until the next.
     pub(crate) fn record_chunk_energies(&self, rec: &mut Recording, index: usize) {
         let (chunk, states) = (&self.sampler.chunks()[index], &self.chunk_states[index]);
+        let signs =
+            Signs { probes: self.settings.probes, seed: self.settings.seed as u64, step: self.draws, first_walker: chunk.first as u32 };
         let directions = match self.settings.laplacian {
             Laplacian::Exact => Directions::Exact,
-            Laplacian::Hutchinson => Directions::Signs {
-                probes: self.settings.probes,
-                seed: self.settings.seed as u64,
-                step: self.draws,
-                first_walker: chunk.first as u32,
-            },
+            Laplacian::Probes => Directions::Rows(signs),
+            Laplacian::Hutchinson => Directions::Signs(signs),
         };
         self.wave.record_derivatives(rec, &chunk.x, states, chunk.walkers, directions);
         self.energy.record(rec, &self.wave, &chunk.x, chunk.walkers);

@@ -8,7 +8,7 @@
 
 use super::table::Measure;
 use super::{Case, Quantity, Report};
-use crate::config::Prior;
+use crate::config::{Laplacian, Prior};
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Gpu, Recording};
 use crate::kernels::pad4;
@@ -55,6 +55,8 @@ fn build(case: &Case, gpu: &Gpu) -> Result<Trainer> {
     let mut s = case.settings.clone();
     // the stored values are those of the published code
     (s.prior, s.gauge, s.batch) = (Prior::None, crate::config::Gauge::Published, case.walkers);
+    // and exact derivatives
+    s.laplacian = Laplacian::Exact;
     let mut gas = s.gas()?;
     if let Some(table) = case.get("sp_indices_twist") {
         let momenta = table

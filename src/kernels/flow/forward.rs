@@ -76,14 +76,14 @@ impl Flow {
                     linear::Params::new(walkers * rows, h4, h4, layer.vg),
                     &m.mean[l],
                     &self.weights,
-                    &m.mean_v,
+                    &m.mean_v[l],
                 );
                 let product = linear::Params::new(walkers * self.n * rows, h4, h4, layer.vh);
                 linear::record(rec, "h V", product, &m.h[l - 1], &self.weights, &m.a[l]);
             }
             let gather = Params { bias: layer.bias as u32, flags: add, ..p };
             self.particles("gather", &PARTICLE_GATHER, gather, walkers, self.n * (1 + self.model.dim))
-                .record(rec, &[&m.u[l], &m.mean_v, &self.weights, &m.a[l]]);
+                .record(rec, &[&m.u[l], &m.mean_v[l], &self.weights, &m.a[l]]);
             let residual = if l > 0 { &m.h[l - 1] } else { &m.hb };
             self.particles("activation", &PARTICLE_ACTIVATION, Params { flags: add, ..p }, walkers, d)
                 .record(rec, &[&m.a[l], residual, &m.h[l]]);

@@ -10,16 +10,19 @@
 //! The forward pass is dense in the D derivatives (cost n D H² a layer), so J = 1 + ∂(C h) needs no
 //! reverse mode. The *tangent* pass is the forward pass differentiated along directions v, which gives
 //! ∂_v J and ∂_v Δz, hence the exact gradient and Laplacian of ln|det J| when v runs over all unit
-//! vectors, and an unbiased estimate of the Laplacian for random signs. The *score* pass is the
-//! adjoint of the forward pass. All of them work for any depth, width and dimension 2 or 3.
+//! vectors, and an unbiased estimate of the Laplacian for random signs. The *row* pass (`rows`) gives
+//! most of that Laplacian exactly from d directions a particle instead of D = n d, so that only
+//! Σ_v tr((J⁻¹ ∂_vJ)²) is left to random signs. The *score* pass is the adjoint of the forward pass.
+//! All of them work for any depth, width and dimension 2 or 3.
 
 mod buffers;
 mod forward;
+mod rows;
 mod score;
 mod tangent;
 
 pub use buffers::Flow;
-pub use tangent::Directions;
+pub use tangent::{Directions, Signs};
 
 use crate::gpu::{Buffer, Dispatch, Kernel, Recording};
 
@@ -92,6 +95,10 @@ kernels! {
     DIRECTIONS "flow_directions" VALUES "special" "philox";
     PROBE "flow_probe" VALUES;
     PROBE_SUM "flow_probe_sum" VALUES;
+    ROW_CROSS "flow_row_cross" VALUES "softplus_jet";
+    ROW_ADJOINT "flow_row_adjoint" VALUES "softplus_jet";
+    ROW_MEAN "flow_row_mean" ALL_ORDERS "softplus_jet";
+    ROW_SUM "flow_row_sum" VALUES;
     SCORE_SEED "flow_score_seed" VALUES;
     SCORE_ACTIVATION "flow_score_activation" VALUES "softplus_jet";
     SCORE_SCATTER "flow_score_scatter" VALUES;

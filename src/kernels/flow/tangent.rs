@@ -7,13 +7,59 @@ use super::super::philox::purpose;
 use super::forward::ADD;
 use super::*;
 
+/// The directions are unit vectors (flag of the tangent gather).
+const UNIT: u32 = 2;
+
 /// Along which directions v the Laplacian of ln|det J| is summed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Directions {
     /// All unit vectors: exact.
     Exact,
     /// Random sign vectors (Hutchinson): unbiased, `probes` of them a walker.
-    Signs { probes: usize, seed: u64, step: u32, first_walker: u32 },
+    Signs(Signs),
+    /// Random sign vectors for τ = Σ_v tr((J⁻¹ ∂_vJ)²) alone, see `rows`: unbiased, and less noisy.
+    Rows(Signs),
+    /// As `Rows` with all unit vectors: exact, a check of it.
+    RowsExact,
+}
+
+/// Random sign vectors, the same in every run: `probes` for each walker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signs {
+    pub probes: usize,
+    pub seed: u64,
+    pub step: u32,
+    /// Number of the chunk's first walker.
+    pub first_walker: u32,
+}
+
+impl Directions {
+    fn signs(self) -> Option<Signs> {
+        match self {
+            Directions::Signs(s) | Directions::Rows(s) => Some(s),
+            Directions::Exact | Directions::RowsExact => None,
+        }
+    }
+
+    fn by_rows(self) -> bool {
+        matches!(self, Directions::Rows(_) | Directions::RowsExact)
+    }
+}
+
+/// Directions of one tangent pass: `count` of all `of`, counted from `first`.
+#[derive(Clone, Copy)]
+pub(super) struct Pass {
+    pub first: usize,
+    pub count: usize,
+    pub of: usize,
+    pub directions: Directions,
+}
+
+impl Pass {
+    /// Weight of one direction in the sum over orthonormal ones.
+    pub fn weight(&self) -> f32 {
+        if self.directions.signs().is_none() { 1.0 } else { 1.0 / self.of as f32 }
+    }
 }
 
 impl Flow {
@@ -22,51 +68,40 @@ impl Flow {
     /// `inverse`: J⁻¹ `[walker][ld][ld]`, padding 0. Δ ln|det J| = Σ_v tr(J⁻¹ ∂_v²J) - tr((J⁻¹ ∂_vJ)²)
     /// over orthonormal v; the first term is taken as Σ_v v·J⁻¹ ∂_v Δz.
     pub fn record_logdet_derivatives(&self, rec: &mut Recording, inverse: &Buffer, walkers: usize, directions: Directions) {
-        let count = match directions {
-            Directions::Exact => self.order(),
-            Directions::Signs { probes, .. } => {
-                self.record_grad_logdet(rec, inverse, walkers);
-                probes
-            }
-        };
-        let mut first = 0;
-        while first < count {
-            let pass = self.pass.min(count - first);
-            self.record_pass(rec, inverse, walkers, directions, first, pass, count);
-            first += pass;
+        let of = directions.signs().map_or(self.order(), |s| s.probes);
+        if directions != Directions::Exact {
+            self.record_grad_logdet(rec, inverse, walkers);
+        }
+        for first in (0..of).step_by(self.pass) {
+            let count = self.pass.min(of - first);
+            self.record_pass(rec, inverse, walkers, Pass { first, count, of, directions });
+        }
+        if directions.by_rows() {
+            self.record_rows(rec, inverse, walkers);
         }
     }
 
-    #[allow(clippy::too_many_arguments)] // one pass is described by exactly these
-    fn record_pass(
-        &self,
-        rec: &mut Recording,
-        inverse: &Buffer,
-        walkers: usize,
-        directions: Directions,
-        first: usize,
-        pass: usize,
-        count: usize,
-    ) {
+    fn record_pass(&self, rec: &mut Recording, inverse: &Buffer, walkers: usize, pass: Pass) {
         let m = &self.memory;
         let (d, ld) = (self.order(), self.ld());
-        let batch = walkers * pass;
-        let p = Params { probes: pass as u32, first: first as u32, ..self.params(walkers, Order::Third) };
+        let Pass { first, count, directions, .. } = pass;
+        let batch = walkers * count;
+        let p = Params { probes: count as u32, first: first as u32, ..self.params(walkers, Order::Third) };
         let (rows, h4) = (p.rows as usize, self.h4());
-        let draw = match directions {
-            Directions::Exact => p,
-            Directions::Signs { seed, step, first_walker, .. } => Params {
+        let draw = match directions.signs() {
+            None => p,
+            Some(s) => Params {
                 flags: 1,
-                first: first_walker,
-                step,
-                seed: [seed as u32, (seed >> 32) as u32],
+                first: s.first_walker,
+                step: s.step,
+                seed: [s.seed as u32, (s.seed >> 32) as u32],
                 purpose: purpose::PROBES,
                 bias: first as u32,
                 ..p
             },
         };
-        self.plain("directions", &DIRECTIONS, draw, walkers, pass * d, 0).record(rec, &[&m.directions]);
-        let unit = if directions == Directions::Exact { 2 } else { 0 };
+        self.plain("directions", &DIRECTIONS, draw, walkers, count * d, 0).record(rec, &[&m.directions]);
+        let unit = if directions.signs().is_none() { UNIT } else { 0 };
         for (l, layer) in self.one.iter().enumerate() {
             let add = Params { flags: if l > 0 { ADD } else { 0 }, ..p };
             if l > 0 {
@@ -85,6 +120,9 @@ impl Flow {
                 self.n * (1 + self.model.dim),
             )
             .record(rec, &[&m.u[l], &m.directions, &m.tangent_mean_v, &m.tangent_a]);
+            if l > 0 && directions.by_rows() {
+                self.record_row_cross(rec, inverse, l, p, walkers);
+            }
             self.particles("tangent activation", &TANGENT_ACTIVATION, add, batch, 2 * d).record(rec, &[&m.a[l], &m.tangent_a, &m.tangent]);
         }
         linear::record(
@@ -100,7 +138,7 @@ impl Flow {
             batches: batch as u32,
             x_stride: (ld * ld / 4) as u32,
             w_stride: (ld * ld / 4) as u32,
-            w_div: pass as u32,
+            w_div: count as u32,
             y_stride: (ld * ld / 4) as u32,
             ..linear::Params::new(d, ld / 4, ld / 4, 0)
         };
@@ -108,11 +146,13 @@ impl Flow {
         let trips = d * d / WG as usize + 17;
         let probe = Launch { trips, ..self.plain("probe", &PROBE, p, batch, d * d, 2) };
         probe.record_groups(rec, grid(batch), &[&m.product, inverse, &m.directions, &m.tangent_out, &m.parts]);
-        let exact = directions == Directions::Exact;
-        let scale = if exact { 1.0 } else { 1.0 / count as f32 };
-        let flags = u32::from(exact) | if first == 0 { 2 } else { 0 };
-        let sum = self.plain("probe sum", &PROBE_SUM, Params { flags, scale, ..p }, 1, walkers, pass);
+        let exact = if directions == Directions::Exact { 1 } else { 0 };
+        let flags = exact | if first == 0 { 2 } else { 0 } | if directions.by_rows() { 4 } else { 0 };
+        let sum = self.plain("probe sum", &PROBE_SUM, Params { flags, scale: pass.weight(), ..p }, 1, walkers, count);
         sum.record_groups(rec, grid(walkers.div_ceil(WG as usize)), &[&m.parts, &self.lap_logdet, &self.grad_logdet]);
+        if directions.by_rows() && self.model.depth > 1 {
+            self.record_cross_output(rec, p, walkers, pass.weight());
+        }
     }
 
     /// Records ∇ ln|det J| alone by reverse mode (cost of one score, whatever the dimension).
