@@ -5,23 +5,33 @@
 
 use std::collections::BTreeMap;
 use std::time::Instant;
+//! `cargo bench --bench step -- [n ...] [batch=64] [kernels] [dispatches] [device=SEL]` (2D, rs 10, Θ 0.15, 50 Metropolis
+//! sweeps). Every launch is timed on its own after steps that are not; see `helmholtz profile`.
 
 use helmholtz::config::{Origin, Resolved, Source};
-use helmholtz::gpu::{Gpu, Timed};
-use helmholtz::run::trainer::{Trainer, fitting_chunk};
+use helmholtz::gpu::Gpu;
+use helmholtz::kernels::roof::Roof;
+use helmholtz::report::{rows, table};
+use helmholtz::run::profile;
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let given: Vec<(&str, &str)> = arguments.iter().filter_map(|a| a.split_once('=')).collect();
     let kernels = arguments.iter().any(|a| a == "kernels");
+    let value = |key: &str| arguments.iter().find_map(|a| a.strip_prefix(key));
+    let batch = value("batch=").map_or(Ok(64), str::parse)?;
+    let asked = |word: &str| arguments.iter().any(|a| a == word);
     let mut sizes: Vec<usize> = arguments.iter().filter_map(|a| a.parse().ok()).collect();
     if sizes.is_empty() {
         sizes = vec![13, 29, 57];
     }
-    let gpu = Gpu::open(None)?;
+    let gpu = Gpu::open(value("device="))?;
     println!("{}", gpu.describe());
+    let roof = profile::roof(&gpu)?;
+    println!("roof: {:.1} GFLOP/s, {:.1} GB/s", 1e-9 * roof.flops_per_s, 1e-9 * roof.bytes_per_s);
     for n in sizes {
         step(&gpu, n, &given, kernels)?;
+        step(&gpu, roof, n, batch, asked("kernels"), asked("dispatches"))?;
     }
     Ok(())
 }
@@ -46,25 +56,26 @@ fn step(gpu: &Gpu, n: usize, given: &[(&str, &str)], kernels: bool) -> anyhow::R
     let times = gpu.run_timed(&recording)?;
     println!("\nn = {n}, batch {batch}, chunk {}, {} Metropolis steps: {:.0} ms a step", settings.chunk, settings.mc_steps, 1e3 * wall);
     table("phase", &times, |t| t.name.split('/').next().unwrap_or("").to_string());
+fn step(gpu: &Gpu, roof: Roof, n: usize, batch: usize, kernels: bool, dispatches: bool) -> anyhow::Result<()> {
+    let given = [("n", n.to_string()), ("rs", "10".into()), ("theta", "0.15".into()), ("batch", batch.to_string())];
+    let sources: Vec<Source> = given.into_iter().map(|(key, text)| Source { key: key.into(), text, origin: Origin::Default }).collect();
+    let settings = Resolved::from_sources(&sources, Vec::new())?.settings;
+    let m = profile::measure(gpu, &settings, roof, 1)?;
+    println!(
+        "\nn = {n}, batch {batch}, chunk {}, {} Metropolis sweeps: {:.0} ms a step, {:.0} ms in launches, first step {:.1} s",
+        m.chunk,
+        settings.mc_steps,
+        1e3 * m.profile.wall_s,
+        1e3 * m.profile.sum_s,
+        m.first_step_s
+    );
+    println!("{}", table("phase", &m.profile.phases));
     if kernels {
-        table("kernel", &times, |t| format!("{} ({})", t.name, t.kernel));
+        println!("{}", table("kernel", &m.profile.kernels));
+    }
+    if dispatches {
+        let done: Vec<_> = m.times.into_iter().filter(|t| !t.skipped).collect();
+        println!("{}", table("dispatch", &rows(&done, &roof, |t| format!("{} ({})", t.name, t.kernel))));
     }
     Ok(())
-}
-
-fn table(title: &str, times: &[Timed], key: impl Fn(&Timed) -> String) {
-    let mut rows: BTreeMap<String, (f64, f64, f64, usize)> = BTreeMap::new();
-    for t in times {
-        let row = rows.entry(key(t)).or_default();
-        *row = (row.0 + t.seconds, row.1 + t.flops, row.2 + t.bytes, row.3 + 1);
-    }
-    let total: f64 = rows.values().map(|r| r.0).sum();
-    let mut rows: Vec<_> = rows.into_iter().collect();
-    rows.sort_by(|a, b| b.1.0.total_cmp(&a.1.0));
-    println!("{title:44} {:>9} {:>6} {:>8} {:>9} {:>9} {:>8} {:>8}", "ms", "share", "launches", "GFLOP", "GB", "GFLOP/s", "GB/s");
-    for (name, (s, flops, bytes, count)) in rows {
-        let (g, b) = (flops * 1e-9, bytes * 1e-9);
-        println!("{name:44} {:9.2} {:5.1}% {count:8} {g:9.3} {b:9.3} {:8.2} {:8.2}", 1e3 * s, 100.0 * s / total, g / s, b / s);
-    }
-    println!("{:44} {:9.2}", "sum", 1e3 * total);
 }

@@ -122,6 +122,70 @@ fn check_says_what_the_settings_mean() {
     assert!(text.contains("5826 parameters of the occupation network, 1074 of the flow"), "{text}");
 }
 
+/// Small enough for every adapter, and quick.
+const TINY: &str = "electron-gas n=3 rs=1 theta=0.5 emax=4 mc_steps=2 spsize=4 tpsize=4 modelsize=4 nheads=2 nhidden=4 nlayers=1";
+
+#[test]
+fn check_bills_the_memory() {
+    let o = run(&format!("check {TINY} batch=64 --json"));
+    let json: serde_json::Value = serde_json::from_str(out(&o).trim()).expect("one JSON object");
+    let memory = &json["memory"];
+    assert_eq!((&memory["batch"], &memory["chunk"], &memory["fits"]), (&64.into(), &64.into(), &true.into()));
+    let groups: u64 = memory["groups"].as_array().unwrap().iter().map(|g| g[1].as_u64().unwrap()).sum();
+    assert_eq!(memory["total_bytes"].as_u64(), Some(groups));
+    let text = out(&run(&format!("check {TINY} batch=64")));
+    for part in ["memory on ", "scores and update", "for batch=64 in chunks of 64", "largest array"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+/// Refused before anything is allocated or written, with the batch that would fit; which then does.
+#[test]
+fn what_does_not_fit_is_refused_with_what_would() {
+    let folder = tempfile::tempdir().unwrap();
+    let train = |batch: &str| format!("train {TINY} batch={batch} --out a");
+    let words = |line: &str| -> Vec<String> { line.split_whitespace().map(String::from).collect() };
+    for batch in ["200000000", "4294967295"] {
+        for line in [train(batch), format!("check {TINY} --json batch={batch}"), format!("profile {TINY} --json batch={batch}")] {
+            let line = words(&line);
+            let o = run_in(folder.path(), &line.iter().map(String::as_str).collect::<Vec<_>>());
+            let text = err(&o);
+            assert_eq!(o.status.code(), Some(3), "{line:?}: {text}");
+            assert!(text.contains("does not fit") && text.contains("use batch="), "{text}");
+            let fits = text.split("use batch=").nth(1).unwrap().trim();
+            assert_eq!(run(&format!("check {TINY} batch={fits}")).status.code(), Some(0), "{fits}");
+        }
+    }
+    assert!(!folder.path().join("a").exists(), "a refused run leaves a directory");
+    refused(&run("check electron-gas n=900 rs=1 theta=0.1 --json"), 3, &["loop trips", "smaller system"], "too long loops");
+    refused(&run("check electron-gas n=4000 rs=1 theta=0.1 --json"), 3, &["one walker", "smaller n"], "too large a system");
+}
+
+#[test]
+fn profile_times_every_kernel() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = format!("profile {TINY} batch=32 --json --trace t.json");
+    let o = run_in(folder.path(), &line.split_whitespace().collect::<Vec<_>>());
+    assert!(o.status.success(), "{}", err(&o));
+    let json: serde_json::Value = serde_json::from_str(out(&o).trim()).expect("one JSON object");
+    let p = &json["profile"];
+    let seconds = |rows: &serde_json::Value| -> f64 { rows.as_array().unwrap().iter().map(|r| r["seconds"].as_f64().unwrap()).sum() };
+    let (sum, kernels, phases) = (p["sum_s"].as_f64().unwrap(), seconds(&p["kernels"]), seconds(&p["phases"]));
+    assert!(sum > 0.0 && (kernels / sum - 1.0).abs() < 1e-9 && (phases / sum - 1.0).abs() < 1e-9, "{sum} {kernels} {phases}");
+    assert!(p["roof"]["flops_per_s"].as_f64().unwrap() > 0.0 && p["wall_s"].as_f64().unwrap() > 0.0);
+    for name in ["linear", "lu_complex", "metropolis_accept", "krylov"] {
+        assert!(p["kernels"].as_array().unwrap().iter().any(|r| r["name"] == name), "{name}");
+    }
+    let trace: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(folder.path().join("t.json")).unwrap()).unwrap();
+    assert!(trace["traceEvents"].as_array().unwrap().len() > 100);
+    let text = out(&run(&format!("profile {TINY} batch=32")));
+    for part in ["device: ", "roof of this device", "phase", "an untimed step of training", "gaps between launches", "linear"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let line = format!("profile {TINY} --trace nowhere/t.json");
+    refused(&run_in(folder.path(), &line.split_whitespace().collect::<Vec<_>>()), 5, &["there is no folder nowhere"], "no folder");
+}
+
 #[test]
 fn bad_files_are_refused_with_their_line() {
     let folder = tempfile::tempdir().unwrap();
@@ -184,6 +248,17 @@ fn without_a_driver_the_user_hears_what_to_install() {
         }
     }
     assert!(!folder.path().join("a").exists(), "an unused run directory is left behind");
+    let check = |more: &str| {
+        let line = format!("check {TINY} {more}");
+        let mut c = Command::new(env!("CARGO_BIN_EXE_helmholtz"));
+        c.args(line.split_whitespace()).env("VK_ICD_FILENAMES", "/nonexistent.json").env("VK_DRIVER_FILES", "/nonexistent.json");
+        c.output().unwrap()
+    };
+    if cfg!(target_os = "linux") {
+        // settings are read without a device, unless one is asked for
+        assert!(out(&check("")).contains("memory: not checked, no adapter"));
+        refused(&check("--device 0"), 3, &["no GPU adapter found"], "no driver");
+    }
 }
 
 #[test]

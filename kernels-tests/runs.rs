@@ -66,6 +66,13 @@ fn a_run_prints_and_leaves_everything_and_repeats() {
     assert_eq!(numbers(&at("a")), numbers(&at("b")));
     let (f, err) = (summary["result"]["f"]["value"].as_f64().unwrap(), summary["result"]["f"]["error"].as_f64().unwrap());
     assert!(f.is_finite() && err > 0.0, "{summary}");
+    // one JSON object for any number of runs
+    let o = run(folder.path(), "report a b --json");
+    let both: serde_json::Value = serde_json::from_str(text(&o.stdout).trim()).expect("stdout is one JSON object");
+    assert_eq!(both["runs"].as_array().map(Vec::len), Some(2));
+    let o = run(folder.path(), "report b --json");
+    let one: serde_json::Value = serde_json::from_str(text(&o.stdout).trim()).expect("stdout is one JSON object");
+    assert_eq!(one, both["runs"][1]);
     // another seed gives other numbers
     run(folder.path(), "train a/config.toml seed=7 steps=1 --out c --quiet");
     assert_ne!(numbers(&at("a"))[0], numbers(&at("c"))[0]);

@@ -25,6 +25,19 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Fails as [`write`] would if nothing can be written at `path`.
+pub fn check(path: &Path) -> Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if path.is_dir() {
+        return Err(Error::Io(format!("{}: is a folder; name a file", path.display())));
+    }
+    if !folder.is_dir() {
+        return Err(Error::Io(format!("{}: cannot be written: there is no folder {}", path.display(), folder.display())));
+    }
+    let made = tempfile::NamedTempFile::new_in(folder);
+    made.map(|_| ()).map_err(|e| Error::Io(format!("{}: cannot be written: {e}", path.display())))
+}
+
 /// Temporary files are private; results are as readable as any other file.
 fn open_to_others(file: &File) {
     #[cfg(unix)]

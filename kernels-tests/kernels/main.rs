@@ -15,6 +15,7 @@ mod ideal_gas;
 mod linear;
 mod local_energy;
 mod log_psi;
+mod memory;
 mod metropolis;
 mod occupation;
 mod occupation_published;

@@ -2,7 +2,9 @@
 
 use crate::config::{KEYS, Resolved};
 use crate::error::Result;
+use crate::gpu::{self, Gpu};
 use crate::report::say;
+use crate::run::memory::{self, Bill};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -11,6 +13,9 @@ pub struct Args {
     /// Settings, for example n=13 rs=10 theta=0.15
     #[arg(value_name = "KEY=VALUE")]
     settings: Vec<String>,
+    /// Adapter the memory is checked for: index, part of its name, back end or kind (see `helmholtz devices`)
+    #[arg(long, value_name = "SEL")]
+    device: Option<String>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -20,14 +25,22 @@ pub fn run(args: Args) -> Result<()> {
     let resolved = Resolved::from_command(&args.target, &args.settings)?;
     let s = &resolved.settings;
     let gas = s.gas()?;
+    // the settings can be read without a device; what was asked for must be there
+    let gpu = if args.device.is_none() && gpu::list().is_empty() { None } else { Some(Gpu::open(args.device.as_deref())?) };
+    let bill = gpu.as_ref().map(|gpu| memory::bill(gpu, s)).transpose()?;
     let orbitals = gas.orbital_count();
     let (occupation, flow) = (s.occupation(orbitals).parameters().len(), s.backflow().table().len());
     if args.json {
+        refuse(gpu.as_ref(), bill.as_ref(), &resolved)?;
         let means = serde_json::json!({
             "orbitals": orbitals, "box_side_rs_a0": gas.length(), "beta_per_Ry_rs2": gas.beta(), "closed_shell": gas.closed_shell(),
             "parameters": { "occupation": occupation, "flow": flow },
         });
-        say(&serde_json::json!({ "system": "electron-gas", "settings": resolved.json(), "means": means }).to_string());
+        let device = gpu.as_ref().map(Gpu::manifest);
+        let object = serde_json::json!({
+            "system": "electron-gas", "settings": resolved.json(), "means": means, "device": device, "memory": bill,
+        });
+        say(&object.to_string());
         return Ok(());
     }
     let mut group = "";
@@ -44,5 +57,20 @@ pub fn run(args: Args) -> Result<()> {
     if !gas.closed_shell() {
         say("  an open shell: the ground state of the ideal gas is degenerate");
     }
-    Ok(())
+    match (&gpu, &bill) {
+        (Some(gpu), Some(bill)) => {
+            say(&format!("memory on {}", gpu.info.name));
+            bill.text().iter().for_each(|line| say(line));
+        }
+        _ => say("memory: not checked, no adapter found here (see `helmholtz devices`)"),
+    }
+    refuse(gpu.as_ref(), bill.as_ref(), &resolved)
+}
+
+/// Exit code 3 and the batch that would fit, where it does not.
+fn refuse(gpu: Option<&Gpu>, bill: Option<&Bill>, resolved: &Resolved) -> Result<()> {
+    match (gpu, bill) {
+        (Some(gpu), Some(bill)) if !bill.fits => memory::fitting(gpu, &resolved.settings).map(|_| ()),
+        _ => Ok(()),
+    }
 }

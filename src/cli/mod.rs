@@ -3,6 +3,7 @@
 mod check;
 mod devices;
 mod keys;
+mod profile;
 mod report;
 mod train;
 mod verify;
@@ -34,6 +35,8 @@ enum Command {
     Verify(verify::Args),
     /// Show the resolved settings and where each came from, without running
     Check(check::Args),
+    /// Time every kernel of a training step against this device's own roof
+    Profile(profile::Args),
     /// Print a run's table and draw its figure again
     Report(report::Args),
     /// List all settings with default, unit and meaning
@@ -66,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Devices(args) => devices::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Check(args) => check::run(args),
+        Command::Profile(args) => profile::run(args),
         Command::Report(args) => report::run(args),
         Command::Keys(args) => keys::run(args),
     };

@@ -10,12 +10,13 @@ pub struct Args {
     /// Run directories
     #[arg(required = true, value_name = "DIR")]
     runs: Vec<PathBuf>,
-    /// Print one JSON object a run
+    /// Print one JSON object: the summary, or {"runs": [...]} of several
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(args: Args) -> Result<()> {
+    let mut summaries = Vec::new();
     for path in &args.runs {
         let mut run = read(path)?;
         if run.summary.notes.is_empty() {
@@ -25,11 +26,17 @@ pub fn run(args: Args) -> Result<()> {
         std::fs::create_dir_all(path.join("figures")).map_err(|e| Error::Io(format!("{}: cannot be made: {e}", figure.display())))?;
         draw(&figure, &run.summary, &run.records)?;
         if args.json {
-            say(&serde_json::to_string(&run.summary).map_err(|e| Error::Io(format!("the summary cannot be encoded: {e}")))?);
+            let summary = serde_json::to_value(&run.summary);
+            summaries.push(summary.map_err(|e| Error::Io(format!("the summary cannot be encoded: {e}")))?);
         } else {
             say(&result_table(&run.summary));
             say(&format!("  figure: {}", figure.display()));
         }
+    }
+    match summaries.as_slice() {
+        [] => {}
+        [one] => say(&one.to_string()),
+        all => say(&serde_json::json!({ "runs": all }).to_string()),
     }
     Ok(())
 }

@@ -6,7 +6,8 @@ use crate::config::Resolved;
 use crate::error::{Error, Result};
 use crate::model::file::ParameterFile;
 use crate::report::{Console, draw, notes, read, result_table, say};
-use crate::run::{Claim, Job, RunLog, Summary, stop, train};
+use crate::run::train::initial;
+use crate::run::{Claim, Job, RunLog, Summary, memory, stop, train};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -42,6 +43,9 @@ pub fn run(args: Args) -> Result<()> {
     // everything that can be refused is refused before the device is touched
     let resolved = Resolved::from_command(&args.target, &args.settings)?;
     let parameters = args.params.as_deref().map(ParameterFile::read).transpose()?;
+    if let Some(file) = &parameters {
+        initial(file, &resolved.settings)?;
+    }
     let claim = match &args.out {
         Some(path) => Claim::new(path, args.fresh)?,
         None => {
@@ -49,7 +53,8 @@ pub fn run(args: Args) -> Result<()> {
             Claim::free(&format!("electron-gas-n{}-d{}-rs{}-theta{}", s.n, s.dim, s.rs, s.theta))?
         }
     };
-    let gpu = match super::open(args.device.as_deref(), args.checked, args.json) {
+    let opened = super::open(args.device.as_deref(), args.checked, args.json);
+    let gpu = match opened.and_then(|gpu| memory::fitting(&gpu, &resolved.settings).map(|_| gpu)) {
         Ok(gpu) => gpu,
         Err(e) => {
             claim.release();

@@ -1,6 +1,7 @@
 //! An opened device: memory, pipelines, error handlers.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,7 @@ pub struct Gpu {
     pipelines: Mutex<HashMap<Key, Arc<wgpu::ComputePipeline>>>,
     failures: Arc<Mutex<Vec<String>>>,
     compile_time: Mutex<(usize, f64)>,
+    allocated: AtomicU64,
     edits: Mutex<Vec<(&'static str, String, String)>>,
 }
 
@@ -88,6 +90,7 @@ impl Gpu {
             pipelines: Mutex::default(),
             failures,
             compile_time: Mutex::new((0, 0.0)),
+            allocated: AtomicU64::new(0),
             edits: Mutex::default(),
         })
     }
@@ -120,6 +123,11 @@ impl Gpu {
         *self.compile_time.lock().unwrap()
     }
 
+    /// Bytes of all arrays allocated so far, given up or not.
+    pub fn allocated(&self) -> u64 {
+        self.allocated.load(Ordering::Relaxed)
+    }
+
     /// Largest storage buffer in 32-bit words that one kernel can bind.
     pub fn max_words(&self) -> usize {
         (self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size) / 4) as usize
@@ -139,6 +147,7 @@ impl Gpu {
             self.failures.lock().unwrap().push(text);
             return raw;
         }
+        self.allocated.fetch_add(bytes, Ordering::Relaxed);
         if poison {
             if let Ok(mut view) = raw.slice(..).get_mapped_range_mut() {
                 view.slice(..).copy_from_slice(&vec![0xff; bytes as usize]);

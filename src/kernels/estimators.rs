@@ -118,6 +118,12 @@ impl Estimators {
         }
     }
 
+    /// Name and bytes of every array, for the memory bill.
+    pub fn bill(&self) -> Vec<(String, u64)> {
+        let own = [&self.records, &self.centre, &self.deviation, &self.partial, &self.weights, &self.flow_weights, &self.zero];
+        own.map(|b| (b.name().to_string(), b.bytes())).to_vec()
+    }
+
     /// Records the energy records of a chunk; `beta` in (Ry/rs²)⁻¹.
     pub fn record_energies(&self, rec: &mut Recording, chunk: Chunk, beta: f64) {
         let params = EnergyParams {

@@ -173,6 +173,15 @@ impl StochasticReconfiguration {
         })
     }
 
+    /// Name and bytes of every array, for the memory bill.
+    pub fn bill(&self) -> Vec<(String, u64)> {
+        let v = &self.vectors;
+        let vectors = [&v.solution, &v.residual, &v.preconditioned, &v.direction, &v.image];
+        let own = [&self.state, &self.rows, &self.basis, &self.coefficients, &self.row_vector, &self.right, &self.scratch, &self.partial];
+        let factor = [&self.factor.matrix, &self.factor.lower];
+        vectors.into_iter().chain(own).chain(factor).map(|b| (b.name().to_string(), b.bytes())).collect()
+    }
+
     /// Columns of the projection: 0, 1, or 1 + dim.
     fn columns(&self) -> usize {
         match (self.shape.parts, self.options.gauge) {

@@ -3,11 +3,13 @@
 mod console;
 mod figure;
 mod notes;
+mod profile;
 mod read;
 mod table;
 
 pub use console::Console;
 pub use figure::draw;
 pub use notes::notes;
+pub use profile::{Profile, Row, rows, table, trace};
 pub use read::{RunDir, read};
 pub use table::{plus_minus, result_table, say};

@@ -2,6 +2,8 @@
 
 pub mod job;
 pub mod log;
+pub mod memory;
+pub mod profile;
 pub mod record;
 pub mod stop;
 pub mod summary;

@@ -2,14 +2,15 @@
 
 use std::time::Instant;
 
+use super::memory;
 use super::summary::Thermo;
-use super::trainer::{Trainer, default_batch, fitting_chunk};
+use super::trainer::Trainer;
 use super::{Estimate, Ideal, Job, StepRecord, Summary};
 use crate::config::{Prior, Settings};
 use crate::error::{Error, Result};
 use crate::estimate::Energies;
 use crate::estimate::statistics;
-use crate::model::file::Part;
+use crate::model::file::{ParameterFile, Part};
 use crate::sample::Round;
 
 /// Refused updates in a row after which a run stops.
@@ -50,40 +51,35 @@ pub fn train(job: &mut Job) -> Result<Summary> {
 /// Settles batch and chunk, builds the trainer, loads parameters.
 fn prepare(job: &mut Job) -> Result<Trainer> {
     let gas = job.settings().gas()?;
-    if job.settings().batch == 0 {
-        let batch = default_batch(&job.gpu);
-        job.derive("batch", batch, "by the device")?;
-    }
-    let s = job.settings().clone();
-    let most = fitting_chunk(&job.gpu, &gas, &s, s.batch)?;
-    if s.chunk == 0 {
-        job.derive("chunk", most, "what fits the device's memory")?;
-    } else if s.chunk > most {
-        return Err(Error::Device(format!(
-            "chunk = {}: at most {most} walkers of n = {} fit the memory of {}; use chunk={most} or chunk=auto",
-            s.chunk, s.n, job.gpu.info.name
-        )));
-    }
-    let s = job.settings().clone();
-    let vector = |table: &crate::model::parameters::Table, prefix: &str| -> Result<Option<Vec<f32>>> {
-        match &job.parameters {
-            None => Ok(None),
-            Some(file) => Ok(Some(file.vector(table, prefix)?.iter().map(|v| *v as f32).collect())),
+    let bill = memory::fitting(&job.gpu, job.settings())?;
+    for (name, left, value, why) in [
+        ("batch", job.settings().batch == 0, bill.batch, "by the device"),
+        ("chunk", job.settings().chunk == 0, bill.chunk, "what fits the device's memory"),
+    ] {
+        if left {
+            job.derive(name, value, why)?;
         }
-    };
-    let occupation = vector(&s.occupation(gas.orbital_count()).parameters(), "van/")?;
-    let flow = vector(&s.backflow().table(), "flow/")?;
+    }
+    let s = job.settings().clone();
+    let (occupation, flow) = job.parameters.as_ref().map(|file| initial(file, &s)).transpose()?.unzip();
     let mut trainer = Trainer::new(&job.gpu, &s, occupation, flow)?;
-    // the drivers compile at first use: one step on throw-away walkers shows the wait once
     job.phase("compiling kernels");
     let recording = trainer.record_step(&job.gpu)?;
     job.gpu.prepare(&recording)?;
+    // some drivers, the software one among them, do the work at the first launch: `first_step` tells
     let (pipelines, seconds) = job.gpu.compiled();
-    job.phase(&format!("{pipelines} kernels in {seconds:.1} s, {} dispatches a step", recording.dispatches().count()));
+    job.phase(&format!("{pipelines} kernels handed to the driver in {seconds:.1} s"));
     if !gas.closed_shell() {
         job.warning(&format!("n = {} is an open shell at this twist: the ideal ground state is degenerate", s.n));
     }
     Ok(trainer)
+}
+
+/// Parameters of occupation network and flow from a file, refused where they do not fit the settings.
+pub fn initial(file: &ParameterFile, s: &Settings) -> Result<(Vec<f32>, Vec<f32>)> {
+    let single = |v: Vec<f64>| v.iter().map(|v| *v as f32).collect();
+    let occupation = file.vector(&s.occupation(s.gas()?.orbital_count()).parameters(), "van/")?;
+    Ok((single(occupation), single(file.vector(&s.backflow().table(), "flow/")?)))
 }
 
 /// Trains p(K) alone to the ideal gas, whose exact F it approaches from above.
@@ -163,6 +159,9 @@ impl Run {
                 }
             }
             record.ms = 1e3 * start.elapsed().as_secs_f64();
+            if self.records.is_empty() {
+                job.phase(&format!("{} kernels compiled, first step {:.1} s", job.gpu.compiled().0, 1e-3 * record.ms));
+            }
             job.step(&record);
             self.records.push(record);
         }

@@ -1,22 +1,21 @@
 //! One electron gas on one device: sample, energies, gradients, update. No logging, no files.
 
+use super::memory::Item;
 use crate::config::{self, Laplacian, Optimizer, Prior, Settings};
 use crate::error::{Error, Result};
 use crate::estimate::{Energies, LocalEnergy};
-use crate::gpu::{Buffer, DeviceType, Gpu, Recording};
+use crate::gpu::{Buffer, Gpu, Recording};
 use crate::kernels::estimators::{self, Estimators};
 use crate::kernels::flow::{Directions, Flow, Order, Signs};
+use crate::kernels::flow::{Directions, Order};
 use crate::kernels::occupation::{Chunk as Rows, OccupationKernels};
+use crate::kernels::occupied;
 use crate::kernels::scores::{self, Shape, Weights};
-use crate::kernels::{occupied, pad4};
 use crate::optimize::{Adam, Gauge, Inputs, Options, StochasticReconfiguration};
 use crate::sample::{Chunk, Metropolis, Round, Sampler};
 use crate::system::electron_gas::ElectronGas;
 use crate::system::ideal_gas::IdealGas;
 use crate::wave_function::WaveFunction;
-
-/// Device memory that the arrays of a chunk may take together, bytes.
-const CHUNK_MEMORY: u64 = 3 << 29;
 
 enum Update {
     Sr(Box<StochasticReconfiguration>),
@@ -76,6 +75,16 @@ impl Network {
             gpu.run(&rec)?;
         }
         Ok(network)
+    }
+
+    /// Name and bytes of every array, for the memory bill.
+    fn bill(&self) -> Vec<(String, u64)> {
+        let own = [&self.parameters, &self.gradient, &self.scores, &self.partial].map(|b| (b.name().to_string(), b.bytes()));
+        let update = match &self.update {
+            Update::Sr(sr) => sr.bill(),
+            Update::Adam(adam) => [&adam.m, &adam.v, &adam.state].map(|b| (b.name().to_string(), b.bytes())).to_vec(),
+        };
+        own.into_iter().chain(update).collect()
     }
 
     /// Gradient from the scores; a walker's weights lie `stride` words apart.
@@ -154,30 +163,19 @@ pub struct Trainer {
     draws: u32,
 }
 
-/// Walkers a step: what two CPU cores train in seconds, or what fills a GPU.
-pub fn default_batch(gpu: &Gpu) -> usize {
-    if gpu.info.device_type == DeviceType::Cpu { 256 } else { 4096 }
-}
-
-/// The most walkers a chunk can have on this device: by binding limit and memory.
-pub fn fitting_chunk(gpu: &Gpu, gas: &ElectronGas, s: &Settings, batch: usize) -> Result<usize> {
-    let model = s.backflow();
-    let words = Flow::largest_words_per_walker(&model, gas.n).max(4 * gas.n * gas.n);
-    let mut chunk = (gpu.max_words() / words).min(batch).min(32_768);
-    while chunk > 0 {
-        let bytes: u64 = WaveFunction::new(gpu, gas, model, chunk)?.bill().iter().map(|b| b.1).sum();
-        if bytes <= CHUNK_MEMORY {
-            return Ok(chunk);
-        }
-        chunk /= 2;
+/// How positions of a gas are drawn.
+fn sampling(s: &Settings, gas: &ElectronGas) -> crate::sample::Settings {
+    crate::sample::Settings {
+        walkers: s.batch,
+        chunk: s.chunk,
+        first: 0,
+        size: gas.n * gas.dim,
+        length: gas.length(),
+        sweeps: s.mc_steps,
+        width: s.mc_width,
+        acceptance: (s.mc_acceptance > 0.0).then_some(s.mc_acceptance),
+        seed: s.seed as u64,
     }
-    Err(Error::Device(format!(
-        "n = {} in {} dimensions: one walker needs more memory than {} can bind ({} MiB); use a smaller n or narrower layers (spsize, tpsize)",
-        gas.n,
-        gas.dim,
-        gpu.info.name,
-        (4 * gpu.max_words()) >> 20
-    )))
 }
 
 impl Trainer {
@@ -198,31 +196,7 @@ impl Trainer {
         let values = occupation.unwrap_or_else(|| model.initial(s.seed as u64, s.occupation_prior()));
         let wave = WaveFunction::new(gpu, &gas, s.backflow(), chunk)?;
         let flow_values = flow.unwrap_or_else(|| s.backflow().initial(s.seed as u64));
-        for (name, words) in [("occupation scores", batch * pad4(values.len())), ("flow scores", 2 * batch * pad4(flow_values.len()))] {
-            if words > gpu.max_words() {
-                return Err(Error::Device(format!(
-                    "batch = {batch}: the {name} need {} MiB in one buffer, {} binds at most {} MiB; use batch={} or less",
-                    (4 * words) >> 20,
-                    gpu.info.name,
-                    (4 * gpu.max_words()) >> 20,
-                    batch * gpu.max_words() / words
-                )));
-            }
-        }
-        let sampler = Metropolis::new(
-            gpu,
-            crate::sample::Settings {
-                walkers: batch,
-                chunk,
-                first: 0,
-                size: gas.n * gas.dim,
-                length: gas.length(),
-                sweeps: s.mc_steps,
-                width: s.mc_width,
-                acceptance: (s.mc_acceptance > 0.0).then_some(s.mc_acceptance),
-                seed: s.seed as u64,
-            },
-        )?;
+        let sampler = Metropolis::new(gpu, sampling(s, &gas))?;
         Ok(Trainer {
             batch,
             chunk,
@@ -244,6 +218,31 @@ impl Trainer {
             ideal,
             draws: 0,
         })
+    }
+
+    /// Every array of a run with these settings (batch and chunk set); allocates small tables alone.
+    pub fn plan(gpu: &Gpu, s: &Settings, gas: &ElectronGas) -> Result<Vec<Item>> {
+        let (model, n) = (s.occupation(gas.orbital_count()), gas.n);
+        let values = model.initial(s.seed as u64, s.occupation_prior());
+        let flow = s.backflow().initial(s.seed as u64);
+        let wave = WaveFunction::new(gpu, gas, s.backflow(), s.chunk)?;
+        // what a driver would not carry out is known before anything is run
+        let mut rec = Recording::new();
+        wave.record_derivatives(&mut rec, &Buffer::new("x", 0), &Buffer::new("states", 0), s.chunk, Directions::Exact);
+        rec.check()?;
+        let mut items = Vec::new();
+        let mut add = |group, list: Vec<(String, u64)>| items.extend(list.into_iter().map(|(name, bytes)| Item { group, name, bytes }));
+        add("occupation network", OccupationKernels::new(&model, s.chunk, &gas.momenta(), None, gpu)?.bill());
+        add("flow and determinants", wave.bill());
+        add("local energy", LocalEnergy::new(gpu, gas, (s.kappa, s.gmax as u32), s.chunk)?.bill());
+        add("walkers", Metropolis::bill_of(&sampling(s, gas)));
+        let words = [("states", 2 * s.batch * n), ("ln p", s.batch), ("total momentum", s.batch * gas.dim), ("ideal energy", 5 * s.batch)];
+        add("walkers", words.map(|(name, words)| (name.to_string(), 4 * words as u64)).to_vec());
+        add("estimators", Estimators::new(s.batch).bill());
+        for (name, values, parts) in [("occupation", &values, 1), ("flow", &flow, 2)] {
+            add("scores and update", Network::new(gpu, s, name, values, s.batch, parts)?.bill());
+        }
+        Ok(items)
     }
 
     fn rows(chunk: &Chunk) -> Rows {

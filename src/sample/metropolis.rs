@@ -143,9 +143,22 @@ impl Metropolis {
 
     /// Name and bytes of every array, for the memory bill.
     pub fn bill(&self) -> Vec<(String, u64)> {
-        let own = [&self.proposal, &self.proposed, &self.counts, &self.series, &self.state];
-        let chunks = self.chunks.iter().flat_map(|c| [&c.x, &c.log_psi]);
-        own.into_iter().chain(chunks).map(|b| (b.name().to_string(), b.bytes())).collect()
+        Metropolis::bill_of(&self.settings)
+    }
+
+    /// [`Metropolis::bill`] of chains not yet made; those of one kind in all chunks together.
+    pub fn bill_of(s: &Settings) -> Vec<(String, u64)> {
+        let largest = s.chunk.min(s.walkers);
+        let words = [
+            ("proposed x", largest * s.size),
+            ("ln|psi| proposed", largest),
+            ("accepted", 2 * s.walkers),
+            ("chain of ln|psi|^2", s.sweeps * TRACKED.min(s.walkers)),
+            ("metropolis", STATE),
+            ("x", s.walkers * s.size),
+            ("ln|psi| of the chains", s.walkers),
+        ];
+        words.map(|(name, words)| (name.to_string(), 4 * words as u64)).to_vec()
     }
 }
 

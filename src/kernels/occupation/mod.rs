@@ -147,8 +147,13 @@ impl OccupationKernels {
 
     /// Device memory that all methods together use, in bytes; most of it grows with the batch.
     pub fn bytes(&self) -> u64 {
+        self.bill().iter().map(|b| b.1).sum()
+    }
+
+    /// Name and bytes of every array, for the memory bill.
+    pub fn bill(&self) -> Vec<(String, u64)> {
         let tables = [&self.map, &self.packed, &self.program, &self.tables, &self.orbitals, &self.bias, &self.zeros, &self.scratch];
-        tables.iter().map(|b| b.bytes()).sum::<u64>() + self.work.all().map(Buffer::bytes).sum::<u64>()
+        tables.into_iter().chain(self.work.all()).map(|b| (b.name().to_string(), b.bytes())).collect()
     }
 
     /// No more rows than the buffers of this model hold.

@@ -1,0 +1,61 @@
+//! `helmholtz profile`.
+
+use std::path::PathBuf;
+
+use crate::atomic_file;
+use crate::config::Resolved;
+use crate::error::{Error, Result};
+use crate::report::{say, trace};
+use crate::run::profile;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The system (electron-gas) or a TOML file
+    target: String,
+    /// Settings, for example n=13 rs=10 theta=0.15
+    #[arg(value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    /// Adapter: index, part of its name, back end or kind (see `helmholtz devices`)
+    #[arg(long, value_name = "SEL")]
+    device: Option<String>,
+    /// Write every launch as a Chrome trace (chrome://tracing, ui.perfetto.dev)
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: Args) -> Result<()> {
+    let resolved = Resolved::from_command(&args.target, &args.settings)?;
+    if let Some(path) = &args.trace {
+        // a file that cannot be written is known before the work is done
+        atomic_file::check(path)?;
+    }
+    let gpu = super::open(args.device.as_deref(), false, args.json)?;
+    let roof = profile::roof(&gpu)?;
+    let measured = profile::measure(&gpu, &resolved.settings, roof, 2)?;
+    if let Some(path) = &args.trace {
+        atomic_file::write(path, trace(&measured.times, &gpu.describe()).to_string().as_bytes())?;
+    }
+    let s = &resolved.settings;
+    if args.json {
+        let profile = serde_json::to_value(&measured.profile).map_err(|e| Error::Io(format!("the profile cannot be encoded: {e}")))?;
+        let object = serde_json::json!({
+            "system": "electron-gas", "settings": resolved.json(), "device": gpu.manifest(), "batch": measured.batch, "chunk": measured.chunk,
+            "pipelines": measured.pipelines, "first_step_s": measured.first_step_s, "profile": profile,
+        });
+        say(&object.to_string());
+        return Ok(());
+    }
+    say(&format!(
+        "electron gas, n={} dim={}: a training step of {} walkers in chunks of {}, {} Metropolis sweeps",
+        s.n, s.dim, measured.batch, measured.chunk, s.mc_steps
+    ));
+    say(&format!("the first step took {:.1} s, with {} kernels compiled", measured.first_step_s, measured.pipelines));
+    say(&measured.profile.text());
+    if let Some(path) = &args.trace {
+        say(&format!("trace: {} launches in {}; open it in chrome://tracing or ui.perfetto.dev", measured.times.len(), path.display()));
+    }
+    Ok(())
+}

@@ -1,0 +1,174 @@
+//! What a run needs of a device's memory, before anything of the size of the batch is allocated.
+
+use serde::Serialize;
+
+use super::trainer::Trainer;
+use crate::config::Settings;
+use crate::error::{Error, Result};
+use crate::gpu::{DeviceType, Gpu};
+use crate::kernels::flow::Flow;
+use crate::system::ElectronGas;
+use crate::wave_function::WaveFunction;
+
+/// An array of the run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Item {
+    /// What it belongs to.
+    pub group: &'static str,
+    pub name: String,
+    pub bytes: u64,
+}
+
+/// All arrays of a run on one device, and what the device offers.
+#[derive(Clone, Debug, Serialize)]
+pub struct Bill {
+    pub batch: usize,
+    pub chunk: usize,
+    #[serde(skip)]
+    pub items: Vec<Item>,
+    /// Groups in order, with their bytes.
+    pub groups: Vec<(&'static str, u64)>,
+    pub total_bytes: u64,
+    pub largest: Option<Item>,
+    /// Largest array a kernel can bind.
+    pub binding_bytes: u64,
+    /// Memory of the device, where its driver tells.
+    pub memory_bytes: Option<u64>,
+    pub fits: bool,
+}
+
+/// Device memory that the arrays of a chunk may take together, bytes.
+const CHUNK_MEMORY: u64 = 3 << 29;
+
+/// Share of the device's memory that a run may take.
+const SHARE: f64 = 0.9;
+
+impl Bill {
+    fn new(gpu: &Gpu, batch: usize, chunk: usize, items: Vec<Item>) -> Bill {
+        let mut groups: Vec<(&'static str, u64)> = Vec::new();
+        for item in &items {
+            match groups.iter_mut().find(|g| g.0 == item.group) {
+                Some(group) => group.1 += item.bytes,
+                None => groups.push((item.group, item.bytes)),
+            }
+        }
+        let total_bytes = items.iter().map(|i| i.bytes).sum();
+        let largest = items.iter().max_by_key(|i| i.bytes).cloned();
+        let binding_bytes = 4 * gpu.max_words() as u64;
+        let fits = largest.as_ref().is_none_or(|l| l.bytes <= binding_bytes) && gpu.memory.is_none_or(|m| total_bytes <= most(m));
+        Bill { batch, chunk, items, groups, total_bytes, largest, binding_bytes, memory_bytes: gpu.memory, fits }
+    }
+
+    /// The bill as lines.
+    pub fn text(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self.groups.iter().map(|(name, bytes)| format!("  {name:24} {}", size(*bytes))).collect();
+        let of = self.memory_bytes.map_or("which its driver does not tell".into(), |m| format!("of {}", size(m).trim_start()));
+        lines.push(format!("  {:24} {} for batch={} in chunks of {}, memory {of}", "sum", size(self.total_bytes), self.batch, self.chunk));
+        if let Some(l) = &self.largest {
+            let limit = size(self.binding_bytes);
+            lines.push(format!("  {:24} {} ({}), of at most {} in one array", "largest array", size(l.bytes), l.name, limit.trim_start()));
+        }
+        lines
+    }
+
+    /// Why it does not fit.
+    fn excess(&self) -> String {
+        match (&self.largest, self.memory_bytes) {
+            (Some(l), _) if l.bytes > self.binding_bytes => {
+                format!("the {} need {} in one array, of at most {}", l.name, short(l.bytes), short(self.binding_bytes))
+            }
+            (_, Some(m)) => {
+                format!("the arrays need {} together, of {} ({:.0} % of it are used)", short(self.total_bytes), short(m), 100.0 * SHARE)
+            }
+            _ => "the arrays are too large".into(),
+        }
+    }
+}
+
+fn most(memory: u64) -> u64 {
+    (SHARE * memory as f64) as u64
+}
+
+fn size(bytes: u64) -> String {
+    let (unit, name) = match bytes {
+        _ if bytes >= 10 << 30 => (1u64 << 30, "GiB"),
+        _ if bytes >= 1 << 20 => (1 << 20, "MiB"),
+        _ => (1 << 10, "KiB"),
+    };
+    format!("{:9.1} {name}", bytes as f64 / unit as f64)
+}
+
+fn short(bytes: u64) -> String {
+    size(bytes).trim_start().to_string()
+}
+
+/// Walkers a step: what two CPU cores train in seconds, or what fills a GPU.
+pub fn default_batch(gpu: &Gpu) -> usize {
+    if gpu.info.device_type == DeviceType::Cpu { 256 } else { 4096 }
+}
+
+/// The most walkers a chunk can have on this device: by binding limit and memory.
+pub fn fitting_chunk(gpu: &Gpu, gas: &ElectronGas, s: &Settings, batch: usize) -> Result<usize> {
+    let model = s.backflow();
+    let words = Flow::largest_words_per_walker(&model, gas.n).max(4 * gas.n * gas.n);
+    let mut chunk = (gpu.max_words() / words).min(batch).min(32_768);
+    while chunk > 0 {
+        let bytes: u64 = WaveFunction::new(gpu, gas, model, chunk)?.bill().iter().map(|b| b.1).sum();
+        if bytes <= CHUNK_MEMORY {
+            return Ok(chunk);
+        }
+        chunk /= 2;
+    }
+    Err(Error::Device(format!(
+        "n = {} in {} dimensions: one walker needs more memory than {} can bind ({} MiB); use a smaller n or narrower layers (spsize, tpsize)",
+        gas.n,
+        gas.dim,
+        gpu.info.name,
+        (4 * gpu.max_words()) >> 20
+    )))
+}
+
+/// Settles a batch or chunk left to the program (0) and bills the run; nothing of the batch's size is allocated.
+///
+/// # Errors
+/// [`Error::Device`] if not even one walker fits, or a chunk that was asked for does not.
+pub fn bill(gpu: &Gpu, settings: &Settings) -> Result<Bill> {
+    let mut s = settings.clone();
+    if s.batch == 0 {
+        s.batch = default_batch(gpu);
+    }
+    let gas = s.gas()?;
+    let most = fitting_chunk(gpu, &gas, &s, s.batch)?;
+    if s.chunk == 0 {
+        s.chunk = most;
+    } else if s.chunk > most {
+        return Err(Error::Device(format!(
+            "chunk = {}: at most {most} walkers of n = {} fit the memory of {}; use chunk={most} or chunk=auto",
+            s.chunk, s.n, gpu.info.name
+        )));
+    }
+    Ok(Bill::new(gpu, s.batch, s.chunk, Trainer::plan(gpu, &s, &gas)?))
+}
+
+/// [`bill`], refused if it does not fit: the error names the largest batch that does.
+pub fn fitting(gpu: &Gpu, settings: &Settings) -> Result<Bill> {
+    let found = bill(gpu, settings)?;
+    if found.fits {
+        return Ok(found);
+    }
+    let with = |batch: usize| -> Result<bool> {
+        let chunk = settings.chunk.min(batch);
+        Ok(bill(gpu, &Settings { batch, chunk, ..settings.clone() })?.fits)
+    };
+    let (mut low, mut high) = (0, found.batch);
+    while high - low > 1 && high > 2 && (high - low) * 50 > high {
+        let middle = low + (high - low) / 2;
+        if with(middle.max(2))? { low = middle } else { high = middle }
+    }
+    let remedy = if low >= 2 {
+        format!("use batch={low}")
+    } else {
+        "no batch fits: use a smaller n or narrower layers (spsize, tpsize, modelsize)".into()
+    };
+    Err(Error::Device(format!("batch={} of n={} does not fit {}: {}; {remedy}", found.batch, settings.n, gpu.info.name, found.excess())))
+}

@@ -1,0 +1,56 @@
+//! A training step taken apart: every launch timed, beside steps that are not.
+
+use std::time::Instant;
+
+use super::memory;
+use super::trainer::Trainer;
+use crate::config::Settings;
+use crate::error::Result;
+use crate::gpu::{Gpu, Timed};
+use crate::kernels::roof::{self, Roof};
+use crate::report::Profile;
+
+/// A measured step.
+pub struct Measured {
+    pub batch: usize,
+    pub chunk: usize,
+    pub profile: Profile,
+    /// Every launch in order.
+    pub times: Vec<Timed>,
+    /// Pipelines compiled and the seconds until the first step was done, compilation included.
+    pub pipelines: usize,
+    pub first_step_s: f64,
+}
+
+/// Makes one step to compile everything, `steps` untimed ones as training makes them, and a timed one.
+pub fn measure(gpu: &Gpu, settings: &Settings, roof: Roof, steps: usize) -> Result<Measured> {
+    let bill = memory::fitting(gpu, settings)?;
+    let s = Settings { batch: bill.batch, chunk: bill.chunk, ..settings.clone() };
+    let mut trainer = Trainer::new(gpu, &s, None, None)?;
+    let begun = Instant::now();
+    step(gpu, &mut trainer)?;
+    let first_step_s = begun.elapsed().as_secs_f64();
+    let begun = Instant::now();
+    for _ in 0..steps.max(1) {
+        step(gpu, &mut trainer)?;
+    }
+    let wall = begun.elapsed().as_secs_f64() / steps.max(1) as f64;
+    let begun = Instant::now();
+    let recording = trainer.record_step(gpu)?;
+    let host = begun.elapsed().as_secs_f64();
+    let times = gpu.run_timed(&recording)?;
+    let profile = Profile::new(&times, roof, wall, host);
+    Ok(Measured { batch: s.batch, chunk: s.chunk, profile, times, pipelines: gpu.compiled().0, first_step_s })
+}
+
+/// Measures the device's roof with its two kernels.
+pub fn roof(gpu: &Gpu) -> Result<Roof> {
+    roof::measure(gpu, 5)
+}
+
+fn step(gpu: &Gpu, trainer: &mut Trainer) -> Result<()> {
+    trainer.sample(gpu)?;
+    trainer.energies(gpu)?;
+    trainer.update(gpu)?;
+    gpu.wait()
+}
