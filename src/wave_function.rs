@@ -52,7 +52,7 @@ impl WaveFunction {
     ///
     /// `x`: f32 `[walker][n][d]`, units rs a0, any image; `states`: u32 `[walker][n]`.
     pub fn record_log_psi(&self, rec: &mut Recording, x: &Buffer, states: &Buffer, walkers: usize, out: &Buffer) {
-        self.flow.record_forward(rec, x, walkers, Order::First);
+        self.flow.record_values(rec, x, walkers);
         self.record_determinants(rec, states, walkers, false);
         log_psi::record(rec, "ln psi", walkers, self.gas.ln_norm(), &self.slater.logdet, &self.jacobian.logdet, out);
     }

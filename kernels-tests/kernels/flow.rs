@@ -16,6 +16,7 @@ pub(crate) const CASES: &[(usize, usize, usize, usize, usize, Feature)] = &[
     (3, 3, 4, 5, 9, Feature::Half),
     (1, 2, 2, 2, 2, Feature::Half),
     (5, 2, 3, 8, 4, Feature::Half),
+    (3, 3, 2, 6, 7, Feature::Half),
 ];
 
 pub(crate) struct Case {
@@ -24,8 +25,8 @@ pub(crate) struct Case {
     pub walkers: usize,
     /// Random positions, wave vectors (the same for all walkers).
     x: Vec<f64>,
-    params: Buffer,
-    xb: Buffer,
+    pub params: Buffer,
+    pub xb: Buffer,
 }
 
 pub(crate) fn case(gpu: &Gpu, index: usize) -> Case {
@@ -112,7 +113,7 @@ pub(crate) fn read(gpu: &Gpu, b: &Buffer) -> Result<Vec<f32>, String> {
 }
 
 /// Values and first derivatives: sums of some hundred terms of size 1; 300 eps is a safe bound.
-const FIRST: f64 = 4e-5;
+pub(crate) const FIRST: f64 = 4e-5;
 /// Second and third derivatives of the distance grow like 1/r; random pairs come within r/L = 0.03.
 pub(crate) const SECOND: f64 = 3e-4;
 

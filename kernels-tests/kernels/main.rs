@@ -11,6 +11,7 @@ mod estimators;
 mod ewald;
 mod flow;
 mod flow_rows;
+mod flow_values;
 mod ideal_gas;
 mod linear;
 mod local_energy;

@@ -19,6 +19,7 @@ pub struct Kernel {
 /// The fragments of `shaders/shared/`, by name.
 pub const SHARED: &[(&str, &str)] = &[
     ("flow_params", include_str!("../../shaders/shared/flow_params.wgsl")),
+    ("flow_wave", include_str!("../../shaders/shared/flow_wave.wgsl")),
     ("grid", include_str!("../../shaders/shared/grid.wgsl")),
     ("logarithm", include_str!("../../shaders/shared/logarithm.wgsl")),
     ("double_single", include_str!("../../shaders/shared/double_single.wgsl")),

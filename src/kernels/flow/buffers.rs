@@ -5,6 +5,7 @@ use crate::model::backflow::{Backflow, OUTPUT};
 
 use super::super::{pack, pad4};
 use super::Order;
+use super::values::Values;
 
 /// Places of one layer's matrices in the packed weights, in vec4 units; `_t` are transposed.
 pub(super) struct OneLayer {
@@ -57,6 +58,7 @@ pub struct Flow {
     map: Buffer,
     words: usize,
     pub(super) memory: Memory,
+    pub(super) values: Values,
 }
 
 /// Intermediate arrays.
@@ -205,6 +207,7 @@ impl Flow {
             words: layout.map.len(),
             map: gpu.upload("flow map", &layout.map),
             memory,
+            values: Values::new(&model, n, chunk),
         }
     }
 
@@ -269,7 +272,7 @@ impl Flow {
             &m.tb_features,
             &m.tb_u,
         ];
-        lists.into_iter().flatten().chain(single).map(|b| (b.name().to_string(), b.bytes())).collect()
+        lists.into_iter().flatten().chain(single).chain(self.values.all()).map(|b| (b.name().to_string(), b.bytes())).collect()
     }
 
     /// Words of the largest array for one walker: what bounds the chunk by the binding limit.

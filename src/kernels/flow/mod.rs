@@ -8,7 +8,7 @@
 //! - particle jets `[walker][i][row][H]`: value, derivatives with respect to all D coordinates, Laplacian.
 //!
 //! The forward pass is dense in the D derivatives (cost n D H² a layer), so J = 1 + ∂(C h) needs no
-//! reverse mode. The *tangent* pass is the forward pass differentiated along directions v, which gives
+//! reverse mode; z and J alone come cheaper by pulling the output rows back (`values`). The *tangent* pass is the forward pass differentiated along directions v, which gives
 //! ∂_v J and ∂_v Δz, hence the exact gradient and Laplacian of ln|det J| when v runs over all unit
 //! vectors, and an unbiased estimate of the Laplacian for random signs. The *row* pass (`rows`) gives
 //! most of that Laplacian exactly from d directions a particle instead of D = n d, so that only
@@ -20,6 +20,7 @@ mod forward;
 mod rows;
 mod score;
 mod tangent;
+mod values;
 
 pub use buffers::Flow;
 pub use tangent::{Directions, Signs};
@@ -99,6 +100,12 @@ kernels! {
     ROW_ADJOINT "flow_row_adjoint" VALUES "softplus_jet";
     ROW_MEAN "flow_row_mean" ALL_ORDERS "softplus_jet";
     ROW_SUM "flow_row_sum" VALUES;
+    WAVES "flow_waves" VALUES "special";
+    WAVE_SUMS "flow_wave_sums" VALUES "flow_wave";
+    WAVE_LAYER "flow_wave_layer" VALUES "flow_wave" "softplus_jet";
+    VALUE_ACTIVATION "flow_value_activation" VALUES "softplus_jet";
+    MEAN_GRADIENT "flow_mean_gradient" VALUES "flow_wave";
+    PULL_JACOBIAN "flow_pull_jacobian" VALUES "flow_wave";
     SCORE_SEED "flow_score_seed" VALUES;
     SCORE_ACTIVATION "flow_score_activation" VALUES "softplus_jet";
     SCORE_SCATTER "flow_score_scatter" VALUES;
