@@ -1,5 +1,7 @@
 //! Whole runs through the command line, as small as they can be: what they print, leave and repeat.
 
+mod reference_data;
+
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -139,11 +141,8 @@ fn an_interrupted_run_saves_and_exits_130() {
 /// Published parameters: every quantity agrees with the double-precision reference.
 #[test]
 fn reference_cases_agree() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference/coulombgas");
-    if !folder.is_dir() {
-        eprintln!("no reference data at {}: not tested", folder.display());
-        return;
-    }
+    let case = reference_data::find("n7_d3_random.json").expect("it comes with the repository");
+    let folder = case.parent().expect("a folder").to_path_buf();
     let o = run(&folder, "verify n7_d3_random.json --json");
     if missing(&o) {
         return;

@@ -8,6 +8,7 @@ use helmholtz::reference::estimators as twin;
 
 use crate::harness::{Check, close, mutant, random, verify};
 use crate::published::{Case, single};
+use crate::reference_data::present;
 
 const EPS: f64 = f32::EPSILON as f64;
 
@@ -157,7 +158,7 @@ fn none_left(gpu: &Gpu) -> Check {
 
 /// Means of the published batches, and their gradient of the occupation network from weights and scores.
 fn published(gpu: &Gpu) -> Check {
-    for name in ["n29_d2_rs10", "n29_d2_rs1", "n7_d3_random"] {
+    for name in present(&["n29_d2_rs10", "n29_d2_rs1", "n7_d3_random"]) {
         let case = Case::load(name);
         let (re, im) = (case.array("kinetic.re"), case.array("kinetic.im"));
         let walkers = re.len();

@@ -7,6 +7,7 @@ use helmholtz::system::{Ewald, ewald::DEVICE, ewald::FINE};
 
 use crate::harness::{Check, close, mutant, random, verify};
 use crate::published::{Case, rounded, single};
+use crate::reference_data::present;
 
 fn device(gpu: &Gpu, tables: &Ewald, x: &[f64], n: usize, rs: f64, length: f64) -> Result<Vec<f32>, String> {
     let walkers = x.len() / (n * tables.dim);
@@ -42,7 +43,7 @@ fn uniform(gpu: &Gpu) -> Check {
 
 /// The rounding must stay below 1e-5 of the spread of V, for its own splitting and for the published one.
 fn published(gpu: &Gpu) -> Check {
-    for name in ["n29_d2_rs10", "n29_d2_rs1", "n7_d3_random"] {
+    for name in present(&["n29_d2_rs10", "n29_d2_rs1", "n7_d3_random"]) {
         let case = Case::load(name);
         let (n, dim, rs, length) = (case.size("n"), case.size("dim"), case.number("rs"), case.number("L"));
         let want = case.array("potential");

@@ -49,7 +49,7 @@ fn thermodynamics_agree_with_thirty_digits() {
     let number = |v: &Value| v.as_str().map_or_else(|| v.as_f64(), |s| s.parse().ok()).unwrap();
     let mut rows = 0;
     for file in ["freefermion_2d.json", "freefermion_3d.json"] {
-        let path = format!("{}/../shared/reference/coulombgas/{file}", env!("CARGO_MANIFEST_DIR"));
+        let path = crate::reference_data::find(file).unwrap();
         let table: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         for row in table["rows"].as_array().unwrap() {
             let Some(emax) = row["Emax"].as_i64() else { continue };

@@ -4,6 +4,8 @@
 #![allow(clippy::neg_cmp_op_on_partial_ord)]
 
 mod harness;
+#[path = "../reference_data.rs"]
+mod reference_data;
 
 mod cholesky;
 mod determinant;

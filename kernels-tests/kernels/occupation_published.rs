@@ -8,6 +8,7 @@ use helmholtz::reference::occupation::Twin;
 use crate::harness::{Check, random, verify};
 use crate::occupation::{Setup, bound_logp, bound_score, evaluate, shape};
 use crate::published::Case;
+use crate::reference_data::{find, present};
 
 /// A published case: parameters, orbitals, states.
 fn case(name: &str) -> (Setup, Case) {
@@ -21,8 +22,7 @@ fn case(name: &str) -> (Setup, Case) {
         case.size("nhidden"),
         case.size("nlayers"),
     ]);
-    let path = format!("{}/../shared/reference/coulombgas/{name}.params.safetensors", env!("CARGO_MANIFEST_DIR"));
-    let file = ParameterFile::read(path.as_ref()).unwrap();
+    let file = ParameterFile::read(&find(&format!("{name}.params.safetensors")).unwrap()).unwrap();
     let parameters = model.parameters().leaves.iter().flat_map(|leaf| file.tensors[&leaf.name].data.clone()).collect();
     let orbitals = case.array("sp_indices_twist").to_vec();
     let states = case.array("state_idx").iter().map(|&v| v as u32).collect();
@@ -31,8 +31,8 @@ fn case(name: &str) -> (Setup, Case) {
 
 #[test]
 fn parameter_table_is_the_published_one() {
-    for name in ["n29_d2_rs1", "n29_d2_rs10", "n7_d3_random"] {
-        let path = format!("{}/../shared/reference/coulombgas/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    for name in present(&CASES) {
+        let path = find(&format!("{name}.json")).unwrap();
         let json: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         let (setup, _) = case(name);
         let table = setup.model.parameters();
@@ -53,7 +53,7 @@ const CASES: [&str; 3] = ["n7_d3_random", "n29_d2_rs1", "n29_d2_rs10"];
 /// The twin is the published model: float64 against float64.
 #[test]
 fn twin_agrees_with_published_values() {
-    for name in CASES {
+    for name in present(&CASES) {
         let (s, case) = case(name);
         let (n, m) = (s.model.n, s.model.orbitals);
         let (conditional, score) = (case.array("van_cond_logp"), case.array("classical_score"));
@@ -93,7 +93,7 @@ fn conditioning(s: &Setup, state: &[usize]) -> (f64, f64) {
 /// The device rounds in several places where the perturbed parameters round once: 4 times their effect,
 /// above the bounds of well-conditioned networks.
 fn published(gpu: &Gpu) -> Check {
-    for name in CASES {
+    for name in present(&CASES) {
         let (s, case) = case(name);
         let [logp, scores, _] = evaluate(gpu, &s, s.walkers())?;
         let (n, p) = (s.model.n, s.parameters.len());

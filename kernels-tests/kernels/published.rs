@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::reference_data::find;
+
 /// A case of the reference data: its settings and its arrays.
 pub struct Case {
     pub settings: serde_json::Value,
@@ -11,9 +13,10 @@ pub struct Case {
 impl Case {
     /// Reads `NAME.json` and `NAME.samples.safetensors`.
     pub fn load(name: &str) -> Case {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/reference/coulombgas");
-        let read =
-            |file: String| std::fs::read(format!("{folder}/{file}")).unwrap_or_else(|e| panic!("reference data {folder}/{file}: {e}"));
+        let read = |file: String| {
+            let path = find(&file).unwrap_or_else(|| panic!("{file}: take cases from reference_data::present"));
+            std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+        };
         let text: serde_json::Value = serde_json::from_slice(&read(format!("{name}.json"))).unwrap();
         let bytes = read(format!("{name}.samples.safetensors"));
         let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();

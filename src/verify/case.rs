@@ -218,34 +218,35 @@ fn infer(given: &mut BTreeMap<String, String>, parameters: &ParameterFile, sampl
 }
 
 #[cfg(test)]
+#[path = "../../kernels-tests/reference_data.rs"]
+mod reference_data;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The reference data lie beside the repository; a copy without them cannot run these tests.
-    fn folder() -> Option<std::path::PathBuf> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference/coulombgas");
-        if !folder.is_dir() {
-            eprintln!("no reference data at {}: not tested", folder.display());
-        }
-        folder.is_dir().then_some(folder)
+    fn folder() -> std::path::PathBuf {
+        let case = reference_data::find("n7_d3_random.json").unwrap();
+        case.parent().unwrap().into()
     }
 
     #[test]
     fn stored_cases_load() {
-        let Some(folder) = folder() else { return };
+        let folder = folder();
         let case = Case::read(&folder.join("n7_d3_random.json")).unwrap();
         let s = &case.settings;
         assert_eq!((s.n, s.dim, s.depth, s.spsize, s.tpsize, s.nheads, s.emax), (7, 3, 3, 8, 6, 2, 4));
         assert_eq!((case.walkers, case.orbitals, case.states().len()), (16, 33, 112));
         assert!(case.get("eloc.re").is_some() && case.get("nothing").is_none());
-        let legacy = Case::read(&folder.join("n29_d2_rs10_legacy.json")).unwrap();
+        let Some(legacy) = reference_data::find("n29_d2_rs10_legacy.json") else { return };
+        let legacy = Case::read(&legacy).unwrap();
         assert_eq!(legacy.settings.feature, crate::config::Feature::Legacy);
         assert_eq!(legacy.settings.twist, [0.25, 0.25]);
     }
 
     #[test]
     fn what_the_tensors_tell_may_be_left_out() {
-        let Some(folder) = folder() else { return };
+        let folder = folder();
         let to = tempfile::tempdir().unwrap();
         for part in ["params.safetensors", "samples.safetensors"] {
             std::fs::copy(folder.join(format!("n7_d3_random.{part}")), to.path().join(format!("c.{part}"))).unwrap();
