@@ -36,11 +36,11 @@ fn step(gpu: &Gpu, roof: Roof, given: &BTreeMap<&str, &str>, arguments: &[String
     let settings = Resolved::from_sources(&sources, Vec::new())?.settings;
     let m = profile::measure(gpu, &settings, roof, 1)?;
     println!(
-        "\nn = {}, batch {}, chunk {}, {} Metropolis sweeps: {:.0} ms a step, {:.0} ms in launches, first step {:.1} s",
+        "\nn = {}, batch {}, chunk {}, {}: {:.0} ms a step, {:.0} ms in launches, first step {:.1} s",
         settings.n,
         m.batch,
         m.chunk,
-        settings.mc_steps,
+        settings.sampling(),
         1e3 * m.profile.wall_s,
         1e3 * m.profile.sum_s,
         m.first_step_s

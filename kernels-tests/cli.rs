@@ -67,6 +67,7 @@ fn bad_settings_are_refused_with_a_remedy() {
         ("GAS batch=1", &["at least 2 walkers"]),
         ("GAS batch=64 chunk=65", &["chunk=65 is larger than batch=64"]),
         ("GAS laplacian=exact probes=2", &["laplacian=probes"]),
+        ("GAS mc_steps=10 therm_steps=5", &["mc_steps, therm_steps", "sampler=metropolis"]),
         ("GAS learning_rate=0.1", &["learning_rate has no use with optimizer=sr"]),
         ("GAS optimizer=adam damping=0.1 gauge=published", &["damping, gauge"]),
         ("GAS pretrain_steps=10", &["prior=none"]),

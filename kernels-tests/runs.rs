@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-const TINY: &str = "n=3 theta=0.5 emax=4 batch=32 mc_steps=3 therm_steps=6 eval_steps=3 \
+const TINY: &str = "n=3 theta=0.5 emax=4 batch=32 eval_steps=3 \
                     spsize=4 tpsize=4 modelsize=4 nheads=2 nhidden=4 nlayers=1";
 
 fn command(folder: &Path, line: &str) -> Command {
@@ -46,7 +46,7 @@ fn missing(o: &Output) -> bool {
 fn a_run_prints_and_leaves_everything_and_repeats() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    let o = run(folder.path(), "train electron-gas TINY rs=1 steps=5 --out a");
+    let o = run(folder.path(), "train electron-gas TINY rs=1 steps=5 sampler=metropolis mc_steps=3 therm_steps=6 --out a");
     if missing(&o) {
         return;
     }
@@ -93,7 +93,7 @@ fn a_run_prints_and_leaves_everything_and_repeats() {
 #[test]
 fn the_ideal_gas_is_a_bound() {
     let folder = tempfile::tempdir().unwrap();
-    let o = run(folder.path(), "train electron-gas TINY rs=0 steps=3 --out a --json --quiet");
+    let o = run(folder.path(), "train electron-gas TINY rs=0 steps=3 sampler=exact --out a --json --quiet");
     if missing(&o) {
         return;
     }

@@ -26,7 +26,7 @@ pub struct WaveFunction {
     matrix: Buffer,
     current: Buffer,
     pub orbitals: Buffer,
-    profile: Profile,
+    pub(crate) profile: Profile,
 }
 
 impl WaveFunction {
@@ -54,6 +54,18 @@ impl WaveFunction {
     pub fn record_log_psi(&self, rec: &mut Recording, x: &Buffer, states: &Buffer, walkers: usize, out: &Buffer) {
         self.flow.record_values(rec, x, walkers);
         self.record_determinants(rec, states, walkers, false);
+        log_psi::record(rec, "ln psi", walkers, self.gas.ln_norm(), &self.slater.logdet, &self.jacobian.logdet, out);
+    }
+
+    /// Records z, J, J⁻¹ and det J alone.
+    pub fn record_jacobian(&self, rec: &mut Recording, x: &Buffer, walkers: usize) {
+        self.flow.record_forward(rec, x, walkers, Order::First);
+        determinant::real(rec, "det J", self.profile, &self.flow.jacobian, self.flow.order(), walkers, &self.jacobian);
+    }
+
+    /// Records ln|Ψ| of the positions whose z and det J were computed last.
+    pub fn record_log_psi_of_jacobian(&self, rec: &mut Recording, states: &Buffer, walkers: usize, out: &Buffer) {
+        self.record_slater(rec, states, walkers, false);
         log_psi::record(rec, "ln psi", walkers, self.gas.ln_norm(), &self.slater.logdet, &self.jacobian.logdet, out);
     }
 
@@ -92,14 +104,16 @@ impl WaveFunction {
         slater_gradient::Waves { matrix: &self.matrix, inverse, states, orbitals: &self.orbitals }
     }
 
-    fn record_determinants(&self, rec: &mut Recording, states: &Buffer, walkers: usize, inverse: bool) {
-        let (mut slater, mut jacobian) = (self.slater.clone(), self.jacobian.clone());
-        if !inverse {
-            (slater, jacobian) = (slater.without_inverse(), jacobian.without_inverse());
-        }
+    fn record_slater(&self, rec: &mut Recording, states: &Buffer, walkers: usize, inverse: bool) {
+        let slater = if inverse { self.slater.clone() } else { self.slater.without_inverse() };
         let fill = slater::Params::new(&self.gas, walkers);
         slater::record(rec, "slater matrix", fill, &self.flow.z, states, &self.orbitals, &self.matrix);
         determinant::complex(rec, "det slater", self.profile, &self.matrix, self.gas.n, walkers, &slater);
+    }
+
+    fn record_determinants(&self, rec: &mut Recording, states: &Buffer, walkers: usize, inverse: bool) {
+        self.record_slater(rec, states, walkers, inverse);
+        let jacobian = if inverse { self.jacobian.clone() } else { self.jacobian.without_inverse() };
         determinant::real(rec, "det J", self.profile, &self.flow.jacobian, self.flow.order(), walkers, &jacobian);
     }
 

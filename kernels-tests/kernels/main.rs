@@ -9,8 +9,10 @@ mod reference_data;
 
 mod cholesky;
 mod determinant;
+mod dpp;
 mod estimators;
 mod ewald;
+mod exact_sampling;
 mod flow;
 mod flow_rows;
 mod flow_values;
@@ -20,6 +22,7 @@ mod local_energy;
 mod log_psi;
 mod memory;
 mod metropolis;
+mod newton;
 mod occupation;
 mod occupation_published;
 mod occupation_sampling;

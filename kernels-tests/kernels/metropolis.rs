@@ -143,7 +143,7 @@ fn free_fermions(gpu: &Gpu) -> Check {
     let mut round = helmholtz::sample::Round::default();
     for number in 0..40 {
         let mut rec = Recording::new();
-        sampler.record(&mut rec, &mut log_psi);
+        sampler.record_moves(&mut rec, &mut log_psi);
         gpu.run(&rec).map_err(|e| e.to_string())?;
         if number < 10 {
             continue;
@@ -191,7 +191,7 @@ fn resumed(gpu: &Gpu) -> Check {
         for _ in 0..rounds {
             let mut rec = Recording::new();
             // ln|Psi| = the first coordinate
-            sampler.record(&mut rec, &mut |rec, chunk, x, to| rec.copy(x, to, chunk.walkers));
+            sampler.record_moves(&mut rec, &mut |rec, chunk, x, to| rec.copy(x, to, chunk.walkers));
             gpu.run(&rec).map_err(|e| e.to_string())?;
         }
         Ok(())

@@ -49,8 +49,12 @@ pub fn run(args: Args) -> Result<()> {
         return Ok(());
     }
     say(&format!(
-        "electron gas, n={} dim={}: a training step of {} walkers in chunks of {}, {} Metropolis sweeps",
-        s.n, s.dim, measured.batch, measured.chunk, s.mc_steps
+        "electron gas, n={} dim={}: a training step of {} walkers in chunks of {}, {}",
+        s.n,
+        s.dim,
+        measured.batch,
+        measured.chunk,
+        s.sampling()
     ));
     say(&format!("the first step took {:.1} s, with {} kernels compiled", measured.first_step_s, measured.pipelines));
     say(&measured.profile.text());

@@ -91,13 +91,13 @@ settings! {
         feature: Feature = "half", Range::Any, "", "distance feature: |sin(π r/L)| (half) or |sin(2π r/L)| (legacy, the published runs)";
     }
     "sampling" {
-        sampler: Sampler = "metropolis", Range::Any, "", "how positions are drawn";
+        sampler: Sampler = "exact", Range::Any, "", "positions by exact, independent draws (exact) or by Markov chains (metropolis, as published)";
         batch: usize = "auto", Range::AtLeast(0.0), "walkers", "walkers a step; auto: by the device";
         chunk: usize = "auto", Range::AtLeast(0.0), "walkers", "walkers in device memory at a time; auto: as many as fit";
-        mc_steps: usize = "50", Range::AtLeast(1.0), "", "Metropolis steps between two training steps";
-        mc_width: f64 = "0.1", Range::Above(0.0), "rs a0", "standard deviation of a proposed move, or where its adaptation starts";
-        mc_acceptance: f64 = "0.5", Range::HalfOpen(0.0, 1.0), "", "acceptance the width is adapted to; 0: fixed width, as published";
-        therm_steps: usize = "500", Range::AtLeast(0.0), "", "Metropolis steps before the first training step";
+        mc_steps: usize = "50", Range::AtLeast(1.0), "", "Metropolis steps between two training steps (metropolis)";
+        mc_width: f64 = "0.1", Range::Above(0.0), "rs a0", "standard deviation of a proposed move, or where its adaptation starts (metropolis)";
+        mc_acceptance: f64 = "0.5", Range::HalfOpen(0.0, 1.0), "", "acceptance the width is adapted to; 0: fixed width, as published (metropolis)";
+        therm_steps: usize = "500", Range::AtLeast(0.0), "", "Metropolis steps before the first training step (metropolis)";
         seed: u32 = "42", Range::AtLeast(0.0), "", "seed of all random numbers";
     }
     "local energy" {

@@ -1,6 +1,6 @@
 //! Values that follow from others, and rules across settings: one function each.
 
-use super::{Feature, KEYS, Laplacian, Optimizer, Origin, Prior, Resolved, Settings};
+use super::{Feature, KEYS, Laplacian, Optimizer, Origin, Prior, Resolved, Sampler, Settings};
 use crate::error;
 use crate::model::backflow::{self, Backflow};
 use crate::model::occupation::{self, Occupation};
@@ -9,8 +9,17 @@ use crate::system::ElectronGas;
 /// A condition on all settings together; the error says which values clash and what to change.
 type Rule = fn(&Settings) -> Result<(), String>;
 
-pub(super) const RULES: &[Rule] =
-    &[physical, twist_length, heads_divide_width, batch_of_two, chunk_in_batch, probes_used, optimizer_settings, pretraining_needed];
+pub(super) const RULES: &[Rule] = &[
+    physical,
+    twist_length,
+    heads_divide_width,
+    batch_of_two,
+    chunk_in_batch,
+    probes_used,
+    sampler_settings,
+    optimizer_settings,
+    pretraining_needed,
+];
 
 /// Fills in what was left to the program and needs no device.
 pub(super) fn derive(resolved: &mut Resolved) {
@@ -80,6 +89,17 @@ fn probes_used(s: &Settings) -> Result<(), String> {
     Err(format!("probes={} has no use with laplacian=exact: drop it or set laplacian=probes", s.probes))
 }
 
+fn sampler_settings(s: &Settings) -> Result<(), String> {
+    let set: Vec<&str> = ["mc_steps", "mc_width", "mc_acceptance", "therm_steps"]
+        .into_iter()
+        .filter(|k| s.sampler == Sampler::Exact && moved(s, k))
+        .collect();
+    if set.is_empty() {
+        return Ok(());
+    }
+    Err(format!("{} has no use with sampler=exact, which draws without a chain: drop it or set sampler=metropolis", set.join(", ")))
+}
+
 fn optimizer_settings(s: &Settings) -> Result<(), String> {
     let (name, unused): (_, &[&str]) = match s.optimizer {
         Optimizer::Sr => ("sr", &["learning_rate"]),
@@ -138,6 +158,14 @@ impl Settings {
             heads: self.nheads,
             hidden: self.nhidden,
             layers: self.nlayers,
+        }
+    }
+
+    /// How positions are drawn, in words.
+    pub fn sampling(&self) -> String {
+        match self.sampler {
+            Sampler::Exact => "exact draws".into(),
+            Sampler::Metropolis => format!("{} Metropolis sweeps", self.mc_steps),
         }
     }
 

@@ -164,8 +164,8 @@ choice!(
     /// What the logits of the occupation network are added to.
     Prior, "ideal or none": #[default] Ideal = "ideal", None = "none");
 choice!(
-    /// How positions are drawn.
-    Sampler, "metropolis": #[default] Metropolis = "metropolis");
+    /// How positions are drawn: exactly and independently, or by Metropolis chains.
+    Sampler, "exact or metropolis": #[default] Exact = "exact", Metropolis = "metropolis");
 choice!(
     /// Stochastic reconfiguration or Adam.
     Optimizer, "sr or adam": #[default] Sr = "sr", Adam = "adam");

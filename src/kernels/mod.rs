@@ -5,6 +5,7 @@
 pub mod adam;
 pub mod cholesky;
 pub mod determinant;
+pub mod dpp;
 pub mod estimators;
 pub mod ewald;
 pub mod flow;
@@ -13,6 +14,7 @@ pub mod linear;
 pub mod local_energy;
 pub mod log_psi;
 pub mod metropolis;
+pub mod newton;
 pub mod occupation;
 pub mod occupied;
 pub mod outer;
@@ -36,6 +38,7 @@ pub static ALL: &[&Kernel] = &[
     &cholesky::TRIANGULAR,
     &determinant::COMPLEX,
     &determinant::REAL,
+    &dpp::KERNEL,
     &estimators::ENERGIES,
     &estimators::MEANS,
     &estimators::MOMENTS,
@@ -76,6 +79,8 @@ pub static ALL: &[&Kernel] = &[
     &metropolis::ACCEPT,
     &metropolis::ADAPT,
     &metropolis::PROPOSE,
+    &newton::LEAVE_OUT,
+    &newton::NEWTON,
     &occupation::ACTIVATE,
     &occupation::ATTENTION,
     &occupation::EMBED,

@@ -2,6 +2,7 @@
 
 pub mod complex;
 pub mod determinant;
+pub mod dpp;
 pub mod estimators;
 pub mod ewald;
 pub mod flow;
@@ -9,6 +10,7 @@ pub mod linear;
 pub mod local_energy;
 pub mod log_psi;
 pub mod metropolis;
+pub mod newton;
 pub mod occupation;
 pub mod occupied;
 pub mod optimize;

@@ -82,7 +82,7 @@ fn render(text: &mut String, s: &Summary, records: &[StepRecord]) -> Drawn {
     panel(
         &bottom,
         Panel {
-            title: "Accepted share of Metropolis moves".into(),
+            title: "Accepted share of proposals".into(),
             unit: "",
             color: GREEN,
             points: column(|r| (r.acceptance, f64::NAN)),

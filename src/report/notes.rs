@@ -20,14 +20,18 @@ pub fn notes(s: &Summary, records: &[StepRecord]) -> Vec<String> {
     if s.acceptance < 0.15 || s.acceptance > 0.85 {
         notes.push(format!("acceptance {:.2}: proposals are too {}", s.acceptance, if s.acceptance < 0.15 { "wide" } else { "narrow" }));
     }
-    if s.tau > 5.0 {
+    let chains = s.acceptance.is_finite();
+    if s.tau > 5.0 && chains {
         notes.push(format!("the energy is correlated over {:.0} steps: raise mc_steps", s.tau));
     }
     if s.nonfinite > 0 {
         notes.push(format!("{} local energies were not finite and were left out of the means", s.nonfinite));
     }
     if s.rs > 0.0 {
-        notes.push("F is an upper bound of the exact free energy of these n electrons in this box, up to its error and to sampling bias; no finite-size correction is made".into());
+        let bias = if chains { " and to sampling bias" } else { "" };
+        notes.push(format!(
+            "F is an upper bound of the exact free energy of these n electrons in this box, up to its error{bias}; no finite-size correction is made"
+        ));
     }
     notes
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::config::Resolved;
+use crate::config::{Resolved, Sampler};
 use crate::error::{Error, Result};
 use crate::estimate::statistics::blocking_error;
 use crate::run::summary::Thermo;
@@ -47,7 +47,7 @@ fn from_records(resolved: &Resolved, unit: String, records: &[StepRecord]) -> Re
     let over = format!("the last {} training steps", half.len());
     let mut summary = Summary::new(s, "", records.len(), last.seconds, result, over);
     summary.energy_unit = unit;
-    summary.acceptance = mean(|r| r.acceptance).value;
+    summary.acceptance = if s.sampler == Sampler::Exact { f64::NAN } else { mean(|r| r.acceptance).value };
     summary.tau = mean(|r| r.tau).value;
     summary.nonfinite = records.iter().map(|r| r.nonfinite as u64).sum();
     summary.ended = "without a summary (killed?)".into();

@@ -3,6 +3,7 @@
 pub mod job;
 pub mod log;
 pub mod memory;
+pub mod network;
 pub mod profile;
 pub mod record;
 pub mod stop;

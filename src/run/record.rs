@@ -27,11 +27,11 @@ pub struct StepRecord {
     /// Entropy of the occupation distribution.
     pub s: f64,
     pub s_err: f64,
-    /// Accepted share of Metropolis proposals.
+    /// Accepted share of proposals: Metropolis moves, or candidates of exact draws.
     pub acceptance: f64,
-    /// Integrated autocorrelation time of ln|Ψ|² along the chains, in Metropolis sweeps.
+    /// Integrated autocorrelation time of ln|Ψ|² along the chains, in Metropolis sweeps (exact draws: 1).
     pub tau: f64,
-    /// Standard deviation of a proposed move, in rs a0.
+    /// Standard deviation of a proposed Metropolis move, in rs a0.
     pub width: f64,
     /// Euclidean norms of the two gradients, in Ry/rs².
     pub grad_van: f64,

@@ -6,7 +6,7 @@ use super::memory;
 use super::summary::Thermo;
 use super::trainer::Trainer;
 use super::{Estimate, Ideal, Job, StepRecord, Summary};
-use crate::config::{Prior, Settings};
+use crate::config::{Prior, Sampler, Settings};
 use crate::error::{Error, Result};
 use crate::estimate::Energies;
 use crate::estimate::statistics;
@@ -15,6 +15,8 @@ use crate::sample::Round;
 
 /// Refused updates in a row after which a run stops.
 const MOST_REFUSED: usize = 5;
+/// Updates of the flow taken back in a row after which a run stops.
+const MOST_TAKEN_BACK: usize = 10;
 /// Share of walkers with a local energy that is not finite above which a run stops.
 const MOST_FAILED: f64 = 0.05;
 /// Pretraining stops when F has been within this of the exact value, relative, for ten steps.
@@ -115,6 +117,9 @@ fn pretrain(job: &mut Job, trainer: &mut Trainer, s: &Settings) -> Result<()> {
 }
 
 fn thermalise(job: &mut Job, trainer: &mut Trainer, s: &Settings) -> Result<()> {
+    if s.sampler == Sampler::Exact {
+        return Ok(());
+    }
     let rounds = s.therm_steps.div_ceil(s.mc_steps);
     for round in 0..rounds {
         let r = trainer.sample(&job.gpu)?;
@@ -142,7 +147,7 @@ impl Run {
                 return Ok(done);
             }
             let start = Instant::now();
-            let round = trainer.sample(&job.gpu)?;
+            let round = self.sample(job, trainer)?;
             let energies = trainer.energies(&job.gpu)?;
             self.judge(job, &energies)?;
             let mut record = self.record(&energies, &round);
@@ -168,6 +173,28 @@ impl Run {
         Ok(count)
     }
 
+    /// Draws walkers; takes updates back until the flow is invertible.
+    fn sample(&self, job: &mut Job, trainer: &mut Trainer) -> Result<Round> {
+        for _ in 0..MOST_TAKEN_BACK {
+            let round = trainer.sample(&job.gpu)?;
+            if round.usable() {
+                return Ok(round);
+            }
+            let pace = trainer.take_back(&job.gpu)?;
+            job.warning(&format!(
+                "step {}: the flow is not invertible ({} of {} draws failed, smallest |J| {:.1e}): its last update is taken back, the next step is {pace:.2e} of the usual",
+                self.records.len(),
+                round.failed,
+                round.walkers,
+                round.smallest
+            ));
+        }
+        Err(Error::Numerics(format!(
+            "step {}: the flow is not invertible in {MOST_TAKEN_BACK} rounds of draws in a row, although its updates were taken back; start from other parameters, with a smaller max_norm or learning_rate, or use sampler=metropolis, which cannot notice",
+            self.records.len()
+        )))
+    }
+
     /// Walkers that fail are counted and shown; too many stop the run.
     fn judge(&self, job: &mut Job, e: &Energies) -> Result<()> {
         let all = e.counted + e.failed;
@@ -179,7 +206,11 @@ impl Run {
             )));
         }
         if e.failed > 0 {
-            job.warning(&format!("step {}: {} of {all} walkers left out, their local energy is not finite", self.records.len(), e.failed));
+            job.warning(&format!(
+                "step {}: {} of {all} walkers left out, not drawn or without a finite local energy",
+                self.records.len(),
+                e.failed
+            ));
         }
         Ok(())
     }
@@ -222,7 +253,8 @@ fn summary(job: &Job, trainer: &Trainer, s: &Settings, run: &Run, steps: usize, 
     let mut summary = Summary::new(s, &job.gpu.describe(), steps, run.begun.elapsed().as_secs_f64(), thermo(averaged), over);
     summary.start = run.records.first().map(|r| thermo(std::slice::from_ref(r)));
     summary.ideal = Some(Ideal::new(&trainer.ideal, s));
-    summary.acceptance = mean(|r| r.acceptance);
+    // the acceptance of exact draws is a known number
+    summary.acceptance = if s.sampler == Sampler::Exact { f64::NAN } else { mean(|r| r.acceptance) };
     summary.tau = statistics::estimate(&energies).tau.max(1.0);
     summary.nonfinite = run.records.iter().map(|r| r.nonfinite as u64).sum();
     if job.stopped() {

@@ -1,7 +1,8 @@
 //! One electron gas on one device: sample, energies, gradients, update. No logging, no files.
 
 use super::memory::Item;
-use crate::config::{self, Laplacian, Optimizer, Prior, Settings};
+use super::network::Network;
+use crate::config::{self, Laplacian, Prior, Settings};
 use crate::error::{Error, Result};
 use crate::estimate::{Energies, LocalEnergy};
 use crate::gpu::{Buffer, Gpu, Recording};
@@ -9,31 +10,10 @@ use crate::kernels::estimators::{self, Estimators};
 use crate::kernels::flow::{Directions, Order, Signs};
 use crate::kernels::occupation::{Chunk as Rows, OccupationKernels};
 use crate::kernels::occupied;
-use crate::kernels::scores::{self, Shape, Weights};
-use crate::optimize::{Adam, Gauge, Inputs, Options, StochasticReconfiguration};
-use crate::sample::{Chunk, Metropolis, Round, Sampler};
+use crate::sample::{self, Chunk, Exact, Metropolis, Round, Sampler, exact};
 use crate::system::electron_gas::ElectronGas;
 use crate::system::ideal_gas::IdealGas;
 use crate::wave_function::WaveFunction;
-
-enum Update {
-    Sr(Box<StochasticReconfiguration>),
-    Adam(Adam),
-}
-
-/// A network: its parameters and what updates them.
-pub struct Network {
-    name: &'static str,
-    /// f32 `[P]`, published order.
-    pub parameters: Buffer,
-    /// Gradient of the free energy, f32 `[P]`, Ry/rs².
-    pub gradient: Buffer,
-    /// Scores, f32 `[walker][parts][pad4(P)]`.
-    pub scores: Buffer,
-    partial: Buffer,
-    shape: Shape,
-    update: Update,
-}
 
 /// What an update did.
 #[derive(Clone, Debug, Default)]
@@ -43,100 +23,6 @@ pub struct Updated {
     pub norm_flow: f64,
     /// Networks whose update was refused (solver failed or gradient not finite), with the reason.
     pub refused: Option<Error>,
-}
-
-impl Network {
-    fn new(gpu: &Gpu, s: &Settings, name: &'static str, values: &[f32], batch: usize, parts: usize) -> Result<Network> {
-        let shape = Shape { batch, parts, parameters: values.len() };
-        let gauge = match s.gauge {
-            config::Gauge::Published => Gauge::Published,
-            config::Gauge::Fixed => Gauge::Fixed { dim: s.dim },
-        };
-        let update = match s.optimizer {
-            Optimizer::Sr => {
-                let options = Options { damping: s.damping, max_norm: s.max_norm, gauge, ..Options::default() };
-                Update::Sr(Box::new(StochasticReconfiguration::new(name, shape, options)?))
-            }
-            Optimizer::Adam => Update::Adam(Adam { rate: s.learning_rate, ..Adam::new(values.len()) }),
-        };
-        let network = Network {
-            name,
-            parameters: gpu.upload(&format!("{name} parameters"), values),
-            gradient: Buffer::new(format!("{name} gradient"), values.len()),
-            scores: Buffer::new(format!("{name} scores"), batch * parts * shape.ld()),
-            partial: Buffer::new(format!("{name} gradient sums"), shape.partial_words()),
-            shape,
-            update,
-        };
-        if let Update::Adam(adam) = &network.update {
-            let mut rec = Recording::new();
-            adam.reset(&mut rec);
-            gpu.run(&rec)?;
-        }
-        Ok(network)
-    }
-
-    /// Name and bytes of every array, for the memory bill.
-    fn bill(&self) -> Vec<(String, u64)> {
-        let own = [&self.parameters, &self.gradient, &self.scores, &self.partial].map(|b| (b.name().to_string(), b.bytes()));
-        let update = match &self.update {
-            Update::Sr(sr) => sr.bill(),
-            Update::Adam(adam) => [&adam.m, &adam.v, &adam.state].map(|b| (b.name().to_string(), b.bytes())).to_vec(),
-        };
-        own.into_iter().chain(update).collect()
-    }
-
-    /// Gradient from the scores; a walker's weights lie `stride` words apart.
-    fn record_gradient(&self, rec: &mut Recording, weights: &Buffer, stride: usize) {
-        rec.phase("gradient");
-        let w = Weights { stride, ..Weights::default() };
-        scores::weighted_sum(rec, self.name, self.shape, &self.scores, weights, w, 1.0, &self.partial, &self.gradient, 0);
-    }
-
-    fn inputs<'a>(&'a self, momenta: &'a Buffer, parameters: &'a Buffer) -> Inputs<'a> {
-        Inputs { scores: &self.scores, gradient: &self.gradient, parameters, momenta: Some(momenta) }
-    }
-
-    /// Records the update of `parameters`, with all iterations a solve may need.
-    fn record_update(&self, rec: &mut Recording, gpu: &Gpu, momenta: &Buffer, parameters: &Buffer) -> Result<()> {
-        rec.phase("update");
-        match &self.update {
-            Update::Sr(sr) => sr.record(rec, gpu.profile, self.inputs(momenta, parameters))?,
-            Update::Adam(adam) => adam.record(rec, gpu.profile, &self.gradient, parameters),
-        }
-        Ok(())
-    }
-
-    /// Updates `parameters`; says why not, if not.
-    fn update(&self, gpu: &Gpu, momenta: &Buffer, parameters: &Buffer) -> Result<Option<Error>> {
-        match &self.update {
-            Update::Sr(sr) => Ok(sr.solve(gpu, self.inputs(momenta, parameters))?.check().err()),
-            Update::Adam(adam) => {
-                let before = adam.steps(gpu)?.1;
-                let mut rec = Recording::new();
-                adam.record(&mut rec, gpu.profile, &self.gradient, parameters);
-                gpu.run(&rec)?;
-                let refused = adam.steps(gpu)?.1 > before;
-                Ok(refused.then(|| Error::Numerics(format!("{}: the gradient is not finite", self.name))))
-            }
-        }
-    }
-
-    fn norm(&self, gpu: &Gpu) -> Result<f64> {
-        let g: Vec<f32> = gpu.read_words(&self.gradient, self.shape.parameters)?;
-        Ok(g.iter().map(|v| (*v as f64).powi(2)).sum::<f64>().sqrt())
-    }
-
-    /// Number of parameters P.
-    #[allow(clippy::len_without_is_empty)] // never empty
-    pub fn len(&self) -> usize {
-        self.shape.parameters
-    }
-
-    /// The parameters, read back.
-    pub fn values(&self, gpu: &Gpu) -> Result<Vec<f32>> {
-        gpu.read_words(&self.parameters, self.shape.parameters)
-    }
 }
 
 /// Everything a training step needs, on the device.
@@ -150,7 +36,7 @@ pub struct Trainer {
     settings: Settings,
     occupations: OccupationKernels,
     pub(crate) wave: WaveFunction,
-    pub(crate) sampler: Metropolis,
+    pub(crate) sampler: Box<dyn Sampler>,
     pub(crate) estimators: Estimators,
     pub(crate) energy: LocalEnergy,
     states: Buffer,
@@ -162,9 +48,14 @@ pub struct Trainer {
     draws: u32,
 }
 
-/// How positions of a gas are drawn.
-fn sampling(s: &Settings, gas: &ElectronGas) -> crate::sample::Settings {
-    crate::sample::Settings {
+/// Exact draws of a gas's electrons.
+fn exact(s: &Settings, gas: &ElectronGas) -> Result<Exact> {
+    Exact::new(gas, exact::Settings::new(s.batch, s.chunk, s.seed as u64))
+}
+
+/// Chains of a gas's electrons.
+fn chains(s: &Settings, gas: &ElectronGas) -> sample::Settings {
+    sample::Settings {
         walkers: s.batch,
         chunk: s.chunk,
         first: 0,
@@ -195,7 +86,10 @@ impl Trainer {
         let values = occupation.unwrap_or_else(|| model.initial(s.seed as u64, s.occupation_prior()));
         let wave = WaveFunction::new(gpu, &gas, s.backflow(), chunk)?;
         let flow_values = flow.unwrap_or_else(|| s.backflow().initial(s.seed as u64));
-        let sampler = Metropolis::new(gpu, sampling(s, &gas))?;
+        let sampler: Box<dyn Sampler> = match s.sampler {
+            config::Sampler::Exact => Box::new(exact(s, &gas)?),
+            config::Sampler::Metropolis => Box::new(Metropolis::new(gpu, chains(s, &gas))?),
+        };
         Ok(Trainer {
             batch,
             chunk,
@@ -234,7 +128,11 @@ impl Trainer {
         add("occupation network", OccupationKernels::new(&model, s.chunk, &gas.momenta(), None, gpu)?.bill());
         add("flow and determinants", wave.bill());
         add("local energy", LocalEnergy::new(gpu, gas, (s.kappa, s.gmax as u32), s.chunk)?.bill());
-        add("walkers", Metropolis::bill_of(&sampling(s, gas)));
+        let sampler = match s.sampler {
+            config::Sampler::Exact => exact(s, gas)?.bill(),
+            config::Sampler::Metropolis => Metropolis::bill_of(&chains(s, gas)),
+        };
+        add("walkers", sampler);
         let words = [("states", 2 * s.batch * n), ("ln p", s.batch), ("total momentum", s.batch * gas.dim), ("ideal energy", 5 * s.batch)];
         add("walkers", words.map(|(name, words)| (name.to_string(), 4 * words as u64)).to_vec());
         add("estimators", Estimators::new(s.batch).bill());
@@ -261,15 +159,11 @@ impl Trainer {
         self.draws += 1;
     }
 
-    /// Records fresh states and a round of Metropolis sweeps of the positions.
-    pub fn record_sample(&mut self, rec: &mut Recording) {
+    /// Records fresh states and a round of sampling of the positions.
+    pub fn record_sample(&mut self, rec: &mut Recording) -> Result<()> {
         self.record_states(rec);
-        rec.phase("metropolis");
         self.wave.flow.record_pack(rec, &self.flow.parameters);
-        let (wave, chunk_states, size) = (&self.wave, &self.chunk_states, self.chunk);
-        self.sampler.record(rec, &mut |rec, chunk, x, out| {
-            wave.record_log_psi(rec, x, &chunk_states[chunk.first / size], chunk.walkers, out);
-        });
+        self.sampler.record(rec, &self.wave, &self.chunk_states)
     }
 
     /// Records local energies, batch averages and gradient weights of the present walkers.
@@ -293,6 +187,7 @@ impl Trainer {
             Laplacian::Hutchinson => Directions::Signs(signs),
         };
         self.wave.record_derivatives(rec, &chunk.x, states, chunk.walkers, directions);
+        self.sampler.record_leave_out(rec, index, &self.wave.log_psi);
         self.energy.record(rec, &self.wave, &chunk.x, chunk.walkers);
         let records = self.energy.chunk(&self.wave, chunk.first, chunk.walkers, &self.log_probability);
         self.estimators.record_energies(rec, records, self.gas.beta());
@@ -300,13 +195,13 @@ impl Trainer {
 
     /// Replaces the walkers: x `[walker][n][d]` (rs a0), states `[walker][n]` ascending; computes their ln p.
     pub fn load(&mut self, gpu: &Gpu, x: &[f32], states: &[u32]) -> Result<()> {
-        let (n, size) = (self.gas.n, self.gas.n * self.gas.dim);
+        let n = self.gas.n;
         gpu.write(&self.states, states);
+        self.sampler.load(gpu, x);
         let mut rec = Recording::new();
         self.occupations.record_pack(&mut rec, &self.occupation.parameters);
         self.wave.flow.record_pack(&mut rec, &self.flow.parameters);
         for (chunk, buffer) in self.sampler.chunks().iter().zip(&self.chunk_states) {
-            gpu.write(&chunk.x, &x[chunk.first * size..][..chunk.walkers * size]);
             gpu.write(buffer, &states[chunk.first * n..][..chunk.walkers * n]);
             self.occupations.record_logp(&mut rec, Self::rows(chunk), &self.states, &self.log_probability);
         }
@@ -345,12 +240,23 @@ impl Trainer {
         Ok(first.or(self.flow.update(gpu, &self.momentum, flow)?))
     }
 
-    /// Draws new walkers.
+    /// Draws new walkers. Unless [`Round::usable`], the flow is to be taken back ([`Trainer::take_back`]).
     pub fn sample(&mut self, gpu: &Gpu) -> Result<Round> {
         let mut rec = Recording::new();
-        self.record_sample(&mut rec);
+        self.record_states(&mut rec);
+        self.wave.flow.record_pack(&mut rec, &self.flow.parameters);
         gpu.run(&rec)?;
-        self.sampler.round(gpu)
+        let round = self.sampler.draw(gpu, &self.wave, &self.chunk_states)?;
+        if round.usable() {
+            self.flow.keep(gpu)?;
+        }
+        Ok(round)
+    }
+
+    /// Undoes the flow's updates since the last usable draws, whose parameters are restored, and halves its steps,
+    /// which then grow by 2 % an update. Returns the factor of the next step.
+    pub fn take_back(&mut self, gpu: &Gpu) -> Result<f64> {
+        self.flow.take_back(gpu)
     }
 
     /// Averages over the present walkers.
@@ -366,11 +272,12 @@ impl Trainer {
     }
 
     /// Gradients from the present walkers and energies, then one update of each network.
-    pub fn update(&self, gpu: &Gpu) -> Result<Updated> {
+    pub fn update(&mut self, gpu: &Gpu) -> Result<Updated> {
         let mut rec = Recording::new();
         self.record_scores(&mut rec);
         self.record_gradients(&mut rec);
         gpu.run(&rec)?;
+        self.flow.recover();
         Ok(Updated {
             norm_occupation: self.occupation.norm(gpu)?,
             norm_flow: self.flow.norm(gpu)?,
@@ -402,7 +309,7 @@ impl Trainer {
     /// Everything one training step records, phase by phase, for listings and benchmarks.
     pub fn record_step(&mut self, gpu: &Gpu) -> Result<Recording> {
         let mut rec = Recording::new();
-        self.record_sample(&mut rec);
+        self.record_sample(&mut rec)?;
         self.record_energies(&mut rec);
         self.record_scores(&mut rec);
         self.record_gradients(&mut rec);

@@ -9,6 +9,7 @@ use crate::gpu::{Buffer, Gpu, Recording};
 use crate::kernels::metropolis::{self, Accept, AdaptParams, Move, STATE};
 use crate::kernels::philox::purpose;
 use crate::reference::philox::{philox, uniform4};
+use crate::wave_function::WaveFunction;
 
 use super::{Chunk, LogPsi, Round, Sampler};
 
@@ -135,18 +136,10 @@ impl Metropolis {
 
     fn write(&self, gpu: &Gpu, saved: &Saved) {
         gpu.write(&self.state, &saved.state);
-        for chunk in &self.chunks {
-            let size = self.settings.size;
-            gpu.write(&chunk.x, &saved.x[chunk.first * size..][..chunk.walkers * size]);
-        }
+        super::write(gpu, &self.chunks, &saved.x);
     }
 
-    /// Name and bytes of every array, for the memory bill.
-    pub fn bill(&self) -> Vec<(String, u64)> {
-        Metropolis::bill_of(&self.settings)
-    }
-
-    /// [`Metropolis::bill`] of chains not yet made; those of one kind in all chunks together.
+    /// Name and bytes of every array of chains not yet made; those of one kind in all chunks together.
     pub fn bill_of(s: &Settings) -> Vec<(String, u64)> {
         let largest = s.chunk.min(s.walkers);
         let words = [
@@ -160,14 +153,9 @@ impl Metropolis {
         ];
         words.map(|(name, words)| (name.to_string(), 4 * words as u64)).to_vec()
     }
-}
 
-impl Sampler for Metropolis {
-    fn chunks(&self) -> &[Chunk] {
-        &self.chunks
-    }
-
-    fn record(&mut self, rec: &mut Recording, log_psi: &mut LogPsi) {
+    /// Records a round for any ln|Ψ|.
+    pub fn record_moves(&mut self, rec: &mut Recording, log_psi: &mut LogPsi) {
         let s = self.settings;
         rec.clear(&self.counts);
         for chunk in &self.chunks {
@@ -206,13 +194,42 @@ impl Sampler for Metropolis {
         };
         metropolis::record_adapt(rec, adapt, &self.counts, &self.state);
     }
+}
+
+impl Sampler for Metropolis {
+    fn chunks(&self) -> &[Chunk] {
+        &self.chunks
+    }
+
+    fn record(&mut self, rec: &mut Recording, wave: &WaveFunction, states: &[Buffer]) -> Result<()> {
+        rec.phase("metropolis");
+        let size = self.settings.chunk;
+        self.record_moves(rec, &mut |rec, chunk, x, out| {
+            wave.record_log_psi(rec, x, &states[chunk.first / size], chunk.walkers, out);
+        });
+        Ok(())
+    }
 
     fn round(&self, gpu: &Gpu) -> Result<Round> {
         let state: Vec<f32> = gpu.read_words(&self.state, STATE)?;
         let tracked = TRACKED.min(self.settings.walkers);
         let series: Vec<f32> = gpu.read_words(&self.series, self.settings.sweeps * tracked)?;
         let series: Vec<f64> = series.iter().map(|&v| v as f64).collect();
-        Ok(Round { acceptance: state[1] as f64, non_finite: state[2] as f64, width: state[0] as f64, tau: chains_time(&series, tracked) })
+        Ok(Round {
+            acceptance: state[1] as f64,
+            non_finite: state[2] as f64,
+            width: state[0] as f64,
+            tau: chains_time(&series, tracked),
+            ..Round::default()
+        })
+    }
+
+    fn load(&mut self, gpu: &Gpu, x: &[f32]) {
+        super::write(gpu, &self.chunks, x);
+    }
+
+    fn bill(&self) -> Vec<(String, u64)> {
+        Metropolis::bill_of(&self.settings)
     }
 }
 

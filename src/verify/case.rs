@@ -101,7 +101,8 @@ impl Case {
         })?;
         let parameters = ParameterFile::read(&path.with_extension("params.safetensors"))?;
         let samples = read_tensors(&path.with_extension("samples.safetensors"))?;
-        let mut given: BTreeMap<String, String> = BTreeMap::new();
+        // cases hold draws of chains
+        let mut given: BTreeMap<String, String> = BTreeMap::from([("sampler".into(), "metropolis".into())]);
         for (key, value) in settings {
             let name = RENAMED.iter().find(|(old, _)| old == key).map_or(key.as_str(), |(_, new)| new);
             if SAME.contains(&name) || name == "mc_width" {

@@ -16,7 +16,6 @@ use crate::reference::flow as twin;
 use crate::reference::optimize::project_rows;
 use crate::run::memory::fitting_chunk;
 use crate::run::trainer::Trainer;
-use crate::sample::Sampler;
 
 const EPS: f64 = f32::EPSILON as f64;
 

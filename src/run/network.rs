@@ -1,0 +1,161 @@
+//! A network in training: parameters, scores, gradient and what updates them.
+
+use crate::config::{self, Optimizer, Settings};
+use crate::error::{Error, Result};
+use crate::gpu::{Buffer, Gpu, Recording};
+use crate::kernels::scores::{self, Shape, Weights};
+use crate::optimize::{Adam, Gauge, Inputs, Options, StochasticReconfiguration};
+
+/// Growth of the steps of a flow after an update was taken back, an update: a factor 2 in 35 updates.
+const RECOVERY: f64 = 1.02;
+
+enum Update {
+    Sr(Box<StochasticReconfiguration>),
+    Adam(Adam),
+}
+
+/// A network: its parameters and what updates them.
+pub struct Network {
+    name: &'static str,
+    /// f32 `[P]`, published order.
+    pub parameters: Buffer,
+    /// Gradient of the free energy, f32 `[P]`, Ry/rs².
+    pub gradient: Buffer,
+    /// Scores, f32 `[walker][parts][pad4(P)]`.
+    pub scores: Buffer,
+    partial: Buffer,
+    shape: Shape,
+    update: Update,
+    /// The parameters of the last usable draws.
+    kept: Buffer,
+    /// Factor of the steps, 1 unless an update was taken back.
+    pace: f64,
+}
+
+impl Network {
+    pub(super) fn new(gpu: &Gpu, s: &Settings, name: &'static str, values: &[f32], batch: usize, parts: usize) -> Result<Network> {
+        let shape = Shape { batch, parts, parameters: values.len() };
+        let gauge = match s.gauge {
+            config::Gauge::Published => Gauge::Published,
+            config::Gauge::Fixed => Gauge::Fixed { dim: s.dim },
+        };
+        let update = match s.optimizer {
+            Optimizer::Sr => {
+                let options = Options { damping: s.damping, max_norm: s.max_norm, gauge, ..Options::default() };
+                Update::Sr(Box::new(StochasticReconfiguration::new(name, shape, options)?))
+            }
+            Optimizer::Adam => Update::Adam(Adam { rate: s.learning_rate, ..Adam::new(values.len()) }),
+        };
+        let network = Network {
+            name,
+            parameters: gpu.upload(&format!("{name} parameters"), values),
+            gradient: Buffer::new(format!("{name} gradient"), values.len()),
+            scores: Buffer::new(format!("{name} scores"), batch * parts * shape.ld()),
+            partial: Buffer::new(format!("{name} gradient sums"), shape.partial_words()),
+            shape,
+            update,
+            kept: gpu.upload(&format!("{name} parameters kept"), values),
+            pace: 1.0,
+        };
+        if let Update::Adam(adam) = &network.update {
+            let mut rec = Recording::new();
+            adam.reset(&mut rec);
+            gpu.run(&rec)?;
+        }
+        Ok(network)
+    }
+
+    /// Name and bytes of every array, for the memory bill.
+    pub(super) fn bill(&self) -> Vec<(String, u64)> {
+        let own = [&self.parameters, &self.kept, &self.gradient, &self.scores, &self.partial].map(|b| (b.name().to_string(), b.bytes()));
+        let update = match &self.update {
+            Update::Sr(sr) => sr.bill(),
+            Update::Adam(adam) => [&adam.m, &adam.v, &adam.state].map(|b| (b.name().to_string(), b.bytes())).to_vec(),
+        };
+        own.into_iter().chain(update).collect()
+    }
+
+    /// Gradient from the scores; a walker's weights lie `stride` words apart.
+    pub(super) fn record_gradient(&self, rec: &mut Recording, weights: &Buffer, stride: usize) {
+        rec.phase("gradient");
+        let w = Weights { stride, ..Weights::default() };
+        scores::weighted_sum(rec, self.name, self.shape, &self.scores, weights, w, 1.0, &self.partial, &self.gradient, 0);
+    }
+
+    fn inputs<'a>(&'a self, momenta: &'a Buffer, parameters: &'a Buffer) -> Inputs<'a> {
+        Inputs { scores: &self.scores, gradient: &self.gradient, parameters, momenta: Some(momenta) }
+    }
+
+    /// Records the update of `parameters`, with all iterations a solve may need.
+    pub(super) fn record_update(&self, rec: &mut Recording, gpu: &Gpu, momenta: &Buffer, parameters: &Buffer) -> Result<()> {
+        rec.phase("update");
+        match &self.update {
+            Update::Sr(sr) => sr.record(rec, gpu.profile, self.inputs(momenta, parameters))?,
+            Update::Adam(adam) => adam.record(rec, gpu.profile, &self.gradient, parameters),
+        }
+        Ok(())
+    }
+
+    /// Updates `parameters`; says why not, if not.
+    pub(super) fn update(&self, gpu: &Gpu, momenta: &Buffer, parameters: &Buffer) -> Result<Option<Error>> {
+        match &self.update {
+            Update::Sr(sr) => Ok(sr.solve(gpu, self.inputs(momenta, parameters))?.check().err()),
+            Update::Adam(adam) => {
+                let before = adam.steps(gpu)?.1;
+                let mut rec = Recording::new();
+                adam.record(&mut rec, gpu.profile, &self.gradient, parameters);
+                gpu.run(&rec)?;
+                let refused = adam.steps(gpu)?.1 > before;
+                Ok(refused.then(|| Error::Numerics(format!("{}: the gradient is not finite", self.name))))
+            }
+        }
+    }
+
+    /// Lets the steps grow again after an update was taken back.
+    pub(super) fn recover(&mut self) {
+        if self.pace < 1.0 {
+            self.set_pace((self.pace * RECOVERY).min(1.0));
+        }
+    }
+
+    /// Remembers the parameters.
+    pub(super) fn keep(&self, gpu: &Gpu) -> Result<()> {
+        let mut rec = Recording::new();
+        rec.copy(&self.parameters, &self.kept, self.shape.parameters);
+        gpu.run(&rec)
+    }
+
+    /// Returns to the parameters remembered and halves the steps.
+    pub(super) fn take_back(&mut self, gpu: &Gpu) -> Result<f64> {
+        let mut rec = Recording::new();
+        rec.copy(&self.kept, &self.parameters, self.shape.parameters);
+        gpu.run(&rec)?;
+        self.set_pace(0.5 * self.pace);
+        Ok(self.pace)
+    }
+
+    /// Multiplies the lengths of the steps that the settings ask for: in the Fisher norm, max_norm is a square.
+    fn set_pace(&mut self, pace: f64) {
+        match &mut self.update {
+            Update::Sr(sr) => sr.options.max_norm *= (pace / self.pace).powi(2),
+            Update::Adam(adam) => adam.rate *= pace / self.pace,
+        }
+        self.pace = pace;
+    }
+
+    pub(super) fn norm(&self, gpu: &Gpu) -> Result<f64> {
+        let g: Vec<f32> = gpu.read_words(&self.gradient, self.shape.parameters)?;
+        Ok(g.iter().map(|v| (*v as f64).powi(2)).sum::<f64>().sqrt())
+    }
+
+    /// Number of parameters P.
+    #[allow(clippy::len_without_is_empty)] // never empty
+    pub fn len(&self) -> usize {
+        self.shape.parameters
+    }
+
+    /// The parameters, read back.
+    pub fn values(&self, gpu: &Gpu) -> Result<Vec<f32>> {
+        gpu.read_words(&self.parameters, self.shape.parameters)
+    }
+}

@@ -1,0 +1,224 @@
+//! Exact, independent draws: ζ from the free-fermion determinant |Φ_K(ζ)|², then x = z⁻¹(ζ) by Newton iterations.
+//!
+//! |Ψ_K(x)|² dx = |Φ_K(ζ)|² dζ for ζ = z(x), and z is one-to-one on the torus where det ∂z/∂x > 0 everywhere: z(x) - x
+//! is periodic, so z has degree one. No Markov chain, no equilibration, no memory of earlier draws. The idea of a
+//! determinantal base density under a flow: Freedman, Rozenberg, Bronstein, arXiv:2406.00047. Where the flow is not
+//! one-to-one the Ψ_K are not orthonormal and F is no bound: walkers then fail, and [`Round::usable`] says so.
+
+use crate::error::{Error, Result};
+use crate::gpu::{Buffer, Gpu, Recording};
+use crate::kernels::dpp::{self, Draw};
+use crate::kernels::newton::{self, Inputs, Iteration, Phase};
+use crate::system::ElectronGas;
+use crate::wave_function::WaveFunction;
+
+use super::{Chunk, Round, Sampler};
+
+/// Evaluations of the flow before it is asked whether all walkers have converged.
+const FIRST: usize = 3;
+/// Most evaluations; trained flows take 3 or 4.
+const MOST: usize = 8;
+
+/// Sizes and choices of an exact sampler.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// Walkers of the batch on this device.
+    pub walkers: usize,
+    /// Walkers a launch.
+    pub chunk: usize,
+    /// Global number of the first walker (other devices have others).
+    pub first: usize,
+    pub seed: u64,
+    /// Largest max |z(x) - ζ| of a draw, units of rs a0. Everything is evaluated at the x found, so it biases nothing
+    /// to first order; rounding ends near 3e-5.
+    pub tolerance: f64,
+}
+
+impl Settings {
+    /// With a tolerance of 1e-4 rs a0.
+    pub fn new(walkers: usize, chunk: usize, seed: u64) -> Settings {
+        Settings { walkers, chunk, first: 0, seed, tolerance: 1e-4 }
+    }
+}
+
+/// Exact sampler of one gas.
+pub struct Exact {
+    pub settings: Settings,
+    gas: ElectronGas,
+    chunks: Vec<Chunk>,
+    /// Points and scratch of a chunk; `progress` of every chunk.
+    fermions: Vec<dpp::Outputs>,
+    iterations: Vec<Iteration>,
+    step: u32,
+}
+
+impl Exact {
+    /// A sampler of the gas's occupied states.
+    ///
+    /// # Errors
+    /// [`Error::User`] for no walkers or chunk, and for more electrons than the kernels take.
+    pub fn new(gas: &ElectronGas, settings: Settings) -> Result<Exact> {
+        let (s, size) = (settings, gas.n * gas.dim);
+        if s.walkers == 0 || s.chunk == 0 {
+            return Err(Error::User(format!("exact sampling: {} walkers in chunks of {}; both must be positive", s.walkers, s.chunk)));
+        }
+        if gas.n > dpp::MAX_PARTICLES {
+            return Err(dpp::too_many(gas.n));
+        }
+        let largest = s.chunk.min(s.walkers);
+        // scratch is shared by all chunks, what is read back is not
+        let (points, scratch) = (dpp::Outputs::new(gas.n, gas.dim, largest), Iteration::new(largest, size)?);
+        let mut sampler = Exact { settings, gas: gas.clone(), chunks: Vec::new(), fermions: Vec::new(), iterations: Vec::new(), step: 0 };
+        let mut first = 0;
+        while first < s.walkers {
+            let walkers = s.chunk.min(s.walkers - first);
+            sampler.chunks.push(Chunk {
+                first,
+                walkers,
+                x: Buffer::new("x", walkers * size),
+                log_psi: Buffer::new("ln|psi| of the draws", walkers),
+            });
+            sampler.fermions.push(dpp::Outputs { progress: Buffer::new("free fermions placed", 4 * walkers), ..points.clone() });
+            let (state, status) = (Buffer::new("newton", 4 * walkers), Buffer::new("newton status", walkers));
+            sampler.iterations.push(Iteration { state, status, line: scratch.line.clone() });
+            first += walkers;
+        }
+        Ok(sampler)
+    }
+
+    /// Draws so far, which number the random numbers.
+    pub fn step(&self) -> u32 {
+        self.step
+    }
+
+    /// Goes on after that many draws.
+    pub fn restore(&mut self, step: u32) {
+        self.step = step;
+    }
+
+    /// ζ of the last chunk drawn, f32 `[walker][n][dim]`.
+    pub fn free_fermions(&self) -> &Buffer {
+        &self.fermions[0].z
+    }
+
+    fn newton(&self, rec: &mut Recording, wave: &WaveFunction, index: usize, phase: Phase) {
+        let (chunk, s) = (&self.chunks[index], &self.settings);
+        let settings =
+            newton::Settings { walkers: chunk.walkers, size: self.gas.n * self.gas.dim, length: self.gas.length(), tolerance: s.tolerance };
+        let zeta = &self.fermions[index].z;
+        let inputs = Inputs { z: &wave.flow.z, zeta, inverse: wave.inverse_jacobian(), sign: &wave.jacobian.sign };
+        newton::record(rec, wave.profile, phase, settings, inputs, &chunk.x, &self.iterations[index]);
+    }
+
+    /// Records ζ and the starting points of a chunk.
+    fn record_start(&self, rec: &mut Recording, wave: &WaveFunction, states: &Buffer, index: usize) -> Result<()> {
+        let (chunk, s) = (&self.chunks[index], &self.settings);
+        let draw = Draw { seed: s.seed, step: self.step, first: s.first + chunk.first, walkers: chunk.walkers };
+        rec.phase("free fermions");
+        dpp::record(rec, wave.profile, &self.gas, draw, states, &wave.orbitals, &self.fermions[index])?;
+        rec.phase("inverse flow");
+        wave.record_jacobian(rec, &self.fermions[index].z, chunk.walkers);
+        self.newton(rec, wave, index, Phase::Start);
+        Ok(())
+    }
+
+    /// Records `count` evaluations of the flow, each followed by a Newton step.
+    fn record_steps(&self, rec: &mut Recording, wave: &WaveFunction, index: usize, count: usize) {
+        rec.phase("inverse flow");
+        let chunk = &self.chunks[index];
+        for _ in 0..count {
+            wave.record_jacobian(rec, &chunk.x, chunk.walkers);
+            self.newton(rec, wave, index, Phase::Step);
+        }
+    }
+
+    /// Records the last touch: x into the box, ln|Ψ|, walkers that failed.
+    fn record_finish(&self, rec: &mut Recording, wave: &WaveFunction, states: &Buffer, index: usize) {
+        rec.phase("inverse flow");
+        let chunk = &self.chunks[index];
+        wave.record_log_psi_of_jacobian(rec, states, chunk.walkers, &chunk.log_psi);
+        self.newton(rec, wave, index, Phase::Finish);
+        self.record_leave_out(rec, index, &chunk.log_psi);
+    }
+}
+
+impl Sampler for Exact {
+    fn chunks(&self) -> &[Chunk] {
+        &self.chunks
+    }
+
+    fn record(&mut self, rec: &mut Recording, wave: &WaveFunction, states: &[Buffer]) -> Result<()> {
+        for (index, states) in states.iter().enumerate() {
+            self.record_start(rec, wave, states, index)?;
+            self.record_steps(rec, wave, index, FIRST + 1);
+            self.record_finish(rec, wave, states, index);
+        }
+        self.step = self.step.wrapping_add(1);
+        Ok(())
+    }
+
+    fn draw(&mut self, gpu: &Gpu, wave: &WaveFunction, states: &[Buffer]) -> Result<Round> {
+        for (index, states) in states.iter().enumerate() {
+            let mut rec = Recording::new();
+            self.record_start(&mut rec, wave, states, index)?;
+            let mut evaluations = 0;
+            while evaluations < MOST {
+                let next = if evaluations == 0 { FIRST } else { 1 };
+                self.record_steps(&mut rec, wave, index, next);
+                gpu.run(&rec)?;
+                rec = Recording::new();
+                evaluations += next;
+                if gpu.read_words::<u32>(&self.iterations[index].status, self.chunks[index].walkers)?.iter().all(|s| *s != 0) {
+                    break;
+                }
+            }
+            self.record_finish(&mut rec, wave, states, index);
+            gpu.run(&rec)?;
+        }
+        self.step = self.step.wrapping_add(1);
+        self.round(gpu)
+    }
+
+    fn round(&self, gpu: &Gpu) -> Result<Round> {
+        let mut round = Round { tau: 1.0, width: f64::NAN, smallest: f64::INFINITY, ..Round::default() };
+        let mut candidates = 0.0;
+        for ((chunk, fermions), it) in self.chunks.iter().zip(&self.fermions).zip(&self.iterations) {
+            let progress: Vec<u32> = gpu.read_words(&fermions.progress, 4 * chunk.walkers)?;
+            let status: Vec<u32> = gpu.read_words(&it.status, chunk.walkers)?;
+            let state: Vec<f32> = gpu.read_words(&it.state, 4 * chunk.walkers)?;
+            for ((p, status), s) in progress.chunks(4).zip(status).zip(state.chunks(4)) {
+                candidates += p[2] as f64;
+                round.walkers += 1;
+                round.iterations = round.iterations.max(s[3] as usize);
+                if status & newton::NOT_CONVERGED == 0 {
+                    round.smallest = round.smallest.min(1.0 / s[2] as f64);
+                    round.residual = round.residual.max(s[0] as f64);
+                }
+                round.failed += (status != 0 || (p[0] as usize) < self.gas.n) as usize;
+            }
+        }
+        round.acceptance = (round.walkers * self.gas.n) as f64 / candidates;
+        Ok(round)
+    }
+
+    fn record_leave_out(&self, rec: &mut Recording, index: usize, log_psi: &Buffer) {
+        let (walkers, progress) = (self.chunks[index].walkers, &self.fermions[index].progress);
+        newton::record_leave_out(rec, walkers, self.gas.n, &self.iterations[index].status, progress, log_psi);
+    }
+
+    fn load(&mut self, gpu: &Gpu, x: &[f32]) {
+        super::write(gpu, &self.chunks, x);
+        for ((chunk, fermions), it) in self.chunks.iter().zip(&self.fermions).zip(&self.iterations) {
+            let placed: Vec<u32> = (0..4 * chunk.walkers).map(|_| self.gas.n as u32).collect();
+            gpu.write(&fermions.progress, &placed);
+            gpu.write(&it.status, &vec![0u32; chunk.walkers]);
+        }
+    }
+
+    fn bill(&self) -> Vec<(String, u64)> {
+        let chunks = self.chunks.iter().flat_map(|c| [&c.x, &c.log_psi]);
+        let shared = [&self.fermions[0].z, &self.fermions[0].basis, &self.iterations[0].line];
+        let own = self.fermions.iter().map(|f| &f.progress).chain(self.iterations.iter().flat_map(|i| [&i.state, &i.status]));
+        shared.into_iter().chain(own).chain(chunks).map(|b| (b.name().to_string(), b.bytes())).collect()
+    }
+}
