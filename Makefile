@@ -13,7 +13,7 @@ all:
 demo: all
 	./.ci/vulkan $(HELMHOLTZ)
 	$(HELMHOLTZ) train electron-gas n=13 dim=2 rs=10 theta=0.15 steps=150 batch=128 \
-	  mc_steps=20 therm_steps=200 eval_steps=20 --out runs/demo --fresh
+	  eval_steps=20 --out runs/demo --fresh
 
 test:
 	cargo fmt --check

@@ -124,7 +124,7 @@ fn check_says_what_the_settings_mean() {
 }
 
 /// Small enough for every adapter, and quick.
-const TINY: &str = "electron-gas n=3 rs=1 theta=0.5 emax=4 mc_steps=2 spsize=4 tpsize=4 modelsize=4 nheads=2 nhidden=4 nlayers=1";
+const TINY: &str = "electron-gas n=3 rs=1 theta=0.5 emax=4 spsize=4 tpsize=4 modelsize=4 nheads=2 nhidden=4 nlayers=1";
 
 #[test]
 fn check_bills_the_memory() {
@@ -177,7 +177,7 @@ fn profile_times_every_kernel() {
     let (sum, kernels, phases) = (p["sum_s"].as_f64().unwrap(), seconds(&p["kernels"]), seconds(&p["phases"]));
     assert!(sum > 0.0 && (kernels / sum - 1.0).abs() < 1e-9 && (phases / sum - 1.0).abs() < 1e-9, "{sum} {kernels} {phases}");
     assert!(p["roof"]["flops_per_s"].as_f64().unwrap() > 0.0 && p["wall_s"].as_f64().unwrap() > 0.0);
-    for name in ["linear", "lu_complex", "metropolis_accept", "krylov"] {
+    for name in ["linear", "lu_complex", "dpp", "newton", "krylov"] {
         assert!(p["kernels"].as_array().unwrap().iter().any(|r| r["name"] == name), "{name}");
     }
     let trace: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(folder.path().join("t.json")).unwrap()).unwrap();
