@@ -59,7 +59,7 @@ impl WaveFunction {
 
     /// Records z, J, J⁻¹ and det J alone.
     pub fn record_jacobian(&self, rec: &mut Recording, x: &Buffer, walkers: usize) {
-        self.flow.record_forward(rec, x, walkers, Order::First);
+        self.flow.record_values(rec, x, walkers);
         determinant::real(rec, "det J", self.profile, &self.flow.jacobian, self.flow.order(), walkers, &self.jacobian);
     }
 
