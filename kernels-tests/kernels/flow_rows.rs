@@ -8,10 +8,11 @@ use helmholtz::reference::philox::philox;
 use crate::flow::{CASES, Case, SECOND, case, invert, read};
 use crate::harness::{Check, close, mutant, verify};
 
-/// All unit vectors: the twin's Laplacian and gradient-free exact value, every depth and dimension.
+/// All unit vectors: the twin's Laplacian, every depth and dimension; in one pass and in as many as memory may ask for.
 fn exact(gpu: &Gpu) -> Check {
-    for index in 0..CASES.len() {
-        let c = case(gpu, index);
+    for (index, pass) in (0..CASES.len()).map(|index| (index, usize::MAX)).chain([(0, 1), (1, 2)]) {
+        let mut c = case(gpu, index);
+        c.flow.pass = c.flow.pass.min(pass);
         let inverse = c.inverse(gpu);
         let mut rec = c.forward(Order::Third);
         c.flow.record_logdet_derivatives(&mut rec, &inverse, c.walkers, Directions::RowsExact);
