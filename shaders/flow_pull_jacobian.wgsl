@@ -4,7 +4,7 @@
 //   the derivatives on the diagonal (i = j) hold minus the sums of their row (flow_wave_sums, flow_wave_layer).
 //   rho1 [walker][ld][8] (f32), waves [walker][i][j][DIM], rho2 [walker][ld][4 bias], slopes [walker][i][j][DIM][4 bias],
 //   kappa [walker][ld][4 W4], dg [walker][n DIM][4 W4] -> out [walker][ld][ld], padding 0; `bias`: pair width over 4.
-// One invocation a (particle i, TILE = 4 - 2 (DIM - 2) particles j). Trips: 12 (bias + W4) DIM^2 at most.
+// One invocation a (particle i, TILE = 8 - 2 DIM particles j). Trips: (bias + W4) (DIM + TILE DIM (1 + DIM)) + 3 TILE DIM (1 + DIM).
 @group(0) @binding(1) var<storage, read> rho1: array<f32>;
 @group(0) @binding(2) var<storage, read> waves: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> rho2: array<vec4<f32>>;
@@ -44,15 +44,19 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   }
   let kk = 6.283185307179586 / p.length;
   let inv = 1.0 / f32(p.n);
-  for (var t = 0u; t < TILE; t++) {
-    let at = (pairs + min(j0 + t, p.n - 1u)) * DIM;
-    let f = wave_of(waves[at], waves[at + 1u], waves[at + DIM - 1u]);
-    for (var a = 0u; a < DIM; a++) {
-      let r = (row + a) * 8u;
-      for (var k = 0u; k < DIM; k++) {
-        let own = kk * (rho1[r + DIM + k] * f.c[k] - rho1[r + k] * f.s[k]) + rho1[r + 2u * DIM] * f.g[k];
-        v[t * DIM + k][a] = -inv * (v[t * DIM + k][a] + own);
-      }
+  for (var a = 0u; a < DIM; a++) {
+    let r = (row + a) * 8u;
+    var rc = vec3<f32>(); var rs = vec3<f32>();
+    for (var k = 0u; k < DIM; k++) {
+      rc[k] = -kk * rho1[r + k];
+      rs[k] = kk * rho1[r + DIM + k];
+    }
+    let rq = rho1[r + 2u * DIM];
+    for (var t = 0u; t < TILE; t++) {
+      let at = (pairs + min(j0 + t, p.n - 1u)) * DIM;
+      let f = wave_of(waves[at], waves[at + 1u], waves[at + DIM - 1u]);
+      let own = rc * f.s + rs * f.c + rq * f.g;
+      for (var k = 0u; k < DIM; k++) { v[t * DIM + k][a] = -inv * (v[t * DIM + k][a] + own[k]); }
     }
   }
   if ((p.flags & 1u) != 0u) {

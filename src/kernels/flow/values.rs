@@ -88,8 +88,10 @@ impl Flow {
         let p = Params { bias: t4 as u32, flags: if top > 0 { ADD } else { 0 }, ..p };
         // one invocation: row i, 4 (2 in three dimensions) particles j
         let (side, tile) = (ld.div_ceil(dim), 8 - 2 * dim);
-        let trips = if top > 0 { (t4 + h4) * (dim + tile * dim * (1 + dim)) } else { 0 } + 3 * tile * (1 + dim * (1 + dim));
-        let jacobian = self.plain("jacobian", &PULL_JACOBIAN, p, walkers, side * side.div_ceil(tile), trips);
+        let (threads, layer) = (side * side.div_ceil(tile), if top > 0 { t4 + h4 } else { 0 });
+        let trips = layer * (dim + tile * dim * (1 + dim)) + 3 * tile * dim * (1 + dim);
+        let touched = (threads * (layer * dim * (1 + tile) + tile * dim * (1 + dim))) as f64;
+        let jacobian = Launch { trips, touched, ..self.plain("jacobian", &PULL_JACOBIAN, p, walkers, threads, 0) };
         jacobian.record(rec, &[&v.rho[0], &v.waves, &v.rho[1], &v.slopes, &m.row_kappa, &v.dg, &self.jacobian]);
     }
 
