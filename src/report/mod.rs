@@ -10,6 +10,6 @@ mod table;
 pub use console::Console;
 pub use figure::draw;
 pub use notes::notes;
-pub use profile::{Profile, Row, rows, table, trace};
+pub use profile::{Profile, Row, list, rows, table, trace};
 pub use read::{RunDir, read};
 pub use table::{plus_minus, result_table, say};

@@ -61,8 +61,11 @@ impl Profile {
     pub fn text(&self) -> String {
         let ms = |s: f64| format!("{:9.2} ms", 1e3 * s);
         let rest = self.wall_s - self.sum_s - self.host_s;
-        let rest_name =
-            if rest >= 0.0 { "submissions, read-backs, gaps between launches" } else { "launches that overlap when they are not timed" };
+        let rest_name = if rest >= 0.0 {
+            "submissions, read-backs, gaps between launches"
+        } else {
+            "launches overlap when they are not timed, or the machine was busy"
+        };
         let mut lines = vec![
             format!(
                 "roof of this device, measured: {:.1} GFLOP/s single precision, {:.1} GB/s copied",
@@ -86,7 +89,7 @@ impl Profile {
                 1e3 * self.skipped_s
             ));
         }
-        lines.push("GFLOP and GB are those of each kernel's formula; over 100 % of a memory roof: the arrays stayed in cache".into());
+        lines.push("GFLOP and GB are those of each kernel's formula; over 100 % of a memory roof: arrays in cache, or a machine that was busy when the roof was measured".into());
         lines.join("\n")
     }
 }
@@ -116,21 +119,42 @@ pub fn rows(times: &[Timed], roof: &Roof, key: impl Fn(&Timed) -> String) -> Vec
     rows
 }
 
-/// One line a row, under a header.
+/// One line a row, under a header, and their sum.
 pub fn table(title: &str, rows: &[Row]) -> String {
-    let width = rows.iter().map(|r| r.name.chars().count()).max().unwrap_or(0).max(title.len());
+    let mut text = list(title, rows, true);
+    let sum = |f: fn(&Row) -> f64| rows.iter().map(f).sum::<f64>();
+    let width = width(title, rows);
+    text.push_str(&format!("\n{:width$} {:9.2} {:6} {:8}", "sum", 1e3 * sum(|r| r.seconds), "", sum(|r| r.launches as f64)));
+    text
+}
+
+fn width(title: &str, rows: &[Row]) -> usize {
+    rows.iter().map(|r| r.name.chars().count()).max().unwrap_or(0).max(title.len())
+}
+
+/// [`table`] without the sum, and without the shares of it.
+pub fn list(title: &str, rows: &[Row], shares: bool) -> String {
+    let width = width(title, rows);
+    let share = |text: String| if shares { format!(" {text:>6}") } else { String::new() };
     let mut lines = vec![format!(
-        "{title:width$} {:>9} {:>6} {:>8} {:>9} {:>9} {:>8} {:>8} {:>7} bound",
-        "ms", "share", "launches", "GFLOP", "GB", "GFLOP/s", "GB/s", "of roof"
+        "{title:width$} {:>9}{} {:>8} {:>9} {:>9} {:>8} {:>8} {:>7} bound",
+        "ms",
+        share("share".into()),
+        "launches",
+        "GFLOP",
+        "GB",
+        "GFLOP/s",
+        "GB/s",
+        "of roof"
     )];
     let dash = || "–".to_string();
     for r in rows {
         let rate = |work: f64| if work > 0.0 && r.seconds > 0.0 { format!("{:.2}", 1e-9 * work / r.seconds) } else { dash() };
         lines.push(format!(
-            "{:width$} {:9.2} {:5.1}% {:8} {:9.3} {:9.3} {:>8} {:>8} {:>7} {}",
+            "{:width$} {:9.2}{} {:8} {:9.3} {:9.3} {:>8} {:>8} {:>7} {}",
             r.name,
             1e3 * r.seconds,
-            100.0 * r.share,
+            share(format!("{:.1}%", 100.0 * r.share)),
             r.launches,
             1e-9 * r.flops,
             1e-9 * r.bytes,
@@ -140,9 +164,6 @@ pub fn table(title: &str, rows: &[Row]) -> String {
             r.bound.unwrap_or("–")
         ));
     }
-    let sum = |f: fn(&Row) -> f64| rows.iter().map(f).sum::<f64>();
-    let (seconds, launches) = (sum(|r| r.seconds), sum(|r| r.launches as f64));
-    lines.push(format!("{:width$} {:9.2} {:6} {launches:8}", "sum", 1e3 * seconds, ""));
     lines.join("\n")
 }
 

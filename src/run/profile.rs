@@ -45,7 +45,7 @@ pub fn measure(gpu: &Gpu, settings: &Settings, roof: Roof, steps: usize) -> Resu
 
 /// Measures the device's roof with its two kernels.
 pub fn roof(gpu: &Gpu) -> Result<Roof> {
-    roof::measure(gpu, 5)
+    roof::measure(gpu, 10)
 }
 
 fn step(gpu: &Gpu, trainer: &mut Trainer) -> Result<()> {
