@@ -107,7 +107,7 @@ settings! {
     "optimisation" {
         optimizer: Optimizer = "sr", Range::Any, "", "stochastic reconfiguration (sr) or adam";
         steps: usize = "3000", Range::AtLeast(0.0), "", "training steps";
-        pretrain_steps: usize = "0", Range::AtLeast(0.0), "", "steps on the ideal gas before, with prior=none";
+        pretrain_steps: usize = "1000", Range::AtLeast(0.0), "", "with prior=none and no --params: most steps (sr with damping 3e-4 and max_norm 0.1) towards the ideal gas before; they end when it is reached; 0: none";
         eval_steps: usize = "50", Range::AtLeast(0.0), "", "steps with frozen parameters after, for the final averages";
         damping: f64 = "0.001", Range::Above(0.0), "", "added to the diagonal of the Fisher matrices (sr)";
         max_norm: f64 = "0.001", Range::Above(0.0), "", "largest squared step in the Fisher norm (sr)";

@@ -113,7 +113,7 @@ fn optimizer_settings(s: &Settings) -> Result<(), String> {
 }
 
 fn pretraining_needed(s: &Settings) -> Result<(), String> {
-    if s.pretrain_steps == 0 || s.prior == Prior::None {
+    if s.prior == Prior::None || !moved(s, "pretrain_steps") {
         return Ok(());
     }
     Err(format!(

@@ -8,6 +8,10 @@ use crate::optimize::{Adam, Gauge, Inputs, Options, StochasticReconfiguration};
 
 /// Growth of the steps of a flow after an update was taken back, an update: a factor 2 in 35 updates.
 const RECOVERY: f64 = 1.02;
+/// Largest squared step of pretraining in the Fisher norm.
+const PRETRAINING_NORM: f64 = 0.1;
+/// Damping of pretraining: far below that of training, or rarely occupied orbitals hardly learn.
+const PRETRAINING_DAMPING: f64 = 3e-4;
 
 enum Update {
     Sr(Box<StochasticReconfiguration>),
@@ -75,11 +79,11 @@ impl Network {
         own.into_iter().chain(update).collect()
     }
 
-    /// Gradient from the scores; a walker's weights lie `stride` words apart.
-    pub(super) fn record_gradient(&self, rec: &mut Recording, weights: &Buffer, stride: usize) {
+    /// `scale` times the gradient from the scores; a walker's weights lie `stride` words apart.
+    pub(super) fn record_gradient(&self, rec: &mut Recording, weights: &Buffer, stride: usize, scale: f64) {
         rec.phase("gradient");
         let w = Weights { stride, ..Weights::default() };
-        scores::weighted_sum(rec, self.name, self.shape, &self.scores, weights, w, 1.0, &self.partial, &self.gradient, 0);
+        scores::weighted_sum(rec, self.name, self.shape, &self.scores, weights, w, scale, &self.partial, &self.gradient, 0);
     }
 
     fn inputs<'a>(&'a self, momenta: &'a Buffer, parameters: &'a Buffer) -> Inputs<'a> {
@@ -94,6 +98,17 @@ impl Network {
             Update::Adam(adam) => adam.record(rec, gpu.profile, &self.gradient, parameters),
         }
         Ok(())
+    }
+
+    /// What makes the steps of pretraining, whatever trains later.
+    pub(super) fn pretraining(&self) -> Result<StochasticReconfiguration> {
+        let options = Options { damping: PRETRAINING_DAMPING, max_norm: PRETRAINING_NORM, ..Options::default() };
+        StochasticReconfiguration::new("pretraining", self.shape, options)
+    }
+
+    /// Updates the parameters by `sr`; says why not, if not.
+    pub(super) fn update_by(&self, gpu: &Gpu, sr: &StochasticReconfiguration, momenta: &Buffer) -> Result<Option<Error>> {
+        Ok(sr.solve(gpu, self.inputs(momenta, &self.parameters))?.check().err())
     }
 
     /// Updates `parameters`; says why not, if not.

@@ -19,8 +19,9 @@ const MOST_REFUSED: usize = 5;
 const MOST_TAKEN_BACK: usize = 10;
 /// Share of walkers with a local energy that is not finite above which a run stops.
 const MOST_FAILED: f64 = 0.05;
-/// Pretraining stops when F has been within this of the exact value, relative, for ten steps.
-const PRETRAINED: f64 = 1e-4;
+/// Pretraining stops when the relative entropy to the ideal gas, nats per electron, averaged over this many steps, is
+/// below the second number.
+const PRETRAINED: (usize, f64) = (20, 5e-4);
 
 /// Trains as `job` says: pretraining (prior=none), thermalisation, training, evaluation with frozen
 /// parameters. Every step is logged and shown; parameters are saved at the end, and when the user stops.
@@ -86,22 +87,26 @@ pub fn initial(file: &ParameterFile, s: &Settings) -> Result<(Vec<f32>, Vec<f32>
 
 /// Trains p(K) alone to the ideal gas, whose exact F it approaches from above.
 fn pretrain(job: &mut Job, trainer: &mut Trainer, s: &Settings) -> Result<()> {
-    let units = s.units();
-    let exact = trainer.ideal.free_energy;
-    let (mut close, mut refused) = (0, 0);
-    for step in 0..s.pretrain_steps {
-        let (energies, failure) = trainer.pretrain(&job.gpu)?;
+    let (units, n) = (s.units(), s.n as f64);
+    let (exact, beta) = (trainer.ideal.free_energy, trainer.gas.beta());
+    let sr = trainer.pretraining()?;
+    let (mut recent, mut refused) = (Vec::new(), 0);
+    for step in 1..=s.pretrain_steps {
+        let (energies, failure) = trainer.pretrain(&job.gpu, &sr, step)?;
         refused = if failure.is_some() { refused + 1 } else { 0 };
         if let Some(e) = failure.filter(|_| refused >= MOST_REFUSED) {
             return Err(e);
         }
         let f = energies.free_energy;
-        let off = (f.mean - exact) / exact.abs();
-        close = if off.abs() < PRETRAINED { close + 1 } else { 0 };
-        let last = step + 1 == s.pretrain_steps || close >= 10 || job.stopped();
-        if step % 20 == 0 || last {
+        // relative entropy to the ideal gas, nats per electron
+        let (excess, error) = (beta * (f.mean - exact) / n, beta * f.error / n);
+        recent.push(excess);
+        let window = &recent[recent.len().saturating_sub(PRETRAINED.0)..];
+        let reached = window.len() == PRETRAINED.0 && window.iter().sum::<f64>() < PRETRAINED.1 * window.len() as f64;
+        let last = step == s.pretrain_steps || reached || job.stopped();
+        if step % 20 == 1 || last {
             job.phase(&format!(
-                "pretraining {step}/{}: F = {:.6} ± {:.6} {} per electron, exact {:.6} (off by {off:.1e})",
+                "pretraining {step}/{}: F = {:.6} ± {:.6} {} per electron, exact {:.6}; relative entropy {excess:.1e} ± {error:.1e}",
                 s.pretrain_steps,
                 f.mean * units.energy,
                 f.error * units.energy,
@@ -109,9 +114,15 @@ fn pretrain(job: &mut Job, trainer: &mut Trainer, s: &Settings) -> Result<()> {
                 exact * units.energy
             ));
         }
+        if reached {
+            return Ok(());
+        }
         if last {
             break;
         }
+    }
+    if s.pretrain_steps > 0 && !job.stopped() {
+        job.warning(&format!("pretraining has not reached the ideal gas after {} steps; give more with pretrain_steps", s.pretrain_steps));
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use crate::kernels::estimators::{self, Estimators};
 use crate::kernels::flow::{Directions, Order, Signs};
 use crate::kernels::occupation::{Chunk as Rows, OccupationKernels};
 use crate::kernels::occupied;
+use crate::optimize::StochasticReconfiguration;
 use crate::sample::{self, Chunk, Exact, Metropolis, Round, Sampler, exact};
 use crate::system::electron_gas::ElectronGas;
 use crate::system::ideal_gas::IdealGas;
@@ -25,6 +26,12 @@ pub struct Updated {
     pub refused: Option<Error>,
 }
 
+/// Share of Newton's step that step `step` (from 1) of pretraining makes: a few hundred walkers see thousands of
+/// parameters through noise, full steps would keep the noise of the last batch, falling ones average over many.
+fn pretraining_share(step: usize) -> f64 {
+    0.25 * (60.0 / step.max(1) as f64).min(1.0)
+}
+
 /// Everything a training step needs, on the device.
 pub struct Trainer {
     pub gas: ElectronGas,
@@ -35,13 +42,15 @@ pub struct Trainer {
     pub flow: Network,
     settings: Settings,
     occupations: OccupationKernels,
-    pub(crate) wave: WaveFunction,
-    pub(crate) sampler: Box<dyn Sampler>,
-    pub(crate) estimators: Estimators,
-    pub(crate) energy: LocalEnergy,
-    states: Buffer,
+    pub wave: WaveFunction,
+    pub sampler: Box<dyn Sampler>,
+    pub estimators: Estimators,
+    pub energy: LocalEnergy,
+    /// Occupied orbitals, u32 `[walker][n]`, ascending.
+    pub states: Buffer,
     chunk_states: Vec<Buffer>,
-    pub(crate) log_probability: Buffer,
+    /// ln p of the states, f32 `[walker]`.
+    pub log_probability: Buffer,
     momentum: Buffer,
     ideal_energy: Buffer,
     zeros: Buffer,
@@ -230,8 +239,8 @@ impl Trainer {
 
     /// Records the gradients of both networks from scores and weights.
     pub fn record_gradients(&self, rec: &mut Recording) {
-        self.occupation.record_gradient(rec, &self.estimators.weights, 4);
-        self.flow.record_gradient(rec, &self.estimators.flow_weights, 1);
+        self.occupation.record_gradient(rec, &self.estimators.weights, 4, 1.0);
+        self.flow.record_gradient(rec, &self.estimators.flow_weights, 1, 1.0);
     }
 
     /// Updates other parameter vectors than the networks' own: applied to zeros, it gives the updates themselves.
@@ -285,8 +294,16 @@ impl Trainer {
         })
     }
 
-    /// One step of p(K) towards the ideal gas: F = E\[ln p/β + Σ k²\], no clipping, as published.
-    pub fn pretrain(&mut self, gpu: &Gpu) -> Result<(Energies, Option<Error>)> {
+    /// What makes the steps of [`Trainer::pretrain`]: stochastic reconfiguration, whatever trains later.
+    pub fn pretraining(&self) -> Result<StochasticReconfiguration> {
+        self.occupation.pretraining()
+    }
+
+    /// Step `step` (from 1) of p(K) towards the ideal gas, whose F = E\[ln p/β + Σ k²\] has no variance at the end; no clipping.
+    ///
+    /// The gradient is that of β F, the relative entropy to the ideal gas plus a constant: its curvature at the
+    /// minimum is the Fisher matrix itself, so that a full step is Newton's at every temperature. A share of it is made.
+    pub fn pretrain(&mut self, gpu: &Gpu, sr: &StochasticReconfiguration, step: usize) -> Result<(Energies, Option<Error>)> {
         let mut rec = Recording::new();
         self.record_states(&mut rec);
         let records = estimators::Chunk {
@@ -301,9 +318,9 @@ impl Trainer {
         self.estimators.record_energies(&mut rec, records, self.gas.beta());
         self.estimators.record_averages(&mut rec, 1e6);
         self.record_occupation_scores(&mut rec);
-        self.occupation.record_gradient(&mut rec, &self.estimators.weights, 4);
+        self.occupation.record_gradient(&mut rec, &self.estimators.weights, 4, pretraining_share(step) * self.gas.beta());
         gpu.run(&rec)?;
-        Ok((self.averages(gpu)?, self.occupation.update(gpu, &self.momentum, &self.occupation.parameters)?))
+        Ok((self.averages(gpu)?, self.occupation.update_by(gpu, sr, &self.momentum)?))
     }
 
     /// Everything one training step records, phase by phase, for listings and benchmarks.

@@ -1,0 +1,11 @@
+//! Physics and statistics of the whole program on one device: exact limits, symmetries, bounds, training.
+//!
+//! All seeds are fixed, so a test that passes once passes always; the stated rates are those of a false alarm
+//! after a change that draws other random numbers.
+
+mod bound;
+mod harness;
+mod ideal;
+mod states;
+mod symmetry;
+mod training;
