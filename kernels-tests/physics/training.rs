@@ -15,14 +15,9 @@ fn step(t: &mut Trainer, update: bool) -> (f64, f64) {
             break;
         }
         taken_back += 1;
-        let (size, bias) = (t.gas.dim, t.flow.values(gpu).unwrap());
-        eprintln!(
-            "an update is taken back: {} of {} draws failed, residual {:.1e}, shift {:?}",
-            round.failed,
-            round.walkers,
-            round.residual,
-            &bias[..size]
-        );
+        let values = t.flow.values(gpu).unwrap();
+        let (shift, largest) = (&values[..t.gas.dim], values.iter().fold(0.0_f32, |m, v| m.max(v.abs())));
+        eprintln!("an update is taken back: shift {shift:?}, largest parameter {largest}, {round:?}");
         assert!(update && taken_back <= 3, "{round:?}");
         t.take_back(gpu).unwrap();
     }
@@ -53,7 +48,7 @@ fn frozen(t: &mut Trainer, steps: usize) -> (f64, f64) {
 /// steps agree with the evaluation within 4 errors (one false alarm in 16 000 a run), and both lie below the start.
 fn lowers(text: &str, steps: usize) {
     let mut t = trainer(text);
-    let (start, start_error) = frozen(&mut t, 4);
+    let (start, start_error) = frozen(&mut t, 8);
     for _ in 0..steps {
         step(&mut t, true);
     }

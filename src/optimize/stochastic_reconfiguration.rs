@@ -276,6 +276,22 @@ impl StochasticReconfiguration {
         })
     }
 
+    /// Records the projection of a gradient's weights (f32 `[batch][parts]`, in place): with [`Gauge::Fixed`] the
+    /// gradient must not have the components that the Fisher matrix has lost, or damping alone would hold them: their
+    /// noise over it would fill the step, for no change of |Ψ|.
+    pub fn record_weights(&self, rec: &mut Recording, profile: Profile, momenta: &Buffer, weights: &Buffer) {
+        let (s, columns) = (self.shape, self.columns());
+        if columns < 2 {
+            return;
+        }
+        // whatever became of the last solve, whose state stays
+        let open = Buffer::new("open gate", STATE_WORDS);
+        rec.clear(&open);
+        projection::basis(rec, "weights basis", profile, s.batch, momenta, columns - 1, &self.basis);
+        let p = Project { rows: s.rows(), parts: s.parts, columns, load: true, store: Some((1.0, s.rows())) };
+        projection::project(rec, "weights projection", profile, p, &self.basis, &self.row_vector, weights, &open);
+    }
+
     /// Projected, scaled score rows in f32 for the Gram matrix.
     fn prepare(&self, rec: &mut Recording, profile: Profile, scores: &Buffer, momenta: Option<&Buffer>) {
         let (s, columns) = (self.shape, self.columns());

@@ -2,7 +2,7 @@
 
 use crate::config::{self, Optimizer, Settings};
 use crate::error::{Error, Result};
-use crate::gpu::{Buffer, Gpu, Recording};
+use crate::gpu::{Buffer, Gpu, Profile, Recording};
 use crate::kernels::scores::{self, Shape, Weights};
 use crate::optimize::{Adam, Gauge, Inputs, Options, StochasticReconfiguration};
 
@@ -84,6 +84,14 @@ impl Network {
         rec.phase("gradient");
         let w = Weights { stride, ..Weights::default() };
         scores::weighted_sum(rec, self.name, self.shape, &self.scores, weights, w, scale, &self.partial, &self.gradient, 0);
+    }
+
+    /// Takes from the weights of complex scores what the update does not see: see
+    /// [`StochasticReconfiguration::record_weights`].
+    pub(super) fn record_weights(&self, rec: &mut Recording, profile: Profile, momenta: &Buffer, weights: &Buffer) {
+        if let Update::Sr(sr) = &self.update {
+            sr.record_weights(rec, profile, momenta, weights);
+        }
     }
 
     fn inputs<'a>(&'a self, momenta: &'a Buffer, parameters: &'a Buffer) -> Inputs<'a> {

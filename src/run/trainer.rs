@@ -240,6 +240,7 @@ impl Trainer {
     /// Records the gradients of both networks from scores and weights.
     pub fn record_gradients(&self, rec: &mut Recording) {
         self.occupation.record_gradient(rec, &self.estimators.weights, 4, 1.0);
+        self.flow.record_weights(rec, self.wave.profile, &self.momentum, &self.estimators.flow_weights);
         self.flow.record_gradient(rec, &self.estimators.flow_weights, 1, 1.0);
     }
 
