@@ -113,6 +113,7 @@ settings! {
         max_norm: f64 = "0.001", Range::Above(0.0), "", "largest squared step in the Fisher norm (sr)";
         gauge: Gauge = "fixed", Range::Any, "", "project the global phase out of the flow's Fisher matrix (fixed) or keep it (published) (sr)";
         learning_rate: f64 = "0.001", Range::Above(0.0), "", "learning rate (adam)";
+        decay: f64 = "0", Range::AtLeast(0.0), "steps", "update t is shortened by 1/(1 + t/decay); 0: not at all, as published";
         clip: f64 = "5", Range::Above(0.0), "mean abs. dev.", "window to which local energies are clipped in gradients";
     }
 }

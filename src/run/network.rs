@@ -34,6 +34,7 @@ pub struct Network {
     kept: Buffer,
     /// Factor of the steps, 1 unless an update was taken back.
     pace: f64,
+    schedule: f64,
 }
 
 impl Network {
@@ -60,6 +61,7 @@ impl Network {
             update,
             kept: gpu.upload(&format!("{name} parameters kept"), values),
             pace: 1.0,
+            schedule: 1.0,
         };
         if let Update::Adam(adam) = &network.update {
             let mut rec = Recording::new();
@@ -159,11 +161,21 @@ impl Network {
 
     /// Multiplies the lengths of the steps that the settings ask for: in the Fisher norm, max_norm is a square.
     fn set_pace(&mut self, pace: f64) {
-        match &mut self.update {
-            Update::Sr(sr) => sr.options.max_norm *= (pace / self.pace).powi(2),
-            Update::Adam(adam) => adam.rate *= pace / self.pace,
-        }
+        self.rescale(pace / self.pace);
         self.pace = pace;
+    }
+
+    /// Sets the factor by which the schedule shortens steps.
+    pub(super) fn set_schedule(&mut self, schedule: f64) {
+        self.rescale(schedule / self.schedule);
+        self.schedule = schedule;
+    }
+
+    fn rescale(&mut self, factor: f64) {
+        match &mut self.update {
+            Update::Sr(sr) => sr.options.max_norm *= factor.powi(2),
+            Update::Adam(adam) => adam.rate *= factor,
+        }
     }
 
     pub(super) fn norm(&self, gpu: &Gpu) -> Result<f64> {

@@ -55,6 +55,7 @@ pub struct Trainer {
     ideal_energy: Buffer,
     zeros: Buffer,
     draws: u32,
+    updates: usize,
 }
 
 /// Exact draws of a gas's electrons.
@@ -119,6 +120,7 @@ impl Trainer {
             gas,
             ideal,
             draws: 0,
+            updates: 0,
         })
     }
 
@@ -288,6 +290,10 @@ impl Trainer {
         self.record_gradients(&mut rec);
         gpu.run(&rec)?;
         self.flow.recover();
+        let schedule = if self.settings.decay > 0.0 { 1.0 / (1.0 + self.updates as f64 / self.settings.decay) } else { 1.0 };
+        self.occupation.set_schedule(schedule);
+        self.flow.set_schedule(schedule);
+        self.updates += 1;
         Ok(Updated {
             norm_occupation: self.occupation.norm(gpu)?,
             norm_flow: self.flow.norm(gpu)?,
