@@ -12,8 +12,8 @@ all:
 
 demo: all
 	./.ci/vulkan $(HELMHOLTZ)
-	$(HELMHOLTZ) train electron-gas n=13 dim=2 rs=10 theta=0.15 steps=150 batch=128 \
-	  eval_steps=20 --out runs/demo --fresh
+	$(HELMHOLTZ) train electron-gas n=13 dim=2 rs=10 theta=0.15 steps=150 batch=256 \
+	  max_norm=0.01 eval_steps=40 --out runs/demo --fresh
 
 test:
 	cargo fmt --check
