@@ -299,3 +299,28 @@ fn broken_optimisers_are_noticed() {
     mutant(&krylov::KERNEL, "scale = sqrt(p.max_norm / energy)", "scale = p.max_norm / energy", hard_problems);
     mutant(&cholesky::CHOLESKY, "state[SKIP_FACTOR] = 1u;\n      state[BREAKDOWN] = 0u;", "", refused);
 }
+
+/// Weights of a gradient in the fixed gauge: what the Fisher matrix has lost is projected out of them too.
+fn projected_weights(gpu: &Gpu) -> Check {
+    for (batch, dim) in [(5, 2), (67, 3)] {
+        let (weights, momenta) = (random(31, 2 * batch), random(32, batch * dim));
+        let options = Options { gauge: Gauge::Fixed { dim }, ..Options::default() };
+        let shape = Shape { batch, parts: 2, parameters: 3 };
+        let optimiser = StochasticReconfiguration::new("weights", shape, options).map_err(|e| e.to_string())?;
+        let (w, p) = (gpu.upload("weights", &single(&weights)), gpu.upload("momenta", &single(&momenta)));
+        let mut rec = Recording::new();
+        optimiser.record_weights(&mut rec, gpu.profile, &p, &w);
+        gpu.run(&rec).map_err(|e| e.to_string())?;
+        let mut want = weights.clone();
+        twin::project_rows(&mut want, batch, 2, 1, &momenta);
+        // rounded once to f32 after products in double-single
+        close("projected weights", &gpu.read(&w).map_err(|e| e.to_string())?, &want, 4.0 * f32::EPSILON as f64)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn weights_lose_what_the_fisher_matrix_has_lost() {
+    verify(projected_weights);
+    mutant(&score_projection::PROJECT, "-multiply(t,", "multiply(t,", projected_weights);
+}
