@@ -47,10 +47,6 @@ impl Buffer {
     pub(super) fn raw(&self, allocate: impl FnOnce(&str, u64) -> wgpu::Buffer) -> &wgpu::Buffer {
         self.inner.raw.get_or_init(|| allocate(&self.inner.name, self.bytes()))
     }
-
-    pub(super) fn same(&self, other: &Buffer) -> bool {
-        Arc::ptr_eq(&self.inner, &other.inner)
-    }
 }
 
 impl std::fmt::Debug for Buffer {

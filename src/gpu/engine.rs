@@ -89,12 +89,6 @@ impl Gpu {
                     self.limits.max_storage_buffer_binding_size >> 20
                 )));
             }
-            debug_assert!(
-                !d.buffers[..i].iter().any(|b| b.same(buffer)) || d.kernel.name == "read-only pair",
-                "{}: buffer {} bound twice",
-                d.name,
-                buffer.name()
-            );
             entries.push(wgpu::BindGroupEntry { binding: i as u32 + 1, resource: self.raw(buffer).as_entire_binding() });
         }
         Ok(self.device.create_bind_group(&wgpu::BindGroupDescriptor {
