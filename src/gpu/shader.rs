@@ -1,4 +1,7 @@
-//! Kernel sources: one WGSL file, shared fragments before it, and text constants.
+//! Kernel sources: one WGSL file, shared fragments before it, text constants, and loops unrolled in the text.
+//!
+//! Registers need names, so loops over them are written out: the lines between `#for k in N` and `#end` are repeated
+//! with `$k` replaced by 0, 1, … N-1. N is a text constant or a number, k one letter; loops nest.
 
 /// Text constants of one variant of a kernel, for example `[("WG", 64)]`.
 pub type Constants = Vec<(&'static str, u32)>;
@@ -44,6 +47,44 @@ impl Kernel {
             text.push_str(source);
         }
         text.push_str(self.source);
-        text
+        if text.contains("#for") { unroll(&mut text.lines(), constants) } else { text }
+    }
+}
+
+/// Writes out the `#for` loops of `lines` up to the end, or the `#end` of the loop they are the body of.
+fn unroll(lines: &mut std::str::Lines, constants: &[(&'static str, u32)]) -> String {
+    let mut text = String::new();
+    while let Some(line) = lines.next() {
+        let code = line.trim();
+        if code == "#end" {
+            break;
+        }
+        let Some(head) = code.strip_prefix("#for ") else {
+            text.push_str(line);
+            text.push('\n');
+            continue;
+        };
+        let (variable, bound) = head.split_once(" in ").unwrap_or_else(|| panic!("`{code}`: expected `#for k in N`"));
+        let named = constants.iter().find(|(name, _)| *name == bound).map(|(_, value)| *value);
+        let count = named.or(bound.parse().ok()).unwrap_or_else(|| panic!("`{code}`: {bound} is no constant of this kernel"));
+        let body = unroll(lines, constants);
+        for k in 0..count {
+            text.push_str(&body.replace(&format!("${variable}"), &k.to_string()));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loops_over_registers_are_written_out() {
+        let source = "a\n#for k in N\nb$k\n  #for j in 2\n  c$k_$j\n  #end\n#end\nd\n";
+        let kernel = Kernel { name: "test", source, shared: &[], params_bytes: 0, variants: &[] };
+        let expected = "const N: u32 = 2u;\na\nb0\n  c0_0\n  c0_1\nb1\n  c1_0\n  c1_1\nd\n";
+        assert_eq!(kernel.wgsl(&[("N", 2)]), expected);
+        assert!(kernel.wgsl(&[("N", 0)]).ends_with("a\nd\n"));
     }
 }
