@@ -14,6 +14,8 @@ const STORAGE_BUFFERS: usize = 8;
 const THREADS: u32 = 256;
 const WORKGROUP_BYTES: u32 = 16 << 10;
 const UNIFORM_BYTES: u32 = 256;
+/// Weights come from a second uniform buffer.
+const WEIGHT_BYTES: u32 = 64 << 10;
 
 fn parse(source: &str) -> Result<(naga::Module, ModuleInfo), String> {
     let module = naga::front::wgsl::parse_str(source).map_err(|e| e.emit_to_string(source))?;
@@ -82,6 +84,11 @@ fn kernels_keep_the_default_limits() {
             match variable.space {
                 naga::AddressSpace::WorkGroup => memory += size,
                 naga::AddressSpace::Storage { .. } => storage += 1,
+                naga::AddressSpace::Uniform if name == "weights" => {
+                    if size > WEIGHT_BYTES {
+                        return Err(format!("{size} bytes of weights, at most {WEIGHT_BYTES} are portable"));
+                    }
+                }
                 naga::AddressSpace::Uniform if size as usize != kernel.params_bytes || !size.is_multiple_of(16) || size > UNIFORM_BYTES => {
                     return Err(format!(
                         "Params has {size} bytes on the device, {} on the host; needs the same, a multiple of 16, at most {UNIFORM_BYTES}",

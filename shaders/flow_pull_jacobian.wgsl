@@ -1,88 +1,76 @@
 // flow_pull_jacobian: J = dz/dx from the pulled-back output rows.
 //
-//   J_(ia)(jk) = delta - (1/n) [ rho1_ia . t0'_ij,k + rho2_ia . t1'_ij,k ] + kappa_ia . dg_jk   (flag 1: there are a second layer's terms);
-//   the derivatives on the diagonal (i = j) hold minus the sums of their row (flow_wave_sums, flow_wave_layer).
-//   rho1 [walker][ld][8] (f32), waves [walker][i][j][DIM], rho2 [walker][ld][4 bias], slopes [walker][i][j][DIM][4 bias],
-//   kappa [walker][ld][4 W4], dg [walker][n DIM][4 W4] -> out [walker][ld][ld], padding 0; `bias`: pair width over 4.
-// One invocation a (particle i, TILE = 8 - 2 DIM particles j). Trips: (bias + W4) (DIM + TILE DIM (1 + DIM)) + 3 TILE DIM (1 + DIM).
-@group(0) @binding(1) var<storage, read> rho1: array<f32>;
-@group(0) @binding(2) var<storage, read> waves: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> rho2: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> slopes: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read> kappa: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read> dg: array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read_write> out: array<f32>;
-
-const TILE = 8u - 2u * DIM;
+//   J_(ia)(jk) = -(1/n) back_ia . t0'_k(r_ij) + kappa_ia . d g1/dx_jk  (j != i),  back_ia = rho1_ia + W1 [rho2_ia s(W1^T t0 + b1)];
+//   the first term of j = i is minus the sum of the others, and 1 on the diagonal
+//   x [walker][n][DIM]; rows of flow_particles; dg of flow_mean_gradient -> jacobian [walker][ld][ld], padding 0
+// One invocation a particle i and all its rows; those past n write the padding. Trips: n + DIM ld + 4 ld.
+@group(0) @binding(3) var<storage, read> rows: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> dg: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> jacobian: array<f32>;
 
 @compute @workgroup_size(WG)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let id = group.x * WG + lane;
-  let side = (p.ld + DIM - 1u) / DIM;
-  let tiles = (side + TILE - 1u) / TILE;
-  let i = quotient(id, tiles);
-  let j0 = (id - i * tiles) * TILE;
-  if (i >= side) { return; }
-  let w = group.y;
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let id = flat_group(group, groups) * WG + lane;
+  if (id >= p.walkers * p.n) { return; }
+  let w = id / p.n;
+  let i = id - w * p.n;
+  let first = w * p.n;
   let order = p.n * DIM;
-  let inside = i < p.n;
-  let row = w * p.ld + min(i, p.n - 1u) * DIM;
-  let pairs = (w * p.n + min(i, p.n - 1u)) * p.n;
-  var v: array<vec3<f32>, TILE * DIM>;
-  if ((p.flags & 1u) != 0u) {
-    for (var c = 0u; c < p.bias; c++) {
-      var r: array<vec4<f32>, DIM>;
-      for (var a = 0u; a < DIM; a++) { r[a] = rho2[(row + a) * p.bias + c]; }
-      for (var t = 0u; t < TILE; t++) {
-        let at = (pairs + min(j0 + t, p.n - 1u)) * DIM;
-        for (var k = 0u; k < DIM; k++) {
-          let slope = slopes[(at + k) * p.bias + c];
-          for (var a = 0u; a < DIM; a++) { v[t * DIM + k][a] += dot(r[a], slope); }
-        }
-      }
-    }
+  let xi = particle(id);
+  var rho1: array<Features, DIM>; var rho2: array<Two, DIM>; var kappa: array<One, DIM>;
+  #for a in DIM
+  {
+    let row = (id * DIM + $au) * (2u + T4 + H4);
+    rho1[$a] = unpacked(rows[row], rows[row + 1u]);
+    #for c in T4
+    rho2[$a][$c] = rows[row + 2u + $cu];
+    #end
+    #for c in H4
+    kappa[$a][$c] = rows[row + 2u + T4 + $cu];
+    #end
   }
-  let kk = 6.283185307179586 / p.length;
+  #end
   let inv = 1.0 / f32(p.n);
-  for (var a = 0u; a < DIM; a++) {
-    let r = (row + a) * 8u;
-    var rc = vec3<f32>(); var rs = vec3<f32>();
-    for (var k = 0u; k < DIM; k++) {
-      rc[k] = -kk * rho1[r + k];
-      rs[k] = kk * rho1[r + DIM + k];
-    }
-    let rq = rho1[r + 2u * DIM];
-    for (var t = 0u; t < TILE; t++) {
-      let at = (pairs + min(j0 + t, p.n - 1u)) * DIM;
-      let f = wave_of(waves[at], waves[at + 1u], waves[at + DIM - 1u]);
-      let own = rc * f.s + rs * f.c + rq * f.g;
-      for (var k = 0u; k < DIM; k++) { v[t * DIM + k][a] = -inv * (v[t * DIM + k][a] + own[k]); }
-    }
-  }
-  if ((p.flags & 1u) != 0u) {
-    for (var c = 0u; c < W4; c++) {
-      var r: array<vec4<f32>, DIM>;
-      for (var a = 0u; a < DIM; a++) { r[a] = kappa[(row + a) * W4 + c]; }
-      for (var t = 0u; t < TILE; t++) {
-        let at = (w * p.n + min(j0 + t, p.n - 1u)) * DIM;
-        for (var k = 0u; k < DIM; k++) {
-          let g = dg[(at + k) * W4 + c];
-          for (var a = 0u; a < DIM; a++) { v[t * DIM + k][a] += dot(r[a], g); }
-        }
+  let base = w * p.ld * p.ld + i * DIM * p.ld;
+  var own: array<f32, DIM * DIM>;
+  for (var j = 0u; j < p.n; j++) {
+    let t = wave(xi, particle(first + j), select(1.0, 0.0, j == i));
+    var s = two_of_features(features(t));
+    #for c in T4
+    s[$c] = softplus_jet4(s[$c] + weights[B1 + $cu]).s;
+    #end
+    #for a in DIM
+    {
+      var r: Two;
+      #for c in T4
+      r[$c] = rho2[$a][$c] * s[$c];
+      #end
+      let back = features_of_two(r);
+      #for k in DIM
+      {
+        let v = inv * ((rho1[$a][$k] + back[$k]) * t.c1[$k] + (rho1[$a][DIM + $ku] + back[DIM + $ku]) * t.s1[$k]
+          + (rho1[$a][2u * DIM] + back[2u * DIM]) * t.q1[$k]);
+        own[$au * DIM + $ku] += v;
+        var m = -v;
+        #for c in H4
+        m += dot(kappa[$a][$c], dg[((first + j) * DIM + $ku) * H4 + $cu]);
+        #end
+        jacobian[base + $au * p.ld + j * DIM + $ku] = m;
       }
+      #end
     }
+    #end
   }
-  for (var a = 0u; a < DIM; a++) {
-    let r = i * DIM + a;
-    for (var t = 0u; t < TILE; t++) {
-      for (var k = 0u; k < DIM; k++) {
-        let col = (j0 + t) * DIM + k;
-        if (r < p.ld && col < p.ld) {
-          var value = 0.0;
-          if (inside && col < order) { value = v[t * DIM + k][a] + select(0.0, 1.0, r == col); }
-          out[(w * p.ld + r) * p.ld + col] = value;
-        }
-      }
-    }
+  #for a in DIM
+  {
+    let row = base + $au * p.ld;
+    #for k in DIM
+    jacobian[row + i * DIM + $ku] += own[$au * DIM + $ku] + select(0.0, 1.0, $au == $ku);
+    #end
+    for (var c = order; c < p.ld; c++) { jacobian[row + c] = 0.0; }
+  }
+  #end
+  if (i + 1u == p.n) {
+    for (var e = order * p.ld; e < p.ld * p.ld; e++) { jacobian[w * p.ld * p.ld + e] = 0.0; }
   }
 }

@@ -33,10 +33,8 @@ fn values_and_jacobian() {
 
 #[test]
 fn broken_kernels_are_noticed() {
-    mutant(&flow::WAVES, "sb * cb / q", "sb / q", values);
-    mutant(&flow::WAVE_SUMS, "inv * (sum.c[k] + 1.0)", "inv * sum.c[k]", values);
-    mutant(&flow::WAVE_LAYER, "own[k] -= slope", "own[k] += slope", values);
-    mutant(&flow::VALUE_ACTIVATION, "h[at] += f.v", "h[at] = f.v", values);
-    mutant(&flow::MEAN_GRADIENT, "(sb - sk)", "(sb + sk)", values);
-    mutant(&flow::PULL_JACOBIAN, "dot(r[a], g)", "0.9 * dot(r[a], g)", values);
+    mutant(&flow::SUMS, "y0[$f] += f[$f]", "y0[$f] = f[$f]", values);
+    mutant(&flow::PARTICLES, "h2[$c] = h1[$c] + s.v", "h2[$c] = s.v", values);
+    mutant(&flow::MEAN_GRADIENT, "-t.q1[$k]", "t.q1[$k]", values);
+    mutant(&flow::PULL_JACOBIAN, "+= own[$au", "-= own[$au", values);
 }

@@ -135,7 +135,7 @@ impl Gpu {
 
     /// Allocates; a failure is kept for [`Gpu::take_failures`], and the buffer is then one that every use refuses.
     pub(super) fn allocate(&self, name: &str, bytes: u64) -> wgpu::Buffer {
-        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         let poison = self.checked;
         let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let size = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
@@ -204,12 +204,9 @@ impl Gpu {
 
     fn compile(&self, kernel: &'static Kernel, constants: &Constants) -> Result<wgpu::ComputePipeline> {
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let mut text = kernel.wgsl(constants);
-        for (name, from, to) in self.edits.lock().unwrap().iter() {
-            if *name == kernel.name {
-                text = text.replacen(from, to, 1);
-            }
-        }
+        let edits = self.edits.lock().unwrap();
+        let broken = |text: String| edits.iter().filter(|e| e.0 == kernel.name).fold(text, |t, (_, from, to)| t.replacen(from, to, 1));
+        let text = kernel.wgsl_edited(constants, broken);
         let descriptor = wgpu::ShaderModuleDescriptor { label: Some(kernel.name), source: wgpu::ShaderSource::Wgsl(text.into()) };
         let module = if self.checked {
             self.device.create_shader_module(descriptor)

@@ -22,7 +22,8 @@ pub struct Kernel {
 /// The fragments of `shaders/shared/`, by name.
 pub const SHARED: &[(&str, &str)] = &[
     ("flow_params", include_str!("../../shaders/shared/flow_params.wgsl")),
-    ("flow_wave", include_str!("../../shaders/shared/flow_wave.wgsl")),
+    ("flow_lane", include_str!("../../shaders/shared/flow_lane.wgsl")),
+    ("flow_position", include_str!("../../shaders/shared/flow_position.wgsl")),
     ("grid", include_str!("../../shaders/shared/grid.wgsl")),
     ("logarithm", include_str!("../../shaders/shared/logarithm.wgsl")),
     ("double_single", include_str!("../../shaders/shared/double_single.wgsl")),
@@ -35,6 +36,11 @@ pub const SHARED: &[(&str, &str)] = &[
 impl Kernel {
     /// Complete WGSL text for the given constants.
     pub fn wgsl(&self, constants: &[(&'static str, u32)]) -> String {
+        self.wgsl_edited(constants, |text| text)
+    }
+
+    /// The same, its source edited before loops are written out: how tests break a kernel.
+    pub(super) fn wgsl_edited(&self, constants: &[(&'static str, u32)], edit: impl Fn(String) -> String) -> String {
         let mut text = String::new();
         for (name, value) in constants {
             text.push_str(&format!("const {name}: u32 = {value}u;\n"));
@@ -47,6 +53,7 @@ impl Kernel {
             text.push_str(source);
         }
         text.push_str(self.source);
+        let text = edit(text);
         if text.contains("#for") { unroll(&mut text.lines(), constants) } else { text }
     }
 }

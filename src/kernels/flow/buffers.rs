@@ -5,7 +5,7 @@ use crate::model::backflow::{Backflow, OUTPUT};
 
 use super::super::{pack, pad4};
 use super::Order;
-use super::values::Values;
+use super::lanes::Lanes;
 
 /// Places of one layer's matrices in the packed weights, in vec4 units; `_t` are transposed.
 pub(super) struct OneLayer {
@@ -27,6 +27,16 @@ pub(super) struct Plain {
     pub w_t: usize,
     pub w_word: usize,
     pub b_word: usize,
+}
+
+/// What [`Lanes`] are made from.
+pub(super) struct Shapes<'a> {
+    pub model: Backflow,
+    pub one: &'a [OneLayer],
+    pub two: &'a [Plain],
+    pub output: &'a Plain,
+    /// Words of the packed weights.
+    pub words: usize,
 }
 
 /// The flow on the device for up to `chunk` walkers of `n` particles in a box of side `length`.
@@ -58,7 +68,8 @@ pub struct Flow {
     map: Buffer,
     words: usize,
     pub(super) memory: Memory,
-    pub(super) values: Values,
+    /// The registers' path, for the flows that have it.
+    pub(super) lanes: Option<Lanes>,
 }
 
 /// Intermediate arrays.
@@ -145,7 +156,7 @@ impl Flow {
                 b_word: b,
             }
         };
-        let two = (0..model.depth - 1).map(|l| plain(&model.pair_name(l), model.pair_in(l), model.pair)).collect();
+        let two: Vec<Plain> = (0..model.depth - 1).map(|l| plain(&model.pair_name(l), model.pair_in(l), model.pair)).collect();
         let output = plain(OUTPUT, model.one, model.dim);
         let buffer = |name: &str, per_walker: usize| Buffer::new(format!("flow {name}"), chunk * per_walker);
         let layers =
@@ -189,6 +200,8 @@ impl Flow {
             tb_features: buffer("score features", pairs * (model.dim + 2) * 8),
             tb_u: buffer("score u", pairs * (model.dim + 2) * h),
         };
+        let words = layout.map.len();
+        let lanes = Lanes::new(&Shapes { model, one: &one, two: &two, output: &output, words }, n, chunk);
         Flow {
             model,
             n,
@@ -204,10 +217,10 @@ impl Flow {
             two,
             output,
             weights: Buffer::new("flow weights", layout.map.len()),
-            words: layout.map.len(),
+            words,
             map: gpu.upload("flow map", &layout.map),
             memory,
-            values: Values::new(&model, n, chunk),
+            lanes,
         }
     }
 
@@ -272,7 +285,7 @@ impl Flow {
             &m.tb_features,
             &m.tb_u,
         ];
-        lists.into_iter().flatten().chain(single).chain(self.values.all()).map(|b| (b.name().to_string(), b.bytes())).collect()
+        lists.into_iter().flatten().chain(single).chain(self.lanes.iter().flat_map(Lanes::all)).map(|b| (b.name().to_string(), b.bytes())).collect()
     }
 
     /// Words of the largest array for one walker: what bounds the chunk by the binding limit.

@@ -17,10 +17,10 @@
 
 mod buffers;
 mod forward;
+mod lanes;
 mod rows;
 mod score;
 mod tangent;
-mod values;
 
 pub use buffers::Flow;
 pub use tangent::{Directions, Signs};
@@ -82,6 +82,27 @@ macro_rules! kernels {
     };
 }
 
+/// Widths and places of the weights of two small flows, for the translation tests.
+const LANES: &[&[(&str, u32)]] = &[
+    &[
+        ("WG", 64), ("DIM", 2), ("H4", 2), ("T4", 1), ("F", 5), ("NW", 256), ("V1", 8), ("C1", 24), ("VH", 32), ("VG", 48), ("VY", 64),
+        ("C2", 72), ("VHT", 80), ("VGT", 96), ("VYT", 112), ("W1", 128), ("B1", 144), ("WT", 152), ("BO", 160),
+    ],
+    &[
+        ("WG", 64), ("DIM", 3), ("H4", 1), ("T4", 2), ("F", 7), ("NW", 256), ("V1", 8), ("C1", 24), ("VH", 32), ("VG", 48), ("VY", 64),
+        ("C2", 72), ("VHT", 80), ("VGT", 96), ("VYT", 112), ("W1", 128), ("B1", 144), ("WT", 152), ("BO", 160),
+    ],
+];
+/// The same with and without Laplacians.
+const SUM_LANES: &[&[(&str, u32)]] = &[
+    &[
+        ("LAPLACE", 0), ("WG", 64), ("DIM", 2), ("H4", 2), ("T4", 1), ("F", 5), ("NW", 256), ("V1", 8), ("C1", 24), ("W1", 128), ("B1", 144),
+    ],
+    &[
+        ("LAPLACE", 1), ("WG", 64), ("DIM", 3), ("H4", 1), ("T4", 2), ("F", 7), ("NW", 256), ("V1", 8), ("C1", 24), ("W1", 128), ("B1", 144),
+    ],
+];
+
 kernels! {
     PAIR_FEATURES "flow_pair_features" BOTH "special";
     PAIR_ACTIVATION "flow_pair_activation" BOTH "softplus_jet";
@@ -100,12 +121,10 @@ kernels! {
     ROW_ADJOINT "flow_row_adjoint" VALUES "softplus_jet";
     ROW_MEAN "flow_row_mean" ALL_ORDERS "softplus_jet";
     ROW_SUM "flow_row_sum" VALUES;
-    WAVES "flow_waves" VALUES "special";
-    WAVE_SUMS "flow_wave_sums" VALUES "flow_wave";
-    WAVE_LAYER "flow_wave_layer" VALUES "flow_wave" "softplus_jet";
-    VALUE_ACTIVATION "flow_value_activation" VALUES "softplus_jet";
-    MEAN_GRADIENT "flow_mean_gradient" VALUES "flow_wave";
-    PULL_JACOBIAN "flow_pull_jacobian" VALUES "flow_wave";
+    SUMS "flow_sums" SUM_LANES "special" "softplus_jet" "flow_lane" "flow_position";
+    PARTICLES "flow_particles" LANES "special" "softplus_jet" "flow_lane";
+    MEAN_GRADIENT "flow_mean_gradient" LANES "special" "flow_lane" "flow_position";
+    PULL_JACOBIAN "flow_pull_jacobian" LANES "special" "softplus_jet" "flow_lane" "flow_position";
     SCORE_SEED "flow_score_seed" VALUES;
     SCORE_ACTIVATION "flow_score_activation" VALUES "softplus_jet";
     SCORE_SCATTER "flow_score_scatter" VALUES;
