@@ -6,8 +6,6 @@
 @group(0) @binding(3) var<storage, read> sums: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> dg: array<vec4<f32>>;
 
-const STRIDE = 4u + 2u * T4 + 2u * H4;
-
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let id = flat_group(group, groups) * WG + lane;
@@ -20,7 +18,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let t = wave(xj, particle(first + m), select(1.0, 0.0, first + m == id));
     var s1: One;
     #for c in H4
-    s1[$c] = sums[(first + m) * STRIDE + 2u + T4 + $cu];
+    s1[$c] = sums[(first + m) * SUMS + 2u + T4 + $cu];
     #end
     #for k in DIM
     {
@@ -37,7 +35,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   {
     let v = one_of_slope($ku, own[$k], own[DIM + $ku], own[2u * DIM + $ku]);
     #for c in H4
-    dg[(id * DIM + $ku) * H4 + $cu] = inv * (sums[id * STRIDE + 2u + T4 + $cu] * v[$c] - others[$k][$c]);
+    dg[(id * DIM + $ku) * H4 + $cu] = inv * (sums[id * SUMS + 2u + T4 + $cu] * v[$c] - others[$k][$c]);
     #end
   }
   #end

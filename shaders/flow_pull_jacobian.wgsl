@@ -2,11 +2,12 @@
 //
 //   J_(ia)(jk) = -(1/n) back_ia . t0'_k(r_ij) + kappa_ia . d g1/dx_jk  (j != i),  back_ia = rho1_ia + W1 [rho2_ia s(W1^T t0 + b1)];
 //   the first term of j = i is minus the sum of the others, and 1 on the diagonal
-//   x [walker][n][DIM]; rows of flow_particles; dg of flow_mean_gradient -> jacobian [walker][ld][ld], padding 0
+//   x [walker][n][DIM]; rows, kappa of flow_particles; dg of flow_mean_gradient -> jacobian [walker][ld][ld], padding 0
 // One invocation a particle i and all its rows; those past n write the padding. Trips: n + DIM ld + 4 ld.
 @group(0) @binding(3) var<storage, read> rows: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> dg: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read_write> jacobian: array<f32>;
+@group(0) @binding(4) var<storage, read> kappas: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> dg: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> jacobian: array<f32>;
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -20,13 +21,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   var rho1: array<Features, DIM>; var rho2: array<Two, DIM>; var kappa: array<One, DIM>;
   #for a in DIM
   {
-    let row = (id * DIM + $au) * (2u + T4 + H4);
+    let row = (id * DIM + $au) * (2u + T4);
     rho1[$a] = unpacked(rows[row], rows[row + 1u]);
     #for c in T4
     rho2[$a][$c] = rows[row + 2u + $cu];
     #end
     #for c in H4
-    kappa[$a][$c] = rows[row + 2u + T4 + $cu];
+    kappa[$a][$c] = kappas[(w * p.ld + i * DIM + $au) * H4 + $cu];
     #end
   }
   #end

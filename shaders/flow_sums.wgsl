@@ -74,7 +74,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   y0[$f] *= inv; l0[$f] *= 2.0 * inv;
   #end
   let a1 = one_of_features(y0);
-  let at = id * (4u + 2u * T4 + 2u * H4);
+  let at = id * SUMS;
   put_features(at, y0);
   #for c in T4
   sums[at + 2u + $cu] = inv * y1[$c];

@@ -17,7 +17,11 @@ pub(crate) const CASES: &[(usize, usize, usize, usize, usize, Feature)] = &[
     (1, 2, 2, 2, 2, Feature::Half),
     (5, 2, 3, 8, 4, Feature::Half),
     (3, 3, 2, 6, 7, Feature::Half),
+    (5, 2, 2, 9, 12, Feature::Legacy),
 ];
+
+/// Those of two layers.
+pub(crate) const TWO_LAYERS: [usize; 4] = [0, 4, 6, 7];
 
 pub(crate) struct Case {
     pub twin: twin::Flow,
@@ -136,11 +140,32 @@ fn values(gpu: &Gpu) -> Check {
     Ok(())
 }
 
+/// Δz, ∇ ln|det J| and Δ ln|det J| of walker w by differences of the twin.
+pub(crate) fn differences(c: &Case, w: usize) -> (Vec<f64>, Vec<f64>, f64) {
+    let (x, d) = (c.position(w), c.flow.order());
+    let moved = |b: usize, s: f64| {
+        let mut y = x.to_vec();
+        y[b] += s;
+        y
+    };
+    let (mut lap_z, mut grad, mut lap) = (vec![0.0; d], vec![0.0; d], 0.0);
+    for b in 0..d {
+        for (r, v) in lap_z.iter_mut().enumerate() {
+            *v += twin::derivatives(2e-3, |s| c.twin.values(&moved(b, s)).0[r]).1;
+        }
+        let ln_det = |s: f64| helmholtz::reference::determinant::real(&c.twin.values(&moved(b, s)).1, d).0;
+        let (first, second) = twin::derivatives(2e-3, ln_det);
+        grad[b] = first;
+        lap += second;
+    }
+    (lap_z, grad, lap)
+}
+
 /// Δz, ∇ ln|det J| (both ways) and Δ ln|det J| against differences of the twin.
 fn laplacian(gpu: &Gpu) -> Check {
     for index in 0..CASES.len() {
         let c = case(gpu, index);
-        let (d, ld) = (c.flow.order(), c.flow.ld());
+        let ld = c.flow.ld();
         let inverse = c.inverse(gpu);
         let mut rec = c.forward(Order::Third);
         c.flow.record_logdet_derivatives(&mut rec, &inverse, c.walkers, Directions::Exact);
@@ -151,23 +176,7 @@ fn laplacian(gpu: &Gpu) -> Check {
         gpu.run(&rec).map_err(|e| e.to_string())?;
         let reverse = read(gpu, &c.flow.grad_logdet)?;
         for w in 0..c.walkers {
-            let x = c.position(w);
-            let moved = |b: usize, s: f64| {
-                let mut y = x.to_vec();
-                y[b] += s;
-                y
-            };
-            let mut want_lap_z = vec![0.0; d];
-            let (mut want_grad, mut want_lap) = (vec![0.0; d], 0.0);
-            for b in 0..d {
-                for (r, v) in want_lap_z.iter_mut().enumerate() {
-                    *v += twin::derivatives(2e-3, |s| c.twin.values(&moved(b, s)).0[r]).1;
-                }
-                let ln_det = |s: f64| helmholtz::reference::determinant::real(&c.twin.values(&moved(b, s)).1, d).0;
-                let (first, second) = twin::derivatives(2e-3, ln_det);
-                want_grad[b] = first;
-                want_lap += second;
-            }
+            let (want_lap_z, want_grad, want_lap) = differences(&c, w);
             if c.flow.n > 1 {
                 close("lap z", &lap_z[w * ld..], &want_lap_z, SECOND)?;
                 close("grad ln det J", &grad[w * ld..], &want_grad, SECOND)?;

@@ -23,6 +23,7 @@ pub struct Kernel {
 pub const SHARED: &[(&str, &str)] = &[
     ("flow_params", include_str!("../../shaders/shared/flow_params.wgsl")),
     ("flow_lane", include_str!("../../shaders/shared/flow_lane.wgsl")),
+    ("flow_places", include_str!("../../shaders/shared/flow_places.wgsl")),
     ("flow_position", include_str!("../../shaders/shared/flow_position.wgsl")),
     ("grid", include_str!("../../shaders/shared/grid.wgsl")),
     ("logarithm", include_str!("../../shaders/shared/logarithm.wgsl")),

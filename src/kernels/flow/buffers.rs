@@ -201,7 +201,7 @@ impl Flow {
             tb_u: buffer("score u", pairs * (model.dim + 2) * h),
         };
         let words = layout.map.len();
-        let lanes = Lanes::new(&Shapes { model, one: &one, two: &two, output: &output, words }, n, chunk);
+        let lanes = Lanes::new(gpu.profile, &Shapes { model, one: &one, two: &two, output: &output, words }, n, chunk, pass);
         Flow {
             model,
             n,

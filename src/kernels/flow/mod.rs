@@ -17,6 +17,7 @@
 
 mod buffers;
 mod forward;
+mod lane_derivatives;
 mod lanes;
 mod rows;
 mod score;
@@ -82,26 +83,24 @@ macro_rules! kernels {
     };
 }
 
-/// Widths and places of the weights of two small flows, for the translation tests.
-const LANES: &[&[(&str, u32)]] = &[
-    &[
-        ("WG", 64), ("DIM", 2), ("H4", 2), ("T4", 1), ("F", 5), ("NW", 256), ("V1", 8), ("C1", 24), ("VH", 32), ("VG", 48), ("VY", 64),
-        ("C2", 72), ("VHT", 80), ("VGT", 96), ("VYT", 112), ("W1", 128), ("B1", 144), ("WT", 152), ("BO", 160),
-    ],
-    &[
-        ("WG", 64), ("DIM", 3), ("H4", 1), ("T4", 2), ("F", 7), ("NW", 256), ("V1", 8), ("C1", 24), ("VH", 32), ("VG", 48), ("VY", 64),
-        ("C2", 72), ("VHT", 80), ("VGT", 96), ("VYT", 112), ("W1", 128), ("B1", 144), ("WT", 152), ("BO", 160),
-    ],
-];
-/// The same with and without Laplacians.
-const SUM_LANES: &[&[(&str, u32)]] = &[
-    &[
-        ("LAPLACE", 0), ("WG", 64), ("DIM", 2), ("H4", 2), ("T4", 1), ("F", 5), ("NW", 256), ("V1", 8), ("C1", 24), ("W1", 128), ("B1", 144),
-    ],
-    &[
-        ("LAPLACE", 1), ("WG", 64), ("DIM", 3), ("H4", 1), ("T4", 2), ("F", 7), ("NW", 256), ("V1", 8), ("C1", 24), ("W1", 128), ("B1", 144),
-    ],
-];
+/// Widths and places of the weights of a small flow in two dimensions and in three, for the translation tests.
+macro_rules! lanes {
+    ($($name:literal $value:literal)*) => {
+        &[
+            &[
+                ("WG", 64), ("DIM", 2), ("H4", 2), ("T4", 1), ("F", 5), ("NW", 256), ("V1", 8), ("C1", 24), ("VH", 32), ("VG", 48), ("VY", 64),
+                ("C2", 72), ("VHT", 80), ("VGT", 96), ("VYT", 112), ("W1", 128), ("B1", 144), ("WT", 152), ("BO", 160), $(($name, $value)),*
+            ],
+            &[
+                ("WG", 64), ("DIM", 3), ("H4", 1), ("T4", 2), ("F", 7), ("NW", 256), ("V1", 8), ("C1", 24), ("VH", 32), ("VG", 48), ("VY", 64),
+                ("C2", 72), ("VHT", 80), ("VGT", 96), ("VYT", 112), ("W1", 128), ("B1", 144), ("WT", 152), ("BO", 160), $(($name, $value)),*
+            ],
+        ]
+    };
+}
+const LANES: &[&[(&str, u32)]] = lanes!();
+const SUM_LANES: &[&[(&str, u32)]] = lanes!("LAPLACE" 1);
+const BLOCK_LANES: &[&[(&str, u32)]] = lanes!("TB" 1 "HB" 1 "AB" 1 "CHANNELS" 1);
 
 kernels! {
     PAIR_FEATURES "flow_pair_features" BOTH "special";
@@ -121,10 +120,23 @@ kernels! {
     ROW_ADJOINT "flow_row_adjoint" VALUES "softplus_jet";
     ROW_MEAN "flow_row_mean" ALL_ORDERS "softplus_jet";
     ROW_SUM "flow_row_sum" VALUES;
-    SUMS "flow_sums" SUM_LANES "special" "softplus_jet" "flow_lane" "flow_position";
-    PARTICLES "flow_particles" LANES "special" "softplus_jet" "flow_lane";
-    MEAN_GRADIENT "flow_mean_gradient" LANES "special" "flow_lane" "flow_position";
+    SUMS "flow_sums" SUM_LANES "special" "softplus_jet" "flow_places" "flow_lane" "flow_position";
+    PARTICLES "flow_particles" LANES "special" "softplus_jet" "flow_places" "flow_lane";
+    MEAN_GRADIENT "flow_mean_gradient" LANES "special" "flow_places" "flow_lane" "flow_position";
     PULL_JACOBIAN "flow_pull_jacobian" LANES "special" "softplus_jet" "flow_lane" "flow_position";
+    ROW_SUMS "flow_row_sums" LANES "special" "flow_places" "flow_lane" "flow_position";
+    ROW_PAIRS "flow_row_pairs" BLOCK_LANES "special" "softplus_jet" "flow_places" "flow_lane" "flow_position";
+    CROSS "flow_cross" BLOCK_LANES "special" "softplus_jet" "flow_places" "flow_lane" "flow_position";
+    ROW_LAPLACIAN "flow_row_laplacian" LANES "special" "softplus_jet" "flow_places" "flow_lane";
+    MEAN_LAPLACIAN "flow_mean_laplacian" BLOCK_LANES "special" "softplus_jet" "flow_places" "flow_lane" "flow_position";
+    MEAN_HESSIAN "flow_mean_hessian" BLOCK_LANES "special" "flow_places" "flow_lane" "flow_position";
+    PROBE_SUMS "flow_probe_sums" LANES "special" "softplus_jet" "flow_places" "flow_lane" "flow_position";
+    PROBE_ROWS "flow_probe_rows" LANES "special" "softplus_jet" "flow_places" "flow_lane";
+    PROBE_JACOBIAN "flow_probe_jacobian" BLOCK_LANES "special" "softplus_jet" "flow_lane" "flow_position";
+    PROBE_TRACE "flow_probe_trace" LANES;
+    GRADIENT_PAIRS "flow_gradient_pairs" LANES "special" "softplus_jet" "flow_places" "flow_lane" "flow_position";
+    GRADIENT "flow_gradient" LANES "flow_places";
+    LAPLACIAN_SUM "flow_laplacian_sum" LANES "flow_places";
     SCORE_SEED "flow_score_seed" VALUES;
     SCORE_ACTIVATION "flow_score_activation" VALUES "softplus_jet";
     SCORE_SCATTER "flow_score_scatter" VALUES;

@@ -3,7 +3,6 @@
 use crate::gpu::{Buffer, Recording, grid};
 
 use super::super::linear;
-use super::super::philox::purpose;
 use super::forward::ADD;
 use super::*;
 
@@ -34,7 +33,7 @@ pub struct Signs {
 }
 
 impl Directions {
-    fn signs(self) -> Option<Signs> {
+    pub(super) fn signs(self) -> Option<Signs> {
         match self {
             Directions::Signs(s) | Directions::Rows(s) => Some(s),
             Directions::Exact | Directions::RowsExact => None,
@@ -88,19 +87,7 @@ impl Flow {
         let batch = walkers * count;
         let p = Params { probes: count as u32, first: first as u32, ..self.params(walkers, Order::Third) };
         let (rows, h4) = (p.rows as usize, self.h4());
-        let draw = match directions.signs() {
-            None => p,
-            Some(s) => Params {
-                flags: 1,
-                first: s.first_walker,
-                step: s.step,
-                seed: [s.seed as u32, (s.seed >> 32) as u32],
-                purpose: purpose::PROBES,
-                bias: first as u32,
-                ..p
-            },
-        };
-        self.plain("directions", &DIRECTIONS, draw, walkers, count * d, 0).record(rec, &[&m.directions]);
+        self.record_directions(rec, p, walkers, pass);
         let unit = if directions.signs().is_none() { UNIT } else { 0 };
         for (l, layer) in self.one.iter().enumerate() {
             let add = Params { flags: if l > 0 { ADD } else { 0 }, ..p };
@@ -134,15 +121,7 @@ impl Flow {
             &m.tangent_out,
         );
         self.plain("dJ", &JACOBIAN, Params { scale: 0.0, ..p }, batch, ld * ld, 0).record(rec, &[&m.tangent_out, &m.derivative]);
-        let product = linear::Params {
-            batches: batch as u32,
-            x_stride: (ld * ld / 4) as u32,
-            w_stride: (ld * ld / 4) as u32,
-            w_div: count as u32,
-            y_stride: (ld * ld / 4) as u32,
-            ..linear::Params::new(d, ld / 4, ld / 4, 0)
-        };
-        linear::record(rec, "dJ/J", product, &m.derivative, inverse, &m.product);
+        self.record_over_jacobian(rec, inverse, batch, count);
         let trips = d * d / WG as usize + 17;
         let probe = Launch { trips, ..self.plain("probe", &PROBE, p, batch, d * d, 2) };
         probe.record_groups(rec, grid(batch), &[&m.product, inverse, &m.directions, &m.tangent_out, &m.parts]);
