@@ -1,19 +1,19 @@
 // lu_lane_real: P A = L U, ln|det A|, sign det A and (inverse = 1) A^-1 = U^-1 L^-1 P of a batch of real matrices.
 //
 //   matrices, inverse_out   [batch][4 ld4][4 ld4] f32, padding zero; input kept
-//   work                    [batch][size] vec4: rows [8 blocks][stride] of L and U (8 blocks columns) and of a block of
-//                           8 columns of the inverse, then the row order [2 blocks] as exact floats
+//   work                    [batch][8 blocks rows][2 blocks] vec4: L below, U above, 1/pivot on the diagonal
 //   logdet, sign            [batch] f32; status [batch] u32: 1 zero or non-finite pivot, 2 pivots differ by more than
 //                           1e3, 4 a pivot was not finite
-// An invocation owns a matrix: for CPU drivers, where a load costs as much as tens of multiply-adds whoever shares it.
-// Tiles of 8 x 8 live in registers and take all their products before they are stored once (left-looking, Golub and
-// Van Loan, ch. 3). Rows never move: `order` says which row stands where. Panels of 4 columns are searched without being
-// stored: the pivot rows so far are in registers and reduce each row again as it is loaded. Columns of the inverse, in
-// the order of the pivots, pass through L and U as further columns of A and are scattered at the end. Blocks past the
-// order hold a unit matrix; 1/pivot stands on the diagonal of U.
+// An invocation owns a matrix. For CPU drivers that carry out a load from a buffer lane by lane: there it costs as much
+// as 80 multiply-adds of vec4, a load from a private array 6, whatever is shared. So the algorithm is left-looking (Golub
+// and Van Loan, ch. 3): a block of 8 columns is fetched once into private arrays m(quad)_(row % 4)[row / 4], takes all
+// its products in tiles of 8 x 8 registers, is searched for pivots there, and is stored once. Rows of `work` never move;
+// `order` says which stands where. Columns of the inverse, in the order of the pivots, pass through L, then U, as
+// further columns and are scattered at the end. Blocks past the order hold a unit matrix.
 // The determinant is a product of mantissas with separate exponents: no overflow, no sum of logarithms.
-// Loops test at their end where they can: drivers that mask lanes run the body once more otherwise. Trips: see lane.rs.
-struct Params { batch: u32, order: u32, ld4: u32, blocks: u32, inverse: u32, stride: u32, size: u32, pad: u32 }
+// GROUPS >= 2 blocks. Loops test at their end where it matters: drivers that mask lanes run the body once more otherwise.
+// Trips: see lane.rs.
+struct Params { batch: u32, order: u32, ld4: u32, blocks: u32, inverse: u32, pad0: u32, pad1: u32, pad2: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> matrices: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> work: array<vec4<f32>>;
@@ -22,77 +22,76 @@ struct Params { batch: u32, order: u32, ld4: u32, blocks: u32, inverse: u32, str
 @group(0) @binding(5) var<storage, read_write> status: array<u32>;
 @group(0) @binding(6) var<storage, read_write> inverse_out: array<f32>;
 
+const FOUR = vec4<u32>(0u, 1u, 2u, 3u);
+
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let b = flat_group(group, groups) * WG + lane;
   if (b >= p.batch) { return; }
   let ld4 = p.ld4;
-  let base = b * p.size;
-  let order = base + 8u * p.blocks * p.stride;
+  let stride = 2u * p.blocks;
+  let base = b * 8u * p.blocks * stride;
   let source = b * 4u * ld4 * ld4;
-  for (var g = 0u; g < 2u * p.blocks; g++) { work[order + g] = f32(4u * g) + vec4<f32>(0.0, 1.0, 2.0, 3.0); }
+  var order: array<vec4<u32>, GROUPS>;
+  #for c in 2
+  #for r in 4
+  var m$c_$r: array<vec4<f32>, GROUPS>;
+  #end
+  #end
+  for (var g = 0u; g < stride; g++) { order[g] = 4u * g + FOUR; }
 
   var mantissa = 1.0;
   var exponent = 0;
   var largest = 0.0;
   var smallest = 3e38;
   var flags = 0u;
-  for (var job = 0u; job < select(p.blocks, 2u * p.blocks, p.inverse != 0u); job++) {
+  for (var job = 0u; job < select(p.blocks, stride, p.inverse != 0u); job++) {
     // a block of columns: of A, or of the inverse
     let solve = job >= p.blocks;
     let c = select(job, job - p.blocks, solve);
-    let cq = select(2u * c, 2u * p.blocks, solve);
-    for (var t = select(0u, c, solve); t < select(p.blocks, 2u * p.blocks, solve); t++) {
-      // a tile: down the column, then for the inverse up again with U and the rows of the tile reversed
-      let back = t >= p.blocks;
-      let i = select(t, 2u * p.blocks - 1u - t, back);
-      let first = work[order + 2u * i + select(0u, 1u, back)];
-      let second = work[order + 2u * i + select(1u, 0u, back)];
-      let row0 = vec4<u32>(select(first, first.wzyx, back));
-      let row1 = vec4<u32>(select(second, second.wzyx, back));
-      let at0 = base + row0 * p.stride;
-      let at1 = base + row1 * p.stride;
-      let unit = !back && i == c;
-      #for h in 2
+    let wide = 2u * c + 1u < ld4;
+    for (var g = 0u; g < stride; g++) {
+      let rows = order[g];
       #for r in 4
-      let one$h$r = select(vec4<f32>(), vec4<f32>(vec4<u32>(0u, 1u, 2u, 3u) == vec4<u32>($ru)), unit && (solve || row$h[$r] >= p.order));
-      var x$h$r = select(vec4<f32>(), one$h$r, $h == 0);
-      var y$h$r = select(vec4<f32>(), one$h$r, $h == 1);
+      let unit$r = select(rows[$r], 4u * g + $ru, solve);
+      let real$r = !solve && rows[$r] < p.order;
+      var first$r = select(vec4<f32>(vec4<u32>(unit$r) == 8u * c + FOUR), vec4<f32>(), real$r);
+      var second$r = select(vec4<f32>(vec4<u32>(unit$r) == 8u * c + 4u + FOUR), vec4<f32>(), real$r);
+      if (real$r) {
+        first$r = matrices[source + rows[$r] * ld4 + 2u * c];
+        if (wide) { second$r = matrices[source + rows[$r] * ld4 + 2u * c + 1u]; }
+      }
+      m0_$r[g] = first$r;
+      m1_$r[g] = second$r;
+      #end
+    }
+    for (var t = select(0u, c, solve); t < select(p.blocks, stride, solve); t++) {
+      // a tile: down the columns with L, then for the inverse up again with U
+      let back = t >= p.blocks;
+      let i = select(t, stride - 1u - t, back);
+      #for h in 2
+      let at$h = base + order[2u * i + $hu] * stride;
+      #for r in 4
+      #for c in 2
+      var x$c_$h$r = m$c_$r[2u * i + $hu];
       #end
       #end
-      if (back && i >= c) {
-        #for h in 2
-        #for r in 4
-        x$h$r = work[at$h[$r] + cq];
-        y$h$r = work[at$h[$r] + cq + 1u];
-        #end
-        #end
-      }
-      if (!solve) {
-        let wide = cq + 1u < ld4;
-        #for h in 2
-        #for r in 4
-        if (row$h[$r] < p.order) {
-          x$h$r = matrices[source + row$h[$r] * ld4 + cq];
-          if (wide) { y$h$r = matrices[source + row$h[$r] * ld4 + cq + 1u]; }
-        }
-        #end
-        #end
-      }
+      #end
       var k = select(select(0u, 2u * c, solve), 2u * i + 2u, back);
       let end = select(2u * select(min(i, c), i, solve), ld4, back);
       if (k < end) {
         loop {
-          let source_rows = base + vec4<u32>(work[order + k]) * p.stride + cq;
+          #for c in 2
           #for j in 4
-          let u$j = work[source_rows[$j]];
-          let v$j = work[source_rows[$j] + 1u];
+          let u$c_$j = m$c_$j[k];
+          #end
           #end
           #for h in 2
           #for r in 4
           let l$h$r = work[at$h[$r] + k];
-          x$h$r -= l$h$r.x * u0 + l$h$r.y * u1 + l$h$r.z * u2 + l$h$r.w * u3;
-          y$h$r -= l$h$r.x * v0 + l$h$r.y * v1 + l$h$r.z * v2 + l$h$r.w * v3;
+          #for c in 2
+          x$c_$h$r -= l$h$r.x * u$c_0 + l$h$r.y * u$c_1 + l$h$r.z * u$c_2 + l$h$r.w * u$c_3;
+          #end
           #end
           #end
           continuing {
@@ -102,69 +101,82 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
       }
       if (solve || i < c) {
-        // the triangle on the diagonal: L from above, U from below
         #for h in 2
         #for r in 4
-        let d$h$r = work[at$h[$r] + 2u * i + select(0u, 1u, back)];
-        let e$h$r = work[at$h[$r] + 2u * i + select(1u, 0u, back)];
-        let f$h$r = select(vec4<f32>(), select(d$h$r, d$h$r.wzyx, back), vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(4u * $hu + $ru));
-        let g$h$r = select(vec4<f32>(), select(e$h$r, e$h$r.wzyx, back), vec4<u32>(4u, 5u, 6u, 7u) < vec4<u32>(4u * $hu + $ru));
-        x$h$r -= f$h$r.x * x00 + f$h$r.y * x01 + f$h$r.z * x02 + f$h$r.w * x03 + g$h$r.x * x10 + g$h$r.y * x11 + g$h$r.z * x12;
-        y$h$r -= f$h$r.x * y00 + f$h$r.y * y01 + f$h$r.z * y02 + f$h$r.w * y03 + g$h$r.x * y10 + g$h$r.y * y11 + g$h$r.z * y12;
-        let scale$h$r = select(1.0, select(select(d$h$r, d$h$r.wzyx, back), select(e$h$r, e$h$r.wzyx, back), $h == 1)[$r], back);
-        x$h$r *= scale$h$r;
-        y$h$r *= scale$h$r;
+        let d$h$r = work[at$h[$r] + 2u * i];
+        let e$h$r = work[at$h[$r] + 2u * i + 1u];
         #end
         #end
+        if (back) {
+          #for c in 2
+          x$c_13 = e13.w * x$c_13;
+          x$c_12 = e12.z * (x$c_12 - e12.w * x$c_13);
+          x$c_11 = e11.y * (x$c_11 - e11.z * x$c_12 - e11.w * x$c_13);
+          x$c_10 = e10.x * (x$c_10 - e10.y * x$c_11 - e10.z * x$c_12 - e10.w * x$c_13);
+          #for r in 4
+          x$c_0$r -= e0$r.x * x$c_10 + e0$r.y * x$c_11 + e0$r.z * x$c_12 + e0$r.w * x$c_13;
+          #end
+          x$c_03 = d03.w * x$c_03;
+          x$c_02 = d02.z * (x$c_02 - d02.w * x$c_03);
+          x$c_01 = d01.y * (x$c_01 - d01.z * x$c_02 - d01.w * x$c_03);
+          x$c_00 = d00.x * (x$c_00 - d00.y * x$c_01 - d00.z * x$c_02 - d00.w * x$c_03);
+          #end
+        } else {
+          #for c in 2
+          x$c_01 -= d01.x * x$c_00;
+          x$c_02 -= d02.x * x$c_00 + d02.y * x$c_01;
+          x$c_03 -= d03.x * x$c_00 + d03.y * x$c_01 + d03.z * x$c_02;
+          #for r in 4
+          x$c_1$r -= d1$r.x * x$c_00 + d1$r.y * x$c_01 + d1$r.z * x$c_02 + d1$r.w * x$c_03;
+          #end
+          x$c_11 -= e11.x * x$c_10;
+          x$c_12 -= e12.x * x$c_10 + e12.y * x$c_11;
+          x$c_13 -= e13.x * x$c_10 + e13.y * x$c_11 + e13.z * x$c_12;
+          #end
+        }
       }
       #for h in 2
       #for r in 4
-      work[at$h[$r] + cq] = x$h$r;
-      work[at$h[$r] + cq + 1u] = y$h$r;
+      #for c in 2
+      m$c_$r[2u * i + $hu] = x$c_$h$r;
+      #end
       #end
       #end
     }
     if (solve) {
       // back from the order of the pivots; padding and singular matrices give zero
-      let to0 = work[order + 2u * c];
-      let to1 = work[order + 2u * c + 1u];
-      let wide = 2u * c + 1u < ld4;
+      let to0 = order[2u * c];
+      let to1 = order[2u * c + 1u];
       for (var g = 0u; g < ld4; g++) {
-        let rows = base + vec4<u32>(work[order + g]) * p.stride + cq;
         #for r in 4
-        let out$r = 4u * source + (4u * g + $ru) * 4u * ld4;
         let keep$r = 4u * g + $ru < p.order && (flags & 1u) == 0u;
-        let x$r = select(vec4<f32>(), work[rows[$r]], keep$r);
+        let out$r = 4u * (source + (4u * g + $ru) * ld4);
+        let first$r = select(vec4<f32>(), m0_$r[g], keep$r);
+        let second$r = select(vec4<f32>(), m1_$r[g], keep$r);
         #for j in 4
-        inverse_out[out$r + u32(to0[$j])] = x$r[$j];
+        inverse_out[out$r + to0[$j]] = first$r[$j];
+        if (wide) { inverse_out[out$r + to1[$j]] = second$r[$j]; }
         #end
-        if (wide) {
-          let y$r = select(vec4<f32>(), work[rows[$r] + 1u], keep$r);
-          #for j in 4
-          inverse_out[out$r + u32(to1[$j])] = y$r[$j];
-          #end
-        }
         #end
       }
       continue;
     }
-    for (var col = cq; col < min(cq + 2u, ld4); col++) {
-      let left = col == cq;
+    #for h in 2
+    {
+      let col = min(2u * c + $hu, ld4);
       #for q in 4
       var pivot$q = vec4<f32>();
       var right$q = vec4<f32>();
-      var at$q = 0u;
       var recip$q = 0.0;
-      var low$q = vec4<f32>();
       #end
-      for (var q = 0u; q < 4u; q++) {
+      for (var q = 0u; q < select(0u, 4u, col < ld4); q++) {
+        // the pivot rows so far reduce each row again as it is searched: a store would cost more
         let place = 4u * col + q;
         var best = 0u;
         var winner = place;
         for (var g = col; g < ld4; g++) {
-          let rows = base + vec4<u32>(work[order + g]) * p.stride + col;
           #for r in 4
-          var v$r = work[rows[$r]];
+          var v$r = m$h_$r[g];
           v$r -= (v$r.x * recip0) * pivot0;
           v$r -= (v$r.y * recip1) * pivot1;
           v$r -= (v$r.z * recip2) * pivot2;
@@ -174,15 +186,30 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
           winner = select(winner, 4u * g + $ru, take$r);
           #end
         }
-        let row = work[order + winner / 4u][winner % 4u];
-        work[order + winner / 4u][winner % 4u] = work[order + col][q];
-        work[order + col][q] = row;
-        let at = base + u32(row) * p.stride + col;
-        var v = work[at];
+        let w = winner / 4u;
+        let mine = vec4<bool>(FOUR == vec4<u32>(q));
+        let theirs = vec4<bool>(FOUR == vec4<u32>(winner % 4u));
+        #for c in 2
+        var chosen$c = m$c_0[w];
+        var displaced$c = m$c_0[col];
+        #for r in 4
+        chosen$c = select(chosen$c, m$c_$r[w], theirs[$r]);
+        displaced$c = select(displaced$c, m$c_$r[col], mine[$r]);
+        #end
+        #for r in 4
+        if (theirs[$r]) { m$c_$r[w] = displaced$c; }
+        if (mine[$r]) { m$c_$r[col] = chosen$c; }
+        #end
+        #end
+        let chosen_row = dot(select(vec4<u32>(), order[w], theirs), vec4<u32>(1u));
+        let displaced_row = dot(select(vec4<u32>(), order[col], mine), vec4<u32>(1u));
+        order[w] = select(order[w], vec4<u32>(displaced_row), theirs);
+        order[col] = select(order[col], vec4<u32>(chosen_row), mine);
+        var v = chosen$h;
         let f0 = v.x * recip0; v -= f0 * pivot0;
         let f1 = v.y * recip1; v -= f1 * pivot1;
         let f2 = v.z * recip2; v -= f2 * pivot2;
-        let pivot = v[q];
+        let pivot = select(select(v.x, v.y, q == 1u), select(v.z, v.w, q == 3u), q > 1u);
         let size = abs(pivot);
         var reciprocal = 0.0;
         if (!finite(pivot)) {
@@ -202,38 +229,38 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
           smallest = min(smallest, size);
         }
         if (winner != place) { mantissa = -mantissa; }
+        // the row as it stays: L, 1/pivot, U
+        let stays = select(select(v, vec4<f32>(f0, f1, f2, 0.0), FOUR < vec4<u32>(q)), vec4<f32>(reciprocal), mine);
+        let beside = chosen1 - f0 * right0 - f1 * right1 - f2 * right2;
         #for k in 4
         if (q == $ku) {
+          m$h_$k[col] = stays;
+          if ($h == 0) { m1_$k[col] = beside; }
           pivot$k = v;
-          at$k = at;
           recip$k = reciprocal;
-          low$k = vec4<f32>(f0, f1, f2, 0.0);
+          right$k = beside;
         }
         #end
       }
-      if (left) {
-        #for q in 4
-        right$q = work[at$q + 1u] - low$q.x * right0 - low$q.y * right1 - low$q.z * right2;
-        work[at$q + 1u] = right$q;
-        #end
-      }
-      #for q in 4
-      let here$q = vec4<u32>(0u, 1u, 2u, 3u) == vec4<u32>($qu);
-      let below$q = vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>($qu);
-      work[at$q] = select(select(pivot$q, low$q, below$q), vec4<f32>(recip$q), here$q);
-      #end
       for (var g = col + 1u; g < ld4; g++) {
-        let rows = base + vec4<u32>(work[order + g]) * p.stride + col;
         #for r in 4
-        var v$r = work[rows[$r]];
+        var v$r = m$h_$r[g];
         let m0$r = v$r.x * recip0; v$r -= m0$r * pivot0;
         let m1$r = v$r.y * recip1; v$r -= m1$r * pivot1;
         let m2$r = v$r.z * recip2; v$r -= m2$r * pivot2;
         let m3$r = v$r.w * recip3;
-        work[rows[$r]] = vec4<f32>(m0$r, m1$r, m2$r, m3$r);
-        if (left) { work[rows[$r] + 1u] -= m0$r * right0 + m1$r * right1 + m2$r * right2 + m3$r * right3; }
+        m$h_$r[g] = vec4<f32>(m0$r, m1$r, m2$r, m3$r);
+        if ($h == 0) { m1_$r[g] -= m0$r * right0 + m1$r * right1 + m2$r * right2 + m3$r * right3; }
         #end
       }
+    }
+    #end
+    for (var g = 0u; g < stride; g++) {
+      let at = base + order[g] * stride + 2u * c;
+      #for r in 4
+      work[at[$r]] = m0_$r[g];
+      work[at[$r] + 1u] = m1_$r[g];
+      #end
     }
   }
   if (largest > 1e3 * smallest) { flags |= 2u; }
