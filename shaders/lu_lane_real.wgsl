@@ -6,12 +6,12 @@
 //                           1e3, 4 a pivot was not finite
 // An invocation owns a matrix. For CPU drivers that carry out a load from a buffer lane by lane: there it costs as much
 // as 80 multiply-adds of vec4, a load from a private array 6, whatever is shared. So the algorithm is left-looking (Golub
-// and Van Loan, ch. 3): a block of 8 columns is fetched once into private arrays m(quad)_(row % 4)[row / 4], takes all
+// and Van Loan, ch. 3): a block of 8 columns is fetched once into private arrays m(row % 4)[2 (row / 4) + quad], takes all
 // its products in tiles of 8 x 8 registers, is searched for pivots there, and is stored once. Rows of `work` never move;
 // `order` says which stands where. Columns of the inverse, in the order of the pivots, pass through L, then U, as
 // further columns and are scattered at the end. Blocks past the order hold a unit matrix.
 // The determinant is a product of mantissas with separate exponents: no overflow, no sum of logarithms.
-// GROUPS >= 2 blocks. Loops test at their end where it matters: drivers that mask lanes run the body once more otherwise.
+// GROUPS >= 2 blocks, SLOTS = 2 GROUPS. Loops test at their end where it matters: drivers that mask lanes run the body once more otherwise.
 // Trips: see lane.rs.
 struct Params { batch: u32, order: u32, ld4: u32, blocks: u32, inverse: u32, pad0: u32, pad1: u32, pad2: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -33,10 +33,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let base = b * 8u * p.blocks * stride;
   let source = b * 4u * ld4 * ld4;
   var order: array<vec4<u32>, GROUPS>;
-  #for c in 2
   #for r in 4
-  var m$c_$r: array<vec4<f32>, GROUPS>;
-  #end
+  var m$r: array<vec4<f32>, SLOTS>;
   #end
   for (var g = 0u; g < stride; g++) { order[g] = 4u * g + FOUR; }
 
@@ -49,20 +47,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     // a block of columns: of A, or of the inverse
     let solve = job >= p.blocks;
     let c = select(job, job - p.blocks, solve);
-    let wide = 2u * c + 1u < ld4;
-    for (var g = 0u; g < stride; g++) {
-      let rows = order[g];
+    for (var slot = 0u; slot < 2u * stride; slot++) {
+      let rows = order[slot / 2u];
+      let quad = 2u * c + slot % 2u;
       #for r in 4
-      let unit$r = select(rows[$r], 4u * g + $ru, solve);
       let real$r = !solve && rows[$r] < p.order;
-      var first$r = select(vec4<f32>(vec4<u32>(unit$r) == 8u * c + FOUR), vec4<f32>(), real$r);
-      var second$r = select(vec4<f32>(vec4<u32>(unit$r) == 8u * c + 4u + FOUR), vec4<f32>(), real$r);
-      if (real$r) {
-        first$r = matrices[source + rows[$r] * ld4 + 2u * c];
-        if (wide) { second$r = matrices[source + rows[$r] * ld4 + 2u * c + 1u]; }
-      }
-      m0_$r[g] = first$r;
-      m1_$r[g] = second$r;
+      let unit$r = select(rows[$r], 2u * (slot & ~1u) + $ru, solve);
+      var fetched$r = select(vec4<f32>(vec4<u32>(unit$r) == 4u * quad + FOUR), vec4<f32>(), real$r);
+      if (real$r && quad < ld4) { fetched$r = matrices[source + rows[$r] * ld4 + quad]; }
+      m$r[slot] = fetched$r;
       #end
     }
     for (var t = select(0u, c, solve); t < select(p.blocks, stride, solve); t++) {
@@ -73,7 +66,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       let at$h = base + order[2u * i + $hu] * stride;
       #for r in 4
       #for c in 2
-      var x$c_$h$r = m$c_$r[2u * i + $hu];
+      var x$c_$h$r = m$r[4u * i + 2u * $hu + $cu];
       #end
       #end
       #end
@@ -83,7 +76,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         loop {
           #for c in 2
           #for j in 4
-          let u$c_$j = m$c_$j[k];
+          let u$c_$j = m$j[2u * k + $cu];
           #end
           #end
           #for h in 2
@@ -138,45 +131,28 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       #for h in 2
       #for r in 4
       #for c in 2
-      m$c_$r[2u * i + $hu] = x$c_$h$r;
+      m$r[4u * i + 2u * $hu + $cu] = x$c_$h$r;
       #end
       #end
       #end
     }
-    if (solve) {
-      // back from the order of the pivots; padding and singular matrices give zero
-      let to0 = order[2u * c];
-      let to1 = order[2u * c + 1u];
-      for (var g = 0u; g < ld4; g++) {
-        #for r in 4
-        let keep$r = 4u * g + $ru < p.order && (flags & 1u) == 0u;
-        let out$r = 4u * (source + (4u * g + $ru) * ld4);
-        let first$r = select(vec4<f32>(), m0_$r[g], keep$r);
-        let second$r = select(vec4<f32>(), m1_$r[g], keep$r);
-        #for j in 4
-        inverse_out[out$r + to0[$j]] = first$r[$j];
-        if (wide) { inverse_out[out$r + to1[$j]] = second$r[$j]; }
-        #end
-        #end
-      }
-      continue;
-    }
-    #for h in 2
-    {
-      let col = min(2u * c + $hu, ld4);
+    for (var col = 2u * c; col < select(min(2u * c + 2u, ld4), 0u, solve); col++) {
+      let left = col == 2u * c;
+      let half = col % 2u;
       #for q in 4
       var pivot$q = vec4<f32>();
       var right$q = vec4<f32>();
+      var stays$q = vec4<f32>();
       var recip$q = 0.0;
       #end
-      for (var q = 0u; q < select(0u, 4u, col < ld4); q++) {
+      for (var q = 0u; q < 4u; q++) {
         // the pivot rows so far reduce each row again as it is searched: a store would cost more
         let place = 4u * col + q;
         var best = 0u;
         var winner = place;
         for (var g = col; g < ld4; g++) {
           #for r in 4
-          var v$r = m$h_$r[g];
+          var v$r = m$r[2u * g + half];
           v$r -= (v$r.x * recip0) * pivot0;
           v$r -= (v$r.y * recip1) * pivot1;
           v$r -= (v$r.z * recip2) * pivot2;
@@ -189,23 +165,24 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         let w = winner / 4u;
         let mine = vec4<bool>(FOUR == vec4<u32>(q));
         let theirs = vec4<bool>(FOUR == vec4<u32>(winner % 4u));
-        #for c in 2
-        var chosen$c = m$c_0[w];
-        var displaced$c = m$c_0[col];
-        #for r in 4
-        chosen$c = select(chosen$c, m$c_$r[w], theirs[$r]);
-        displaced$c = select(displaced$c, m$c_$r[col], mine[$r]);
-        #end
-        #for r in 4
-        if (theirs[$r]) { m$c_$r[w] = displaced$c; }
-        if (mine[$r]) { m$c_$r[col] = chosen$c; }
-        #end
-        #end
+        var v = vec4<f32>();
+        var beside = vec4<f32>();
+        for (var quad = 0u; quad < 2u; quad++) {
+          var chosen = vec4<f32>();
+          var displaced = vec4<f32>();
+          #for r in 4
+          chosen = select(chosen, m$r[2u * w + quad], theirs[$r]);
+          displaced = select(displaced, m$r[2u * col + quad], mine[$r]);
+          #end
+          #for r in 4
+          if (theirs[$r]) { m$r[2u * w + quad] = displaced; }
+          #end
+          if (quad == half) { v = chosen; } else { beside = chosen; }
+        }
         let chosen_row = dot(select(vec4<u32>(), order[w], theirs), vec4<u32>(1u));
         let displaced_row = dot(select(vec4<u32>(), order[col], mine), vec4<u32>(1u));
         order[w] = select(order[w], vec4<u32>(displaced_row), theirs);
         order[col] = select(order[col], vec4<u32>(chosen_row), mine);
-        var v = chosen$h;
         let f0 = v.x * recip0; v -= f0 * pivot0;
         let f1 = v.y * recip1; v -= f1 * pivot1;
         let f2 = v.z * recip2; v -= f2 * pivot2;
@@ -231,35 +208,48 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         if (winner != place) { mantissa = -mantissa; }
         // the row as it stays: L, 1/pivot, U
         let stays = select(select(v, vec4<f32>(f0, f1, f2, 0.0), FOUR < vec4<u32>(q)), vec4<f32>(reciprocal), mine);
-        let beside = chosen1 - f0 * right0 - f1 * right1 - f2 * right2;
+        if (left) { beside -= f0 * right0 + f1 * right1 + f2 * right2; }
         #for k in 4
         if (q == $ku) {
-          m$h_$k[col] = stays;
-          if ($h == 0) { m1_$k[col] = beside; }
+          stays$k = stays;
           pivot$k = v;
           recip$k = reciprocal;
           right$k = beside;
         }
         #end
       }
+      #for q in 4
+      m$q[2u * col + half] = stays$q;
+      m$q[2u * col + 1u - half] = right$q;
+      #end
       for (var g = col + 1u; g < ld4; g++) {
         #for r in 4
-        var v$r = m$h_$r[g];
+        var v$r = m$r[2u * g + half];
         let m0$r = v$r.x * recip0; v$r -= m0$r * pivot0;
         let m1$r = v$r.y * recip1; v$r -= m1$r * pivot1;
         let m2$r = v$r.z * recip2; v$r -= m2$r * pivot2;
         let m3$r = v$r.w * recip3;
-        m$h_$r[g] = vec4<f32>(m0$r, m1$r, m2$r, m3$r);
-        if ($h == 0) { m1_$r[g] -= m0$r * right0 + m1$r * right1 + m2$r * right2 + m3$r * right3; }
+        m$r[2u * g + half] = vec4<f32>(m0$r, m1$r, m2$r, m3$r);
+        if (left) { m$r[2u * g + 1u] -= m0$r * right0 + m1$r * right1 + m2$r * right2 + m3$r * right3; }
         #end
       }
     }
-    #end
-    for (var g = 0u; g < stride; g++) {
-      let at = base + order[g] * stride + 2u * c;
+    // columns of the inverse go back to where the pivots came from; padding and singular matrices give zero
+    for (var slot = 0u; slot < 2u * stride; slot++) {
+      let quad = 2u * c + slot % 2u;
+      let rows = order[slot / 2u];
+      let columns = order[quad];
       #for r in 4
-      work[at[$r]] = m0_$r[g];
-      work[at[$r] + 1u] = m1_$r[g];
+      let kept$r = m$r[slot];
+      if (!solve) {
+        work[base + rows[$r] * stride + quad] = kept$r;
+      } else if (slot < 2u * ld4 && quad < ld4) {
+        let place$r = 2u * (slot & ~1u) + $ru;
+        let value$r = select(vec4<f32>(), kept$r, place$r < p.order && (flags & 1u) == 0u);
+        #for j in 4
+        inverse_out[4u * (source + place$r * ld4) + columns[$j]] = value$r[$j];
+        #end
+      }
       #end
     }
   }

@@ -37,6 +37,7 @@ pub static ALL: &[&Kernel] = &[
     &cholesky::GRAM,
     &cholesky::TRIANGULAR,
     &determinant::COMPLEX,
+    &determinant::LANE_COMPLEX,
     &determinant::LANE_REAL,
     &determinant::REAL,
     &dpp::KERNEL,

@@ -22,7 +22,7 @@ use super::pad4;
 
 mod lane;
 
-pub use lane::LANE_REAL;
+pub use lane::{LANE_COMPLEX, LANE_REAL};
 
 const VARIANTS: &[&[(&str, u32)]] = &[&[("WG", 8)], &[("WG", 64)], &[("WG", 128)], &[("WG", 256)]];
 
@@ -187,8 +187,8 @@ impl Problem<'_> {
 
     fn record(&self, rec: &mut Recording, name: &str, profile: Profile) {
         let inverse = self.out.inverse.is_some();
-        if std::env::var("LU_OLD").is_err() && profile == Profile::Simd && self.parts == 1 && lane::fits(self.order, inverse) {
-            return lane::record(rec, name, &LANE_REAL, self);
+        if std::env::var("LU_OLD").is_err() && profile == Profile::Simd && lane::fits(self.order, self.parts, inverse) {
+            return lane::record(rec, name, self);
         }
         self.record_in_storage(rec, name, profile);
     }
