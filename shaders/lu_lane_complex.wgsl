@@ -15,46 +15,6 @@ struct Params { batch: u32, order: u32, ld4: u32, blocks: u32, inverse: u32, pad
 @group(0) @binding(5) var<storage, read_write> status: array<u32>;
 @group(0) @binding(6) var<storage, read_write> inverse_out: array<vec2<f32>>;
 
-const FOUR = vec4<u32>(0u, 1u, 2u, 3u);
-
-fn size_of(x: vec2<f32>) -> f32 {
-  let a = bitcast<vec2<u32>>(abs(x));
-  return bitcast<f32>(max(a.x, a.y));
-}
-
-fn times(a: vec2<f32>, b: vec2<f32>) -> vec2<f32> {
-  return vec2<f32>(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
-}
-
-// v[q] without an array in memory.
-fn component(v: vec4<f32>, q: u32) -> f32 {
-  return select(select(v.x, v.y, q == 1u), select(v.z, v.w, q == 3u), q > 1u);
-}
-
-// x := L^-1 x for the rows of a unit triangle.
-fn down(xr: ptr<function, mat4x4<f32>>, xi: ptr<function, mat4x4<f32>>, dr: mat4x4<f32>, di: mat4x4<f32>) {
-  #for r in 4
-  let lr$r = select(vec4<f32>(), dr[$r], FOUR < vec4<u32>($ru));
-  let li$r = select(vec4<f32>(), di[$r], FOUR < vec4<u32>($ru));
-  let re$r = (*xr) * lr$r - (*xi) * li$r;
-  (*xi)[$r] -= (*xi) * lr$r + (*xr) * li$r;
-  (*xr)[$r] -= re$r;
-  #end
-}
-
-// x := U^-1 x, the reciprocals on the diagonal of U.
-fn up(xr: ptr<function, mat4x4<f32>>, xi: ptr<function, mat4x4<f32>>, dr: mat4x4<f32>, di: mat4x4<f32>) {
-  #for r in 4
-  let ur$r = select(vec4<f32>(), dr[3 - $r], FOUR > vec4<u32>(3u - $ru));
-  let ui$r = select(vec4<f32>(), di[3 - $r], FOUR > vec4<u32>(3u - $ru));
-  let scale$r = vec2<f32>(dr[3 - $r][3 - $r], di[3 - $r][3 - $r]);
-  let re$r = (*xr)[3 - $r] - (*xr) * ur$r + (*xi) * ui$r;
-  let im$r = (*xi)[3 - $r] - (*xi) * ur$r - (*xr) * ui$r;
-  (*xr)[3 - $r] = scale$r.x * re$r - scale$r.y * im$r;
-  (*xi)[3 - $r] = scale$r.x * im$r + scale$r.y * re$r;
-  #end
-}
-
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let b = flat_group(group, groups) * WG + lane;
@@ -135,7 +95,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         let dr$h = mat4x4<f32>(work[corner$h.x], work[corner$h.y], work[corner$h.z], work[corner$h.w]);
         let di$h = mat4x4<f32>(work[corner$h.x + 1u], work[corner$h.y + 1u], work[corner$h.z + 1u], work[corner$h.w + 1u]);
         #end
-        if (back) { up(&xr1, &xi1, dr1, di1); } else { down(&xr0, &xi0, dr0, di0); }
+        if (back) { complex_up(&xr1, &xi1, dr1, di1); } else { complex_down(&xr0, &xi0, dr0, di0); }
         #for r in 4
         let sr$r = work[side[$r]];
         let si$r = work[side[$r] + 1u];
@@ -148,7 +108,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
         #end
         // rows 4 to 7 of a tile that reaches into the panel wait for its pivots
-        if (back) { up(&xr0, &xi0, dr0, di0); } else if (solve || 2u * i + 1u < c) { down(&xr1, &xi1, dr1, di1); }
+        if (back) { complex_up(&xr0, &xi0, dr0, di0); } else if (solve || 2u * i + 1u < c) { complex_down(&xr1, &xi1, dr1, di1); }
       }
       #for h in 2
       #for r in 4

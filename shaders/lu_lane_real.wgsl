@@ -11,6 +11,7 @@
 // `order` says which stands where. Columns of the inverse, in the order of the pivots, pass through L, then U, as
 // further columns and are scattered at the end. Blocks past the order hold a unit matrix.
 // The determinant is a product of mantissas with separate exponents: no overflow, no sum of logarithms.
+// mat4x4 holds four rows as its columns: x * l is the row l times those rows.
 // GROUPS >= 2 blocks, SLOTS = 2 GROUPS. Loops test at their end where it matters: drivers that mask lanes run the body once more otherwise.
 // Trips: see lane.rs.
 struct Params { batch: u32, order: u32, ld4: u32, blocks: u32, inverse: u32, pad0: u32, pad1: u32, pad2: u32 }
@@ -21,8 +22,6 @@ struct Params { batch: u32, order: u32, ld4: u32, blocks: u32, inverse: u32, pad
 @group(0) @binding(4) var<storage, read_write> sign_out: array<f32>;
 @group(0) @binding(5) var<storage, read_write> status: array<u32>;
 @group(0) @binding(6) var<storage, read_write> inverse_out: array<f32>;
-
-const FOUR = vec4<u32>(0u, 1u, 2u, 3u);
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -64,10 +63,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       let i = select(t, stride - 1u - t, back);
       #for h in 2
       let at$h = base + order[2u * i + $hu] * stride;
-      #for r in 4
       #for c in 2
-      var x$c_$h$r = m$r[4u * i + 2u * $hu + $cu];
-      #end
+      let slot$c$h = 4u * i + 2u * $hu + $cu;
+      var x$c$h = mat4x4<f32>(m0[slot$c$h], m1[slot$c$h], m2[slot$c$h], m3[slot$c$h]);
       #end
       #end
       var k = select(select(0u, 2u * c, solve), 2u * i + 2u, back);
@@ -75,15 +73,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       if (k < end) {
         loop {
           #for c in 2
-          #for j in 4
-          let u$c_$j = m$j[2u * k + $cu];
-          #end
+          let u$c = mat4x4<f32>(m0[2u * k + $cu], m1[2u * k + $cu], m2[2u * k + $cu], m3[2u * k + $cu]);
           #end
           #for h in 2
           #for r in 4
           let l$h$r = work[at$h[$r] + k];
           #for c in 2
-          x$c_$h$r -= l$h$r.x * u$c_0 + l$h$r.y * u$c_1 + l$h$r.z * u$c_2 + l$h$r.w * u$c_3;
+          x$c$h[$r] -= u$c * l$h$r;
           #end
           #end
           #end
@@ -94,44 +90,29 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
       }
       if (solve || i < c) {
+        // the triangles on the diagonal, and the square beside or below them
+        let side = select(at1 + 2u * i, at0 + 2u * i + 1u, back);
         #for h in 2
-        #for r in 4
-        let d$h$r = work[at$h[$r] + 2u * i];
-        let e$h$r = work[at$h[$r] + 2u * i + 1u];
+        let corner$h = at$h + 2u * i + $hu;
+        let d$h = mat4x4<f32>(work[corner$h.x], work[corner$h.y], work[corner$h.z], work[corner$h.w]);
         #end
-        #end
+        let s = mat4x4<f32>(work[side.x], work[side.y], work[side.z], work[side.w]);
+        #for c in 2
         if (back) {
-          #for c in 2
-          x$c_13 = e13.w * x$c_13;
-          x$c_12 = e12.z * (x$c_12 - e12.w * x$c_13);
-          x$c_11 = e11.y * (x$c_11 - e11.z * x$c_12 - e11.w * x$c_13);
-          x$c_10 = e10.x * (x$c_10 - e10.y * x$c_11 - e10.z * x$c_12 - e10.w * x$c_13);
-          #for r in 4
-          x$c_0$r -= e0$r.x * x$c_10 + e0$r.y * x$c_11 + e0$r.z * x$c_12 + e0$r.w * x$c_13;
-          #end
-          x$c_03 = d03.w * x$c_03;
-          x$c_02 = d02.z * (x$c_02 - d02.w * x$c_03);
-          x$c_01 = d01.y * (x$c_01 - d01.z * x$c_02 - d01.w * x$c_03);
-          x$c_00 = d00.x * (x$c_00 - d00.y * x$c_01 - d00.z * x$c_02 - d00.w * x$c_03);
-          #end
+          up(&x$c1, d1);
+          x$c0 -= x$c1 * s;
+          up(&x$c0, d0);
         } else {
-          #for c in 2
-          x$c_01 -= d01.x * x$c_00;
-          x$c_02 -= d02.x * x$c_00 + d02.y * x$c_01;
-          x$c_03 -= d03.x * x$c_00 + d03.y * x$c_01 + d03.z * x$c_02;
-          #for r in 4
-          x$c_1$r -= d1$r.x * x$c_00 + d1$r.y * x$c_01 + d1$r.z * x$c_02 + d1$r.w * x$c_03;
-          #end
-          x$c_11 -= e11.x * x$c_10;
-          x$c_12 -= e12.x * x$c_10 + e12.y * x$c_11;
-          x$c_13 -= e13.x * x$c_10 + e13.y * x$c_11 + e13.z * x$c_12;
-          #end
+          down(&x$c0, d0);
+          x$c1 -= x$c0 * s;
+          down(&x$c1, d1);
         }
+        #end
       }
       #for h in 2
-      #for r in 4
       #for c in 2
-      m$r[4u * i + 2u * $hu + $cu] = x$c_$h$r;
+      #for r in 4
+      m$r[slot$c$h] = x$c$h[$r];
       #end
       #end
       #end
@@ -156,15 +137,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
           v$r -= (v$r.x * recip0) * pivot0;
           v$r -= (v$r.y * recip1) * pivot1;
           v$r -= (v$r.z * recip2) * pivot2;
-          let key$r = bitcast<u32>(abs(select(select(v$r.x, v$r.y, q == 1u), select(v$r.z, v$r.w, q == 3u), q > 1u)));
+          let key$r = bitcast<u32>(abs(component(v$r, q)));
           let take$r = key$r > best && 4u * g + $ru >= place;
           best = select(best, key$r, take$r);
           winner = select(winner, 4u * g + $ru, take$r);
           #end
         }
         let w = winner / 4u;
-        let mine = vec4<bool>(FOUR == vec4<u32>(q));
-        let theirs = vec4<bool>(FOUR == vec4<u32>(winner % 4u));
+        let mine = FOUR == vec4<u32>(q);
+        let theirs = FOUR == vec4<u32>(winner % 4u);
         var v = vec4<f32>();
         var beside = vec4<f32>();
         for (var quad = 0u; quad < 2u; quad++) {
@@ -186,7 +167,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         let f0 = v.x * recip0; v -= f0 * pivot0;
         let f1 = v.y * recip1; v -= f1 * pivot1;
         let f2 = v.z * recip2; v -= f2 * pivot2;
-        let pivot = select(select(v.x, v.y, q == 1u), select(v.z, v.w, q == 3u), q > 1u);
+        let pivot = component(v, q);
         let size = abs(pivot);
         var reciprocal = 0.0;
         if (!finite(pivot)) {

@@ -21,6 +21,7 @@ pub struct Kernel {
 
 /// The fragments of `shaders/shared/`, by name.
 pub const SHARED: &[(&str, &str)] = &[
+    ("complex", include_str!("../../shaders/shared/complex.wgsl")),
     ("flow_params", include_str!("../../shaders/shared/flow_params.wgsl")),
     ("flow_wave", include_str!("../../shaders/shared/flow_wave.wgsl")),
     ("grid", include_str!("../../shaders/shared/grid.wgsl")),
@@ -29,6 +30,7 @@ pub const SHARED: &[(&str, &str)] = &[
     ("solver_state", include_str!("../../shaders/shared/solver_state.wgsl")),
     ("philox", include_str!("../../shaders/shared/philox.wgsl")),
     ("softplus_jet", include_str!("../../shaders/shared/softplus_jet.wgsl")),
+    ("triangles", include_str!("../../shaders/shared/triangles.wgsl")),
     ("special", include_str!("../../shaders/shared/special.wgsl")),
 ];
 

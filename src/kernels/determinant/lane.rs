@@ -10,7 +10,7 @@ const VARIANTS: &[&[(&str, u32)]] = &[&[("WG", WG as u32), ("GROUPS", 8), ("SLOT
 pub static LANE_REAL: Kernel = Kernel {
     name: "lu_lane_real",
     source: include_str!("../../../shaders/lu_lane_real.wgsl"),
-    shared: &["grid", "logarithm"],
+    shared: &["grid", "logarithm", "triangles"],
     params_bytes: size_of::<Params>(),
     variants: VARIANTS,
 };
@@ -18,7 +18,7 @@ pub static LANE_REAL: Kernel = Kernel {
 pub static LANE_COMPLEX: Kernel = Kernel {
     name: "lu_lane_complex",
     source: include_str!("../../../shaders/lu_lane_complex.wgsl"),
-    shared: &["grid", "logarithm"],
+    shared: &["complex", "grid", "logarithm", "triangles"],
     params_bytes: size_of::<Params>(),
     variants: VARIANTS,
 };

@@ -37,7 +37,7 @@ pub static REAL: Kernel = Kernel {
 pub static COMPLEX: Kernel = Kernel {
     name: "lu_complex",
     source: include_str!("../../../shaders/lu_complex.wgsl"),
-    shared: &["grid", "logarithm"],
+    shared: &["complex", "grid", "logarithm"],
     params_bytes: size_of::<Params>(),
     variants: VARIANTS,
 };
