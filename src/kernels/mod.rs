@@ -40,6 +40,8 @@ pub static ALL: &[&Kernel] = &[
     &determinant::LANE_COMPLEX,
     &determinant::LANE_REAL,
     &determinant::REAL,
+    &determinant::TILE_COMPLEX,
+    &determinant::TILE_REAL,
     &dpp::KERNEL,
     &estimators::ENERGIES,
     &estimators::MEANS,

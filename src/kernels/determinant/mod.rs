@@ -21,8 +21,10 @@ use crate::gpu::{Buffer, Dispatch, Kernel, MAX_TRIPS, Profile, Recording, grid};
 use super::pad4;
 
 mod lane;
+mod tile;
 
 pub use lane::{LANE_COMPLEX, LANE_REAL};
+pub use tile::{TILE_COMPLEX, TILE_REAL};
 
 const VARIANTS: &[&[(&str, u32)]] = &[&[("WG", 8)], &[("WG", 64)], &[("WG", 128)], &[("WG", 256)]];
 
@@ -186,11 +188,12 @@ impl Problem<'_> {
     }
 
     fn record(&self, rec: &mut Recording, name: &str, profile: Profile) {
-        let inverse = self.out.inverse.is_some();
-        if std::env::var("LU_OLD").is_err() && profile == Profile::Simd && lane::fits(self.order, self.parts, inverse) {
-            return lane::record(rec, name, self);
+        let old = std::env::var("LU_OLD").is_ok();
+        match profile {
+            Profile::Simd if !old && lane::fits(self.order, self.parts, self.out.inverse.is_some()) => lane::record(rec, name, self),
+            Profile::Gpu if !old && tile::fits(self.order) => tile::record(rec, name, self),
+            _ => self.record_in_storage(rec, name, profile),
         }
-        self.record_in_storage(rec, name, profile);
     }
 
     fn record_in_storage(&self, rec: &mut Recording, name: &str, profile: Profile) {
