@@ -5,7 +5,8 @@ use crate::gpu::{Dispatch, Kernel, MAX_TRIPS, Recording, grid};
 
 /// Invocations a workgroup: a SIMD register of common CPU drivers.
 const WG: usize = 8;
-const VARIANTS: &[&[(&str, u32)]] = &[&[("WG", WG as u32), ("GROUPS", 8), ("SLOTS", 16)], &[("WG", WG as u32), ("GROUPS", 32), ("SLOTS", 64)]];
+const VARIANTS: &[&[(&str, u32)]] =
+    &[&[("WG", WG as u32), ("GROUPS", 8), ("SLOTS", 16)], &[("WG", WG as u32), ("GROUPS", 32), ("SLOTS", 64)]];
 
 pub static LANE_REAL: Kernel = Kernel {
     name: "lu_lane_real",
@@ -64,9 +65,12 @@ fn quads(parts: usize) -> usize {
     3 - parts
 }
 
+/// Largest order: drivers compile private arrays in a time that grows faster than their length.
+const MAX_ORDER: usize = 208;
+
 /// Whether the kernels take matrices of this order.
 pub fn fits(order: usize, parts: usize, inverse: bool) -> bool {
-    trips(order, quads(parts), inverse) <= MAX_TRIPS
+    order <= MAX_ORDER && trips(order, quads(parts), inverse) <= MAX_TRIPS
 }
 
 pub fn record(rec: &mut Recording, name: &str, problem: &Problem) {

@@ -1,4 +1,7 @@
-//! `lu_real`, `lu_complex`: ln|det|, sign or phase, and inverse of batches of square matrices.
+//! ln|det|, sign or phase, and inverse of batches of square matrices.
+//!
+//! CPU drivers give each invocation a matrix (`lu_lane_*`), GPUs each workgroup one in its registers (`lu_tile_*`); what is too
+//! large for either is reduced in a buffer by a workgroup (`lu_real`, `lu_complex`).
 //!
 //! ```
 //! use helmholtz::gpu::{Buffer, Profile, Recording};
@@ -188,10 +191,9 @@ impl Problem<'_> {
     }
 
     fn record(&self, rec: &mut Recording, name: &str, profile: Profile) {
-        let old = std::env::var("LU_OLD").is_ok();
         match profile {
-            Profile::Simd if !old && lane::fits(self.order, self.parts, self.out.inverse.is_some()) => lane::record(rec, name, self),
-            Profile::Gpu if !old && tile::fits(self.order) => tile::record(rec, name, self),
+            Profile::Simd if lane::fits(self.order, self.parts, self.out.inverse.is_some()) => lane::record(rec, name, self),
+            Profile::Gpu if tile::fits(self.order) => tile::record(rec, name, self),
             _ => self.record_in_storage(rec, name, profile),
         }
     }
