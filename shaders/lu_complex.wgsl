@@ -18,17 +18,8 @@ var<workgroup> best_key: array<atomic<u32>, 2>;
 var<workgroup> swapped: array<u32, 1024>;
 var<workgroup> source_column: array<u32, 1024>;
 
-fn size_of(x: vec2<f32>) -> f32 {
-  let a = bitcast<vec2<u32>>(abs(x));
-  return bitcast<f32>(max(a.x, a.y));
-}
-
 fn pivot_key(x: vec2<f32>, row: u32) -> u32 {
   return (bitcast<u32>(size_of(x)) & 0xfffffc00u) | (1023u - row);
-}
-
-fn times(a: vec2<f32>, b: vec2<f32>) -> vec2<f32> {
-  return vec2<f32>(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
 }
 
 @compute @workgroup_size(WG)

@@ -1,11 +1,13 @@
-//! lu_real, lu_complex against float64 elimination: sizes at panel edges, scales, singular and broken input.
+//! The kernels of `determinant` against float64 elimination: sizes at edges of panels, tiles and variants, scales, singular and
+//! broken input.
 
-use helmholtz::gpu::{Gpu, Recording};
+use helmholtz::gpu::{Gpu, Profile, Recording};
 use helmholtz::kernels::determinant::{self, COMPLEX, ILL_CONDITIONED, NOT_FINITE, Outputs, REAL, SINGULAR};
+use helmholtz::kernels::determinant::{LANE_COMPLEX, LANE_REAL, TILE_COMPLEX, TILE_REAL};
 use helmholtz::kernels::pad4;
 use helmholtz::reference::determinant as twin;
 
-use crate::harness::{Check, close, mutant, padded, random, verify};
+use crate::harness::{Check, close, devices, mutant, padded, random, verify};
 
 const EPS: f64 = f32::EPSILON as f64;
 
@@ -18,13 +20,13 @@ struct Got {
 }
 
 /// Runs `batch` matrices given unpadded, (re, im) interleaved where complex.
-fn run(gpu: &Gpu, is_complex: bool, a: &[f64], m: usize, batch: usize, inverse: bool) -> Result<Got, String> {
+fn run(gpu: &Gpu, profile: Profile, is_complex: bool, a: &[f64], m: usize, batch: usize, inverse: bool) -> Result<Got, String> {
     let mut rec = Recording::new();
     let out = if is_complex {
         let flat: Vec<f32> = a.iter().map(|&v| v as f32).collect();
         let matrices = gpu.upload("a", &flat);
         let out = Outputs::complex("test", m, batch, inverse).map_err(|e| e.to_string())?;
-        determinant::complex(&mut rec, "complex", gpu.profile, &matrices, m, batch, &out);
+        determinant::complex(&mut rec, "complex", profile, &matrices, m, batch, &out);
         out
     } else {
         let mut flat = Vec::new();
@@ -34,7 +36,7 @@ fn run(gpu: &Gpu, is_complex: bool, a: &[f64], m: usize, batch: usize, inverse: 
         }
         let matrices = gpu.upload("a", &flat);
         let out = Outputs::real("test", m, batch, inverse).map_err(|e| e.to_string())?;
-        determinant::real(&mut rec, "real", gpu.profile, &matrices, m, batch, &out);
+        determinant::real(&mut rec, "real", profile, &matrices, m, batch, &out);
         out
     };
     gpu.run(&rec).map_err(|e| e.to_string())?;
@@ -91,11 +93,12 @@ fn residual(a: &[f64], x: &[f32], m: usize, parts: usize) -> f64 {
 /// Compares determinants and inverses. d ln det = tr(A^-1 dA) with |dA| <= c ε |A|: the error of ln|det|
 /// is below c ε m cond; the relative residual of the inverse below c m ε. `cond` bounds the
 /// condition number of the matrices made here.
-fn compare(gpu: &Gpu, what: &str, is_complex: bool, a: &[f64], m: usize, batch: usize, cond: f64) -> Check {
+#[allow(clippy::too_many_arguments)]
+fn compare(gpu: &Gpu, profile: Profile, what: &str, is_complex: bool, a: &[f64], m: usize, batch: usize, cond: f64) -> Check {
     let parts = 1 + is_complex as usize;
     let size = m * m * parts;
-    let got = run(gpu, is_complex, a, m, batch, true)?;
-    let lean = run(gpu, is_complex, a, m, batch, false)?;
+    let got = run(gpu, profile, is_complex, a, m, batch, true)?;
+    let lean = run(gpu, profile, is_complex, a, m, batch, false)?;
     for (b, matrix) in a.chunks(size).enumerate() {
         let (logdet, sign) = twin_of(is_complex, matrix, m);
         let tolerance = EPS * (2.0 * m as f64 * cond.sqrt() + 2.0 * logdet.abs() + 4.0);
@@ -123,11 +126,12 @@ fn compare(gpu: &Gpu, what: &str, is_complex: bool, a: &[f64], m: usize, batch: 
 }
 
 /// Uniform random matrices, cond about 10 m (99 %: 1000 m).
-fn random_matrices(gpu: &Gpu, is_complex: bool, orders: &[usize]) -> Check {
+fn random_matrices(gpu: &Gpu, profile: Profile, is_complex: bool, orders: &[usize]) -> Check {
     let parts = 1 + is_complex as usize;
     for &m in orders {
-        let batch = if m > 100 { 2 } else { 5 };
-        compare(gpu, "random", is_complex, &random(m as u64, batch * m * m * parts), m, batch, 1e3 * m as f64)?;
+        // beyond 8 matrices a second workgroup starts on CPU drivers
+        let batch = if m > 100 { 2 } else { 9 };
+        compare(gpu, profile, "random", is_complex, &random(m as u64, batch * m * m * parts), m, batch, 1e3 * m as f64)?;
     }
     Ok(())
 }
@@ -144,7 +148,7 @@ fn scales(gpu: &Gpu, is_complex: bool) -> Check {
             *v = (*v * factor) as f32 as f64;
         }
     }
-    compare(gpu, "scaled", is_complex, &a, m, 3, 1e4)
+    compare(gpu, gpu.profile, "scaled", is_complex, &a, m, 3, 1e4)
 }
 
 /// Plane waves exp(2πi g.x) of 29 points: a Vandermonde-like matrix as in a Slater determinant.
@@ -162,7 +166,7 @@ fn plane_waves(gpu: &Gpu) -> Check {
         }
     }
     // pivot ratios reach 1e3 at uniformly random points
-    compare(gpu, "plane waves", true, &a, m, batch, 1e6)
+    compare(gpu, gpu.profile, "plane waves", true, &a, m, batch, 1e6)
 }
 
 /// A zero matrix, equal rows, a NaN and an infinity beside healthy matrices, which must not notice.
@@ -182,7 +186,7 @@ fn broken_input(gpu: &Gpu, is_complex: bool) -> Check {
     a[5 * size - 1] = f64::INFINITY;
     let want = [SINGULAR, 0, SINGULAR, SINGULAR | NOT_FINITE, SINGULAR | NOT_FINITE, 0];
     for inverse in [false, true] {
-        let got = run(gpu, is_complex, &a, m, batch, inverse)?;
+        let got = run(gpu, gpu.profile, is_complex, &a, m, batch, inverse)?;
         for b in 0..batch {
             if got.status[b] & (SINGULAR | NOT_FINITE) != want[b] {
                 return Err(format!("matrix {b}: status {}, want {}", got.status[b], want[b]));
@@ -202,7 +206,7 @@ fn broken_input(gpu: &Gpu, is_complex: bool) -> Check {
 
 /// diag(1, 1e-4): healthy, but flagged. A permutation: sign by its parity.
 fn flags(gpu: &Gpu) -> Check {
-    let got = run(gpu, false, &[1.0, 0.0, 0.0, 1e-4, 0.0, 1.0, 1.0, 0.0], 2, 2, false)?;
+    let got = run(gpu, gpu.profile, false, &[1.0, 0.0, 0.0, 1e-4, 0.0, 1.0, 1.0, 0.0], 2, 2, false)?;
     if got.status[..2] != [ILL_CONDITIONED, 0] || got.sign[..2] != [1.0, -1.0] {
         return Err(format!("status {:?}, sign {:?}", got.status, got.sign));
     }
@@ -211,10 +215,20 @@ fn flags(gpu: &Gpu) -> Check {
 
 #[test]
 fn determinants_of_random_matrices() {
-    verify(|gpu| random_matrices(gpu, false, &SMALL));
-    verify(|gpu| random_matrices(gpu, true, &SMALL));
-    verify(|gpu| random_matrices(gpu, false, &[57, 64, 114, 256]));
-    verify(|gpu| random_matrices(gpu, true, &[57, 64, 128]));
+    let random = |is_complex, orders: &[usize]| verify(|gpu| random_matrices(gpu, gpu.profile, is_complex, orders));
+    random(false, &SMALL);
+    random(true, &SMALL);
+    random(false, &[57, 64, 65, 132]);
+    random(true, &[57, 64, 65, 132]);
+}
+
+/// Orders at the edges of the variants that live in registers, and the first beyond them.
+#[test]
+fn determinants_at_the_edges_of_register_tiles() {
+    for is_complex in [false, true] {
+        let [_, gpu] = devices();
+        random_matrices(gpu, gpu.profile, is_complex, &[31, 32, 33, 63, 127, 128, 129]).unwrap();
+    }
 }
 
 #[test]
@@ -234,14 +248,35 @@ fn determinants_of_singular_and_broken_matrices() {
 
 #[test]
 fn broken_eliminations_are_noticed() {
-    let real = |gpu: &Gpu| random_matrices(gpu, false, &SMALL);
-    let complex = |gpu: &Gpu| random_matrices(gpu, true, &SMALL);
-    mutant(&REAL, "if (r != k) { mantissa = -mantissa; }", "", real);
-    mutant(&REAL, "f.w * a3", "f.w * a2", real);
-    mutant(&REAL, "if (i > k) { best", "if (false) { best", real);
-    mutant(&REAL, "exponent += e + f", "exponent += e", real);
-    mutant(&COMPLEX, "if (r != k) { mantissa = -mantissa; }", "", complex);
-    mutant(&COMPLEX, "g.z * b2", "g.z * a2", complex);
-    mutant(&COMPLEX, "vec2<f32>(scaled.x, -scaled.y)", "scaled", complex);
-    mutant(&COMPLEX, "let j = source_column[e % m];", "let j = e % m;", complex);
+    let storage = |gpu: &Gpu| random_matrices(gpu, Profile::Gpu, false, &[129, 130, 131]);
+    mutant(&REAL, "if (r != k) { mantissa = -mantissa; }", "", storage);
+    mutant(&REAL, "f.w * a3", "f.w * a2", storage);
+    mutant(&REAL, "if (i > k) { best", "if (false) { best", storage);
+    mutant(&REAL, "exponent += e + f", "exponent += e", storage);
+    let lanes = |gpu: &Gpu| random_matrices(gpu, Profile::Simd, false, &SMALL);
+    mutant(&LANE_REAL, "if (winner != place) { mantissa = -mantissa; }", "", lanes);
+    mutant(&LANE_REAL, " + f2 * right2", "", lanes);
+    mutant(&LANE_REAL, "break if k >= end", "break if k >= k", lanes);
+    mutant(&LANE_REAL, "let columns = order[quad];", "let columns = 4u * quad + FOUR;", lanes);
+    let tiles = |gpu: &Gpu| random_matrices(gpu, Profile::Gpu, false, &SMALL);
+    mutant(&TILE_REAL, "origin[k] = r;", "origin[k] = k;", tiles);
+    mutant(&TILE_REAL, "taken |= bit;", "", tiles);
+    mutant(&TILE_REAL, "let f = exponent_of(mantissa);", "let f = 0;", tiles);
+}
+
+#[test]
+fn broken_complex_eliminations_are_noticed() {
+    let storage = |gpu: &Gpu| random_matrices(gpu, Profile::Gpu, true, &[129, 130, 131]);
+    mutant(&COMPLEX, "if (r != k) { mantissa = -mantissa; }", "", storage);
+    mutant(&COMPLEX, "g.z * b2", "g.z * a2", storage);
+    mutant(&COMPLEX, "vec2<f32>(scaled.x, -scaled.y)", "scaled", storage);
+    mutant(&COMPLEX, "let j = source_column[e % m];", "let j = e % m;", storage);
+    let lanes = |gpu: &Gpu| random_matrices(gpu, Profile::Simd, true, &SMALL);
+    mutant(&LANE_COMPLEX, "if (winner != place) { mantissa = -mantissa; }", "", lanes);
+    mutant(&LANE_COMPLEX, "solve || 2u * i + 1u < c", "true", lanes);
+    mutant(&LANE_COMPLEX, "let columns = order[c];", "let columns = 4u * c + FOUR;", lanes);
+    let tiles = |gpu: &Gpu| random_matrices(gpu, Profile::Gpu, true, &SMALL);
+    mutant(&TILE_COMPLEX, "origin[k] = r;", "origin[k] = k;", tiles);
+    mutant(&TILE_COMPLEX, "taken |= bit;", "", tiles);
+    mutant(&TILE_COMPLEX, "vec2<f32>(scaled.x, -scaled.y)", "scaled", tiles);
 }

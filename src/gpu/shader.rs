@@ -21,6 +21,7 @@ pub struct Kernel {
 
 /// The fragments of `shaders/shared/`, by name.
 pub const SHARED: &[(&str, &str)] = &[
+    ("complex", include_str!("../../shaders/shared/complex.wgsl")),
     ("flow_params", include_str!("../../shaders/shared/flow_params.wgsl")),
     ("flow_lane", include_str!("../../shaders/shared/flow_lane.wgsl")),
     ("flow_places", include_str!("../../shaders/shared/flow_places.wgsl")),
@@ -31,6 +32,7 @@ pub const SHARED: &[(&str, &str)] = &[
     ("solver_state", include_str!("../../shaders/shared/solver_state.wgsl")),
     ("philox", include_str!("../../shaders/shared/philox.wgsl")),
     ("softplus_jet", include_str!("../../shaders/shared/softplus_jet.wgsl")),
+    ("triangles", include_str!("../../shaders/shared/triangles.wgsl")),
     ("special", include_str!("../../shaders/shared/special.wgsl")),
 ];
 

@@ -1,4 +1,4 @@
-//! Twin of `lu_real` and `lu_complex`: elimination with partial pivoting in float64.
+//! Twin of the `lu_*` kernels: elimination with partial pivoting in float64.
 
 /// ln|det| and sign of a row-major m x m matrix; (-1e30, 0) if a pivot is zero or not finite.
 pub fn real(a: &[f64], m: usize) -> (f64, f64) {

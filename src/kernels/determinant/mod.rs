@@ -1,4 +1,7 @@
-//! `lu_real`, `lu_complex`: ln|det|, sign or phase, and inverse of batches of square matrices.
+//! ln|det|, sign or phase, and inverse of batches of square matrices.
+//!
+//! CPU drivers give each invocation a matrix (`lu_lane_*`), GPUs each workgroup one in its registers (`lu_tile_*`); what is too
+//! large for either is reduced in a buffer by a workgroup (`lu_real`, `lu_complex`).
 //!
 //! ```
 //! use helmholtz::gpu::{Buffer, Profile, Recording};
@@ -20,11 +23,17 @@ use crate::gpu::{Buffer, Dispatch, Kernel, MAX_TRIPS, Profile, Recording, grid};
 
 use super::pad4;
 
+mod lane;
+mod tile;
+
+pub use lane::{LANE_COMPLEX, LANE_REAL};
+pub use tile::{TILE_COMPLEX, TILE_REAL};
+
 const VARIANTS: &[&[(&str, u32)]] = &[&[("WG", 8)], &[("WG", 64)], &[("WG", 128)], &[("WG", 256)]];
 
 pub static REAL: Kernel = Kernel {
     name: "lu_real",
-    source: include_str!("../../shaders/lu_real.wgsl"),
+    source: include_str!("../../../shaders/lu_real.wgsl"),
     shared: &["grid", "logarithm"],
     params_bytes: size_of::<Params>(),
     variants: VARIANTS,
@@ -32,8 +41,8 @@ pub static REAL: Kernel = Kernel {
 
 pub static COMPLEX: Kernel = Kernel {
     name: "lu_complex",
-    source: include_str!("../../shaders/lu_complex.wgsl"),
-    shared: &["grid", "logarithm"],
+    source: include_str!("../../../shaders/lu_complex.wgsl"),
+    shared: &["complex", "grid", "logarithm"],
     params_bytes: size_of::<Params>(),
     variants: VARIANTS,
 };
@@ -75,15 +84,15 @@ impl Outputs {
     /// Buffers for `batch` real matrices of `order`; `name` starts their names.
     pub fn real(name: &str, order: usize, batch: usize, inverse: bool) -> Result<Outputs> {
         let words = batch * pad4(order) * pad4(order);
-        Outputs::new(name, order, batch, inverse.then_some(words), words)
+        Outputs::new(name, order, batch, inverse.then_some(words), 1)
     }
 
     /// Buffers for `batch` complex matrices of `order`; `name` starts their names.
     pub fn complex(name: &str, order: usize, batch: usize, inverse: bool) -> Result<Outputs> {
-        Outputs::new(name, order, batch, inverse.then_some(2 * batch * order * order), 2 * batch * pad4(order) * pad4(order))
+        Outputs::new(name, order, batch, inverse.then_some(2 * batch * order * order), 2)
     }
 
-    fn new(name: &str, order: usize, batch: usize, inverse: Option<usize>, work: usize) -> Result<Outputs> {
+    fn new(name: &str, order: usize, batch: usize, inverse: Option<usize>, parts: usize) -> Result<Outputs> {
         if order == 0 || order > MAX_ORDER {
             return Err(Error::User(format!("{name}: determinant of order {order}; the kernels take 1 to {MAX_ORDER}")));
         }
@@ -93,7 +102,7 @@ impl Outputs {
             sign: buffer("sign", batch),
             status: buffer("status", batch),
             inverse: inverse.map(|words| buffer("inverse", words)),
-            work: buffer("elimination", work),
+            work: buffer("elimination", batch * lane::work_words(order, parts)),
         })
     }
 
@@ -106,13 +115,13 @@ impl Outputs {
 /// Records ln|det|, sign and (if asked for) inverse of `batch` real matrices `[batch][ld][ld]`,
 /// ld = `pad4(order)`, padding zero. The matrices are kept.
 pub fn real(rec: &mut Recording, name: &str, profile: Profile, matrices: &Buffer, order: usize, batch: usize, out: &Outputs) {
-    record(rec, name, profile, &REAL, matrices, order, batch, out);
+    Problem { matrices, order, batch, parts: 1, out }.record(rec, name, profile);
 }
 
 /// Records ln|det|, phase and (if asked for) inverse of `batch` complex matrices `[batch][order][order]`
 /// of (re, im) without padding. The matrices are kept.
 pub fn complex(rec: &mut Recording, name: &str, profile: Profile, matrices: &Buffer, order: usize, batch: usize, out: &Outputs) {
-    record(rec, name, profile, &COMPLEX, matrices, order, batch, out);
+    Problem { matrices, order, batch, parts: 2, out }.record(rec, name, profile);
 }
 
 /// Upper bound of the loop trips of one invocation of a workgroup of `wg`.
@@ -151,38 +160,59 @@ fn threads(profile: Profile, order: usize, inverse: bool) -> usize {
     wg
 }
 
-#[allow(clippy::too_many_arguments)]
-fn record(
-    rec: &mut Recording,
-    name: &str,
-    profile: Profile,
-    kernel: &'static Kernel,
-    matrices: &Buffer,
+/// A batch to reduce.
+struct Problem<'a> {
+    matrices: &'a Buffer,
     order: usize,
     batch: usize,
-    out: &Outputs,
-) {
-    let inverse = out.inverse.is_some();
-    let wg = threads(profile, order, inverse);
-    let parts = if std::ptr::eq(kernel, &COMPLEX) { 2.0 } else { 1.0 };
-    let (m, count) = (order as f64, batch as f64);
-    let params = Params { batch: batch as u32, order: order as u32, ld4: (pad4(order) / 4) as u32, inverse: inverse as u32 };
-    rec.push(Dispatch {
-        name: name.into(),
-        kernel,
-        constants: vec![("WG", wg as u32)],
-        params: bytemuck::bytes_of(&params).to_vec(),
-        buffers: vec![
-            matrices.clone(),
-            out.work.clone(),
-            out.logdet.clone(),
-            out.sign.clone(),
-            out.status.clone(),
-            out.inverse.clone().unwrap_or_else(|| Buffer::new("no inverse", 4)),
-        ],
-        groups: grid(batch),
-        trips: trips(order, wg, inverse),
-        flops: count * parts * parts * m * m * m * if inverse { 2.0 } else { 2.0 / 3.0 },
-        bytes: 4.0 * count * parts * m * m * if inverse { 2.0 } else { 1.0 },
-    });
+    /// 1 real, 2 complex.
+    parts: usize,
+    out: &'a Outputs,
+}
+
+impl Problem<'_> {
+    /// Bindings 1 to 6, the same for all kernels here.
+    fn buffers(&self) -> Vec<Buffer> {
+        let out = self.out;
+        let inverse = out.inverse.clone().unwrap_or_else(|| Buffer::new("no inverse", 4));
+        vec![self.matrices.clone(), out.work.clone(), out.logdet.clone(), out.sign.clone(), out.status.clone(), inverse]
+    }
+
+    /// 2/3 m^3 operations for the factors, 2 m^3 with the inverse; a complex product is four real ones.
+    fn flops(&self) -> f64 {
+        let (m, parts) = (self.order as f64, self.parts as f64);
+        self.batch as f64 * parts * parts * m * m * m * if self.out.inverse.is_some() { 2.0 } else { 2.0 / 3.0 }
+    }
+
+    /// Matrices read once, inverses written once.
+    fn bytes(&self) -> f64 {
+        let m = self.order as f64;
+        4.0 * self.batch as f64 * self.parts as f64 * m * m * if self.out.inverse.is_some() { 2.0 } else { 1.0 }
+    }
+
+    fn record(&self, rec: &mut Recording, name: &str, profile: Profile) {
+        match profile {
+            Profile::Simd if lane::fits(self.order, self.parts, self.out.inverse.is_some()) => lane::record(rec, name, self),
+            Profile::Gpu if tile::fits(self.order) => tile::record(rec, name, self),
+            _ => self.record_in_storage(rec, name, profile),
+        }
+    }
+
+    fn record_in_storage(&self, rec: &mut Recording, name: &str, profile: Profile) {
+        let inverse = self.out.inverse.is_some();
+        let wg = threads(profile, self.order, inverse);
+        let ld4 = (pad4(self.order) / 4) as u32;
+        let params = Params { batch: self.batch as u32, order: self.order as u32, ld4, inverse: inverse as u32 };
+        rec.push(Dispatch {
+            name: name.into(),
+            kernel: if self.parts == 1 { &REAL } else { &COMPLEX },
+            constants: vec![("WG", wg as u32)],
+            params: bytemuck::bytes_of(&params).to_vec(),
+            buffers: self.buffers(),
+            groups: grid(self.batch),
+            trips: trips(self.order, wg, inverse),
+            flops: self.flops(),
+            bytes: self.bytes(),
+        });
+    }
 }
