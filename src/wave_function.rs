@@ -69,9 +69,14 @@ impl WaveFunction {
         log_psi::record(rec, "ln psi", walkers, self.gas.ln_norm(), &self.slater.logdet, &self.jacobian.logdet, out);
     }
 
-    /// Records ln|Ψ|, S_z, J⁻¹: what the scores need.
+    /// Records ln|Ψ|, S_z, J⁻¹: what the scores need, with the flow's dense passes at `order`.
     pub fn record_gradients(&self, rec: &mut Recording, x: &Buffer, states: &Buffer, walkers: usize, order: Order) {
         self.flow.record_forward(rec, x, walkers, order);
+        self.record_slater_gradient(rec, states, walkers);
+    }
+
+    /// Records ln|Ψ|, S_z, J⁻¹ of positions whose z and J were computed last.
+    fn record_slater_gradient(&self, rec: &mut Recording, states: &Buffer, walkers: usize) {
         self.record_determinants(rec, states, walkers, true);
         log_psi::record(rec, "ln psi", walkers, self.gas.ln_norm(), &self.slater.logdet, &self.jacobian.logdet, &self.log_psi);
         let waves = self.waves(states);
@@ -86,12 +91,24 @@ impl WaveFunction {
     }
 
     /// Records everything the local energy needs: also Δz, ∇ and Δ of ln|det J|, the curvature of ln det M.
+    ///
+    /// Sums over output rows are made in registers where the flow [`Flow::has_lanes`], and by dense passes elsewhere.
     pub fn record_derivatives(&self, rec: &mut Recording, x: &Buffer, states: &Buffer, walkers: usize, directions: Directions) {
-        self.record_gradients(rec, x, states, walkers, Order::Third);
+        let lanes = self.flow.has_lanes() && directions.by_rows();
+        if lanes {
+            self.flow.record_lanes(rec, x, walkers);
+            self.record_slater_gradient(rec, states, walkers);
+        } else {
+            self.record_gradients(rec, x, states, walkers, Order::Third);
+        }
         let p = slater_gradient::Params::new(&self.gas, walkers);
         let waves = self.waves(states);
         slater_laplacian::record(rec, "slater laplacian", p, waves, &self.current, &self.flow.jacobian, &self.slater_laplacian);
-        self.flow.record_logdet_derivatives(rec, self.inverse_jacobian(), walkers, directions);
+        if lanes {
+            self.flow.record_lane_derivatives(rec, x, self.inverse_jacobian(), walkers, directions.signs());
+        } else {
+            self.flow.record_logdet_derivatives(rec, self.inverse_jacobian(), walkers, directions);
+        }
     }
 
     /// J⁻¹, f32 `[walker][ld][ld]`.

@@ -33,14 +33,14 @@ pub struct Signs {
 }
 
 impl Directions {
-    pub(super) fn signs(self) -> Option<Signs> {
+    pub(crate) fn signs(self) -> Option<Signs> {
         match self {
             Directions::Signs(s) | Directions::Rows(s) => Some(s),
             Directions::Exact | Directions::RowsExact => None,
         }
     }
 
-    fn by_rows(self) -> bool {
+    pub(crate) fn by_rows(self) -> bool {
         matches!(self, Directions::Rows(_) | Directions::RowsExact)
     }
 }
