@@ -179,5 +179,5 @@ fn pipelines_are_made_ahead_once_and_kept_where_the_driver_can() {
     std::fs::write(&file, &std::fs::read(&file).expect("reads")[1..]).expect("writes");
     let mut gpu = Gpu::open(None).expect("opens");
     assert_eq!(gpu.use_cache(folder.path()), Some(0));
-    gpu.run(&rec).expect("runs");
+    gpu.run(&product(100)).expect("runs");
 }
