@@ -5,7 +5,9 @@ use std::process::{Command, Output};
 
 /// Runs `helmholtz` in `folder` with the words of `line`.
 fn run_in(folder: &Path, line: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_helmholtz")).args(line).current_dir(folder).output().expect("the binary runs")
+    let mut c = Command::new(env!("CARGO_BIN_EXE_helmholtz"));
+    // a test leaves nothing in the user's folders
+    c.args(line).current_dir(folder).env("HELMHOLTZ_CACHE", "off").output().expect("the binary runs")
 }
 
 fn run(line: &str) -> Output {
@@ -172,7 +174,8 @@ fn profile_times_every_kernel() {
     let o = run_in(folder.path(), &line.split_whitespace().collect::<Vec<_>>());
     assert!(o.status.success(), "{}", err(&o));
     let json: serde_json::Value = serde_json::from_str(out(&o).trim()).expect("one JSON object");
-    let p = &json["profile"];
+    let (p, made) = (&json["profile"], json["pipelines"].as_u64().unwrap() as usize);
+    assert!(made >= p["kernels"].as_array().unwrap().len() && json["pipelines_s"].as_f64().unwrap() > 0.0, "{made} pipelines");
     let seconds = |rows: &serde_json::Value| -> f64 { rows.as_array().unwrap().iter().map(|r| r["seconds"].as_f64().unwrap()).sum() };
     let (sum, kernels, phases) = (p["sum_s"].as_f64().unwrap(), seconds(&p["kernels"]), seconds(&p["phases"]));
     assert!(sum > 0.0 && (kernels / sum - 1.0).abs() < 1e-9 && (phases / sum - 1.0).abs() < 1e-9, "{sum} {kernels} {phases}");
@@ -183,7 +186,16 @@ fn profile_times_every_kernel() {
     let trace: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(folder.path().join("t.json")).unwrap()).unwrap();
     assert!(trace["traceEvents"].as_array().unwrap().len() > 100);
     let text = out(&run(&format!("profile {TINY} batch=32")));
-    for part in ["device: ", "roof of this device", "phase", "an untimed step of training", "recording on the host", "linear"] {
+    for part in [
+        "device: ",
+        "pipelines made in",
+        "a later one",
+        "roof of this device",
+        "phase",
+        "an untimed step of training",
+        "recording on the host",
+        "linear",
+    ] {
         assert!(text.contains(part), "{part}: {text}");
     }
     let line = format!("profile {TINY} --trace nowhere/t.json");

@@ -153,3 +153,31 @@ fn kernels_run_on_the_callers_buffers() {
     gpu.run(&rec).expect("runs");
     assert_eq!(gpu.read::<f32>(&y).expect("read"), values.iter().map(|v| 2.0 * v).collect::<Vec<_>>());
 }
+
+#[test]
+fn pipelines_are_made_ahead_once_and_kept_where_the_driver_can() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut rec = product(100);
+    rec.append(&product(200));
+    rec.append(&launch(&LONG, 3, 1, &Buffer::new("y", 64)));
+    assert_eq!(rec.pipelines(), 2);
+    let mut gpu = Gpu::open(None).expect("a Vulkan driver");
+    let found = gpu.use_cache(folder.path());
+    gpu.prepare(&rec).expect("compiles");
+    let made = gpu.compiled();
+    gpu.prepare(&rec).expect("nothing is left to do");
+    gpu.run(&rec).expect("runs");
+    assert_eq!((made.0, gpu.compiled()), (2, made), "compiled twice");
+    let text = message(gpu.prepare(&launch(&INVALID, 1, 1, &Buffer::new("y", 64))));
+    assert!(text.contains("kernel invalid does not compile"), "{text}");
+    let saved = gpu.save_cache().expect("a file");
+    assert_eq!(found.is_some(), saved.is_some());
+    let Some(bytes) = saved else { return };
+    assert_eq!(Gpu::open(None).expect("opens").use_cache(folder.path()), Some(bytes));
+    // a damaged file counts as none
+    let file = std::fs::read_dir(folder.path()).expect("the folder").flatten().next().expect("the file").path();
+    std::fs::write(&file, &std::fs::read(&file).expect("reads")[1..]).expect("writes");
+    let mut gpu = Gpu::open(None).expect("opens");
+    assert_eq!(gpu.use_cache(folder.path()), Some(0));
+    gpu.run(&product(100)).expect("runs");
+}

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::Result;
-use crate::gpu::Gpu;
+use crate::gpu::{Gpu, cache_folder};
 use crate::report::say;
 
 /// Variational free energies with deep generative models on any GPU.
@@ -89,7 +89,10 @@ fn complain(text: &str) {
 /// Opens the device and says which one it is: on stdout, or on stderr where stdout is kept for one
 /// JSON object.
 fn open(device: Option<&str>, checked: bool, json: bool) -> Result<Gpu> {
-    let gpu = if checked { Gpu::open_checked(device)? } else { Gpu::open(device)? };
+    let mut gpu = if checked { Gpu::open_checked(device)? } else { Gpu::open(device)? };
+    if let Some(folder) = cache_folder() {
+        gpu.use_cache(&folder);
+    }
     if json {
         complain(&gpu.describe());
     } else {

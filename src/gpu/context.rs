@@ -1,17 +1,15 @@
-//! An opened device: memory, pipelines, error handlers.
+//! An opened device: memory, error handlers.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::{Buffer, Constants, Dispatch, Kernel, Listed, Profile, Recording};
+use super::pipelines::Pipelines;
+use super::{Buffer, Listed, Profile};
 use crate::error::{Error, Result};
 
 /// Starts the text of a failed allocation.
 const NO_MEMORY: &str = "memory:";
-
-type Key = (&'static str, Constants);
 
 /// An opened device. All methods take `&self`; clone an `Arc` to share it.
 pub struct Gpu {
@@ -28,11 +26,9 @@ pub struct Gpu {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) rate: Mutex<f64>,
-    pipelines: Mutex<HashMap<Key, Arc<wgpu::ComputePipeline>>>,
+    pub(super) pipelines: Pipelines,
     failures: Arc<Mutex<Vec<String>>>,
-    compile_time: Mutex<(usize, f64)>,
     allocated: AtomicU64,
-    edits: Mutex<Vec<(&'static str, String, String)>>,
 }
 
 impl Gpu {
@@ -87,23 +83,15 @@ impl Gpu {
             device,
             queue,
             rate: Mutex::new(2e9),
-            pipelines: Mutex::default(),
+            pipelines: Pipelines::default(),
             failures,
-            compile_time: Mutex::new((0, 0.0)),
             allocated: AtomicU64::new(0),
-            edits: Mutex::default(),
         })
     }
 
     /// Gives the device up; everything after fails with [`Error::Device`].
     pub fn destroy(&self) {
         self.device.destroy();
-    }
-
-    /// Breaks a kernel on purpose: on this device `from` is replaced by `to` in its source before it is
-    /// compiled. For tests that must fail when the kernel is wrong.
-    pub fn break_kernel(&self, kernel: &'static Kernel, from: &str, to: &str) {
-        self.edits.lock().unwrap().push((kernel.name, from.into(), to.into()));
     }
 
     /// One line for the top of every output: name, back end, driver, profile.
@@ -116,11 +104,6 @@ impl Gpu {
             self.info.driver_info,
             self.profile.name()
         )
-    }
-
-    /// Number of pipelines compiled so far and the seconds it took.
-    pub fn compiled(&self) -> (usize, f64) {
-        *self.compile_time.lock().unwrap()
     }
 
     /// Bytes of all arrays allocated so far, given up or not.
@@ -187,54 +170,6 @@ impl Gpu {
         let text = first.unwrap_or_else(|| failures.join("; "));
         failures.clear();
         Err(Error::Device(format!("{}: {text}", self.info.name)))
-    }
-
-    pub(super) fn pipeline(&self, d: &Dispatch) -> Result<Arc<wgpu::ComputePipeline>> {
-        let key = (d.kernel.name, d.constants.clone());
-        if let Some(p) = self.pipelines.lock().unwrap().get(&key) {
-            return Ok(p.clone());
-        }
-        let start = Instant::now();
-        let pipeline = Arc::new(self.compile(d.kernel, &d.constants)?);
-        let mut total = self.compile_time.lock().unwrap();
-        *total = (total.0 + 1, total.1 + start.elapsed().as_secs_f64());
-        self.pipelines.lock().unwrap().insert(key, pipeline.clone());
-        Ok(pipeline)
-    }
-
-    fn compile(&self, kernel: &'static Kernel, constants: &Constants) -> Result<wgpu::ComputePipeline> {
-        let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let edits = self.edits.lock().unwrap();
-        let broken = |text: String| edits.iter().filter(|e| e.0 == kernel.name).fold(text, |t, (_, from, to)| t.replacen(from, to, 1));
-        let text = kernel.wgsl_edited(constants, broken);
-        let descriptor = wgpu::ShaderModuleDescriptor { label: Some(kernel.name), source: wgpu::ShaderSource::Wgsl(text.into()) };
-        let module = if self.checked {
-            self.device.create_shader_module(descriptor)
-        } else {
-            // SAFETY: the same kernels run with all run-time checks on in the tests, and every
-            // index is bounded by sizes the host passes.
-            unsafe { self.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
-        };
-        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(kernel.name),
-            layout: None,
-            module: &module,
-            entry_point: Some("main"),
-            compilation_options: wgpu::PipelineCompilationOptions { zero_initialize_workgroup_memory: false, ..Default::default() },
-            cache: None,
-        });
-        match pollster::block_on(scope.pop()) {
-            None => Ok(pipeline),
-            Some(e) => Err(Error::Device(format!("kernel {} does not compile on {}: {e}", kernel.name, self.info.name))),
-        }
-    }
-
-    /// Compiles every pipeline a recording needs, before the first step is timed.
-    pub fn prepare(&self, recording: &Recording) -> Result<()> {
-        for d in recording.dispatches() {
-            self.pipeline(d)?;
-        }
-        Ok(())
     }
 
     /// Waits for everything submitted; an error if the deadline passes or the device is lost.

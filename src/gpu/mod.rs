@@ -2,10 +2,12 @@
 
 mod adapter;
 mod buffer;
+mod cache;
 mod context;
 mod engine;
 mod facts;
 mod memory;
+mod pipelines;
 mod recording;
 mod shader;
 mod timing;
@@ -14,6 +16,7 @@ pub use wgpu::DeviceType;
 
 pub use adapter::{Listed, Profile, choose, list};
 pub use buffer::Buffer;
+pub use cache::cache_folder;
 pub use context::Gpu;
 pub use facts::Facts;
 pub use recording::{Dispatch, Gate, MAX_TRIPS, Op, Recording, grid};

@@ -1,6 +1,6 @@
 //! A recording: the list of named dispatches that make a step, before any of it runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Buffer, Constants, Kernel};
 use crate::error::{Error, Result};
@@ -123,6 +123,11 @@ impl Recording {
             Op::Dispatch(d) => Some(d),
             _ => None,
         })
+    }
+
+    /// Number of different pipelines its dispatches need: one for each kernel and set of constants.
+    pub fn pipelines(&self) -> usize {
+        self.dispatches().map(|d| (d.kernel.name, &d.constants)).collect::<BTreeSet<_>>().len()
     }
 
     /// Refuses what a device would run wrongly without an error.

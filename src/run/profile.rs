@@ -17,16 +17,24 @@ pub struct Measured {
     pub profile: Profile,
     /// Every launch in order.
     pub times: Vec<Timed>,
-    /// Pipelines compiled and the seconds until the first step was done, compilation included.
+    /// Different pipelines of a step; the seconds in which they were made, ahead of the first step.
     pub pipelines: usize,
+    pub pipelines_s: f64,
+    /// The first step; drivers that compile at the first launch do so here.
     pub first_step_s: f64,
 }
 
-/// Makes one step to compile everything, `steps` untimed ones as training makes them, and a timed one.
+/// Makes all pipelines and one step to compile everything, `steps` untimed ones as training makes them, and a timed one.
 pub fn measure(gpu: &Gpu, settings: &Settings, roof: Roof, steps: usize) -> Result<Measured> {
     let bill = memory::fitting(gpu, settings)?;
     let s = Settings { batch: bill.batch, chunk: bill.chunk, ..settings.clone() };
     let mut trainer = Trainer::new(gpu, &s, None, None)?;
+    let recording = trainer.record_step(gpu)?;
+    let pipelines = recording.pipelines();
+    let before = gpu.compiled().1;
+    gpu.prepare(&recording)?;
+    let pipelines_s = gpu.compiled().1 - before;
+    drop(recording);
     let begun = Instant::now();
     step(gpu, &mut trainer)?;
     let first_step_s = begun.elapsed().as_secs_f64();
@@ -40,7 +48,7 @@ pub fn measure(gpu: &Gpu, settings: &Settings, roof: Roof, steps: usize) -> Resu
     let host = begun.elapsed().as_secs_f64();
     let times = gpu.run_timed(&recording)?;
     let profile = Profile::new(&times, roof, wall, host);
-    Ok(Measured { batch: s.batch, chunk: s.chunk, profile, times, pipelines: gpu.compiled().0, first_step_s })
+    Ok(Measured { batch: s.batch, chunk: s.chunk, profile, times, pipelines, pipelines_s, first_step_s })
 }
 
 /// Measures the device's roof with its two kernels.

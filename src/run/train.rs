@@ -69,9 +69,9 @@ fn prepare(job: &mut Job) -> Result<Trainer> {
     job.phase("compiling kernels");
     let recording = trainer.record_step(&job.gpu)?;
     job.gpu.prepare(&recording)?;
-    // some drivers, the software one among them, do the work at the first launch: `first_step` tells
+    // some drivers, the software one among them, do the work at the first launch: the first steps' times tell
     let (pipelines, seconds) = job.gpu.compiled();
-    job.phase(&format!("{pipelines} kernels handed to the driver in {seconds:.1} s"));
+    job.phase(&format!("{pipelines} pipelines made in {seconds:.1} s"));
     if !gas.closed_shell() {
         job.warning(&format!("n = {} is an open shell at this twist: the ideal ground state is degenerate", s.n));
     }
@@ -175,13 +175,30 @@ impl Run {
                 }
             }
             record.ms = 1e3 * start.elapsed().as_secs_f64();
-            if self.records.is_empty() {
-                job.phase(&format!("{} kernels compiled, first step {:.1} s", job.gpu.compiled().0, 1e-3 * record.ms));
-            }
             job.step(&record);
             self.records.push(record);
+            self.say_compiled(job);
         }
         Ok(count)
+    }
+
+    /// After the first step: keeps what the driver compiled. After the second: what compiling took.
+    fn say_compiled(&self, job: &mut Job) {
+        match self.records.as_slice() {
+            [_] => match job.gpu.save_cache() {
+                Ok(_) => {}
+                Err(e) => job.phase(&format!("compiled kernels are not kept: {e} (HELMHOLTZ_CACHE=off keeps none)")),
+            },
+            [first, second] => {
+                let (pipelines, seconds) = job.gpu.compiled();
+                job.phase(&format!(
+                    "{pipelines} pipelines made in {seconds:.1} s; first step {:.2} s, second {:.2} s",
+                    1e-3 * first.ms,
+                    1e-3 * second.ms
+                ));
+            }
+            _ => {}
+        }
     }
 
     /// Draws walkers; takes updates back until the flow is invertible.

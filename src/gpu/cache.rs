@@ -1,0 +1,104 @@
+//! Machine code of kernels kept between runs, where the driver hands it out (Vulkan; the others keep their own).
+
+use std::path::{Path, PathBuf};
+
+use super::Gpu;
+use crate::atomic_file;
+use crate::error::{Error, Result};
+
+/// Before the driver's bytes in a file: format, then their checksum. A driver need not survive damaged bytes.
+const MAGIC: &[u8; 8] = b"hhcache1";
+const HEADER: usize = MAGIC.len() + 8;
+/// Files beyond this are started anew: nothing ever leaves a cache.
+const MOST: usize = 256 << 20;
+
+/// The open cache of a device.
+pub(super) struct Cache {
+    pub(super) raw: wgpu::PipelineCache,
+    path: PathBuf,
+    loaded: usize,
+}
+
+/// Where caches lie: `HELMHOLTZ_CACHE`, or a folder of this program in the user's cache directory; none where that says
+/// `off`, or no such directory is known.
+pub fn cache_folder() -> Option<PathBuf> {
+    let named = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    match named("HELMHOLTZ_CACHE") {
+        Some(folder) => (folder.as_os_str() != "off").then_some(folder),
+        None => {
+            let users = if cfg!(windows) {
+                named("LOCALAPPDATA")
+            } else if cfg!(target_os = "macos") {
+                named("HOME").map(|home| home.join("Library/Caches"))
+            } else {
+                named("XDG_CACHE_HOME").filter(|p| p.is_absolute()).or_else(|| named("HOME").map(|home| home.join(".cache")))
+            };
+            users.map(|folder| folder.join("helmholtz"))
+        }
+    }
+}
+
+/// FNV-1a.
+fn checksum(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ *b as u64).wrapping_mul(0x0000_0100_0000_01b3))
+}
+
+/// The driver's bytes of a file; nothing where it is damaged or not ours.
+fn content(file: &[u8]) -> Option<&[u8]> {
+    let (head, data) = file.split_at_checked(HEADER)?;
+    let sum = u64::from_le_bytes(head[MAGIC.len()..].try_into().ok()?);
+    (head.starts_with(MAGIC) && sum == checksum(data) && data.len() <= MOST).then_some(data)
+}
+
+impl Gpu {
+    /// Takes machine code of kernels from the file of this device in `folder` and, after [`Gpu::save_cache`], leaves it
+    /// there. Returns the bytes found: 0 without a usable file, `None` where the driver has no such cache.
+    ///
+    /// To be called before anything is compiled.
+    pub fn use_cache(&mut self, folder: &Path) -> Option<usize> {
+        if !self.features.contains(wgpu::Features::PIPELINE_CACHE) {
+            return None;
+        }
+        let path = folder.join(wgpu::util::pipeline_cache_key(&self.info)?);
+        let file = std::fs::read(&path).unwrap_or_default();
+        let data = content(&file);
+        // SAFETY: the checksum holds, so these are bytes of `get_data`; wgpu and the driver compare device and versions
+        // themselves and start from nothing (`fallback`) where they differ.
+        let raw =
+            unsafe { self.device.create_pipeline_cache(&wgpu::PipelineCacheDescriptor { label: Some("kernels"), data, fallback: true }) };
+        let loaded = data.map_or(0, <[u8]>::len);
+        self.pipelines.cache = Some(Cache { raw, path, loaded });
+        Some(loaded)
+    }
+
+    /// Writes the cache if it has grown; returns its bytes then.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the file cannot be written; nothing depends on it.
+    pub fn save_cache(&self) -> Result<Option<usize>> {
+        let Some(cache) = &self.pipelines.cache else { return Ok(None) };
+        let Some(data) = cache.raw.get_data().filter(|d| d.len() > cache.loaded && d.len() <= MOST) else { return Ok(None) };
+        if let Some(folder) = cache.path.parent() {
+            std::fs::create_dir_all(folder).map_err(|e| Error::Io(format!("{}: cannot be made: {e}", folder.display())))?;
+        }
+        let file = [MAGIC.as_slice(), &checksum(&data).to_le_bytes(), &data].concat();
+        atomic_file::write(&cache.path, &file)?;
+        Ok(Some(data.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damaged_files_are_nothing() {
+        let file = [MAGIC.as_slice(), &checksum(b"code").to_le_bytes(), b"code"].concat();
+        assert_eq!(content(&file), Some(b"code".as_slice()));
+        for at in 0..file.len() {
+            let mut damaged = file.clone();
+            damaged[at] ^= 1;
+            assert_eq!((content(&damaged), content(&file[..at])), (None, None), "{at}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Pipelines: one for each kernel and set of constants, made once, ahead of their use and in parallel where asked for.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use super::cache::Cache;
+use super::{Constants, Dispatch, Gpu, Kernel, Recording};
+use crate::error::{Error, Result};
+
+type Key = (&'static str, Constants);
+
+/// The pipelines of a device.
+#[derive(Default)]
+pub(super) struct Pipelines {
+    made: Mutex<HashMap<Key, Arc<wgpu::ComputePipeline>>>,
+    /// How many, and the seconds that were waited for them.
+    spent: Mutex<(usize, f64)>,
+    /// Kernels broken on purpose: name, text, replacement.
+    edits: Mutex<Vec<(&'static str, String, String)>>,
+    pub(super) cache: Option<Cache>,
+}
+
+impl Gpu {
+    /// Breaks a kernel on purpose: on this device `from` is replaced by `to` in its source before it is
+    /// compiled. For tests that must fail when the kernel is wrong.
+    pub fn break_kernel(&self, kernel: &'static Kernel, from: &str, to: &str) {
+        self.pipelines.edits.lock().unwrap().push((kernel.name, from.into(), to.into()));
+    }
+
+    /// Number of pipelines made so far and the seconds it took. Some drivers, llvmpipe among them, only
+    /// translate here and compile at the first launch.
+    pub fn compiled(&self) -> (usize, f64) {
+        *self.pipelines.spent.lock().unwrap()
+    }
+
+    /// Makes every pipeline a recording needs that is not there yet, on all cores, before the first step is timed.
+    pub fn prepare(&self, recording: &Recording) -> Result<()> {
+        let mut wanted = HashSet::new();
+        let made = self.pipelines.made.lock().unwrap();
+        let missing: Vec<&Dispatch> = recording
+            .dispatches()
+            .filter(|d| wanted.insert((d.kernel.name, &d.constants)) && !made.contains_key(&(d.kernel.name, d.constants.clone())))
+            .collect();
+        drop(made);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let start = Instant::now();
+        let next = AtomicUsize::new(0);
+        let work = || {
+            while let Some(d) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
+                self.make(d)?;
+            }
+            Ok(())
+        };
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(missing.len());
+        let done: Vec<Result<()>> = std::thread::scope(|scope| {
+            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+            let own = work();
+            let lost = || Err(Error::Device(format!("{}: a thread that compiles kernels was lost", self.info.name)));
+            std::iter::once(own).chain(others.into_iter().map(|t| t.join().unwrap_or_else(|_| lost()))).collect()
+        });
+        self.spend(missing.len(), start);
+        done.into_iter().collect()
+    }
+
+    pub(super) fn pipeline(&self, d: &Dispatch) -> Result<Arc<wgpu::ComputePipeline>> {
+        if let Some(p) = self.pipelines.made.lock().unwrap().get(&(d.kernel.name, d.constants.clone())) {
+            return Ok(p.clone());
+        }
+        let start = Instant::now();
+        let pipeline = self.make(d)?;
+        self.spend(1, start);
+        Ok(pipeline)
+    }
+
+    fn spend(&self, count: usize, start: Instant) {
+        let mut total = self.pipelines.spent.lock().unwrap();
+        *total = (total.0 + count, total.1 + start.elapsed().as_secs_f64());
+    }
+
+    fn make(&self, d: &Dispatch) -> Result<Arc<wgpu::ComputePipeline>> {
+        let pipeline = Arc::new(self.compile(d.kernel, &d.constants)?);
+        self.pipelines.made.lock().unwrap().insert((d.kernel.name, d.constants.clone()), pipeline.clone());
+        Ok(pipeline)
+    }
+
+    fn compile(&self, kernel: &'static Kernel, constants: &Constants) -> Result<wgpu::ComputePipeline> {
+        // scopes belong to their thread: those of other kernels are not seen here
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let text = {
+            let edits = self.pipelines.edits.lock().unwrap();
+            let broken = |text: String| edits.iter().filter(|e| e.0 == kernel.name).fold(text, |t, (_, from, to)| t.replacen(from, to, 1));
+            kernel.wgsl_edited(constants, broken)
+        };
+        let descriptor = wgpu::ShaderModuleDescriptor { label: Some(kernel.name), source: wgpu::ShaderSource::Wgsl(text.into()) };
+        let module = if self.checked {
+            self.device.create_shader_module(descriptor)
+        } else {
+            // SAFETY: the same kernels run with all run-time checks on in the tests, and every
+            // index is bounded by sizes the host passes.
+            unsafe { self.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
+        };
+        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(kernel.name),
+            layout: None,
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions { zero_initialize_workgroup_memory: false, ..Default::default() },
+            cache: self.pipelines.cache.as_ref().map(|c| &c.raw),
+        });
+        match pollster::block_on(scope.pop()) {
+            None => Ok(pipeline),
+            Some(e) => Err(Error::Device(format!("kernel {} does not compile on {}: {e}", kernel.name, self.info.name))),
+        }
+    }
+}
