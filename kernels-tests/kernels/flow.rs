@@ -223,7 +223,12 @@ fn unbiased(gpu: &Gpu) -> Check {
 
 /// Scores of Re ln Psi and Im ln Psi against differences of the twin with respect to every parameter.
 fn scores(gpu: &Gpu) -> Check {
-    for index in [0, 1, 2, 3] {
+    scores_of(gpu, &[0, 1, 2, 3], false)
+}
+
+/// The same for some cases, by the dense passes or in registers (`lanes`).
+pub(crate) fn scores_of(gpu: &Gpu, cases: &[usize], lanes: bool) -> Check {
+    for &index in cases {
         let c = case(gpu, index);
         let (n, dim, d) = (c.flow.n, c.flow.model.dim, c.flow.order());
         let k = random(50, n * dim).iter().map(|v| 3.0 * v).collect::<Vec<_>>();
@@ -246,8 +251,17 @@ fn scores(gpu: &Gpu) -> Check {
         let (s_z, inverse) = (gpu.upload("S_z", &s_z), c.inverse(gpu));
         let count = c.flow.parameters();
         let out = Buffer::new("scores", c.walkers * 2 * pad4(count));
-        let mut rec = c.forward(Order::First);
-        c.flow.record_scores(&mut rec, &s_z, &inverse, c.walkers, Order::First, &out, 0);
+        let mut rec;
+        if lanes {
+            rec = Recording::new();
+            c.flow.record_pack(&mut rec, &c.params);
+            c.flow.record_lanes(&mut rec, &c.xb, c.walkers);
+            c.flow.record_lane_derivatives(&mut rec, &c.xb, &inverse, c.walkers, Some(Signs { probes: 1, seed: 1, step: 0, first_walker: 0 }));
+            c.flow.record_lane_scores(&mut rec, &c.xb, &s_z, &inverse, c.walkers, &out, 0);
+        } else {
+            rec = c.forward(Order::First);
+            c.flow.record_scores(&mut rec, &s_z, &inverse, c.walkers, Order::First, &out, 0);
+        }
         gpu.run(&rec).map_err(|e| e.to_string())?;
         let got = read(gpu, &out)?;
         for w in 0..c.walkers {

@@ -3,7 +3,7 @@
 use helmholtz::gpu::{Gpu, Recording};
 use helmholtz::kernels::flow::{self, Signs};
 
-use crate::flow::{CASES, Case, FIRST, SECOND, TWO_LAYERS, case, differences, read};
+use crate::flow::{CASES, Case, FIRST, SECOND, TWO_LAYERS, case, differences, read, scores_of};
 use crate::harness::{Check, close, mutant, verify};
 
 /// z and J, without and with the sums that derivatives need; other depths take the dense pass.
@@ -78,4 +78,9 @@ fn values_and_jacobian() {
 #[test]
 fn derivatives_of_the_determinant() {
     verify(laplacian);
+}
+
+#[test]
+fn scores_agree_with_differences() {
+    verify(|gpu| scores_of(gpu, &[0, 6, 7], true));
 }

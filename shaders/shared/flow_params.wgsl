@@ -2,7 +2,7 @@
 //   pair jets      [walker][i][j][jet][4 W4]   jet: value; d first; d(d+1)/2 second; d grad-of-trace derivatives
 //   particle jets  [walker][i][row][4 W4]      row: value; n d derivatives; Laplacian (forward) or Im adjoint (reverse)
 struct Params {
-  walkers: u32, n: u32, rows: u32, pad2: u32,
+  walkers: u32, n: u32, rows: u32, place: u32,
   jets: u32, flags: u32, probes: u32, first: u32,
   ld: u32, bias: u32, forward_rows: u32, step: u32,
   seed_lo: u32, seed_hi: u32, purpose: u32, pad0: u32,

@@ -36,7 +36,7 @@ impl Flow {
     }
 
     /// A launch over `walkers` times the particles; `blocks`: constants and cuts of a kernel that works on column blocks.
-    fn lane<'a>(&self, name: &'a str, kernel: &'static Kernel, walkers: usize, flops: f64, touched: f64) -> Lane<'a> {
+    pub(super) fn lane<'a>(&self, name: &'a str, kernel: &'static Kernel, walkers: usize, flops: f64, touched: f64) -> Lane<'a> {
         let params = self.params(walkers, Order::First);
         Lane { name, kernel, more: &[], params, threads: walkers * self.n, blocks: 1, trips: self.n + 4, flops, touched }
     }

@@ -62,6 +62,11 @@ pub(super) struct Lanes {
     pub probe_dg: Buffer,
     pub probe_ydg: Buffer,
     pub probe: Buffer,
+    /// Inputs and adjoints of the layers, the latter's mean, and shares of the two-particle weights.
+    pub score: Buffer,
+    pub adjoint: Buffer,
+    pub adjoint_mean: Buffer,
+    pub score_weights: Buffer,
 }
 
 /// A launch with one invocation a particle.
@@ -147,6 +152,10 @@ impl Lanes {
             probe_dg: probes("mean gradient", d * h4),
             probe_ydg: probes("Y mean gradient", d * h4),
             probe: probes("traces", 1),
+            score: buffer("scores' layers", n * score_vec4(dim, h4, t4)),
+            adjoint: buffer("adjoint a2", 2 * n * h4),
+            adjoint_mean: buffer("mean adjoint a2", 2 * h4),
+            score_weights: buffer("scores' weights", n * 2 * (m.features() + 1) * t4),
         })
     }
 
@@ -156,7 +165,8 @@ impl Lanes {
         let channels = [&self.channels, &self.share, &self.slope, &self.moments, &self.hessian];
         let along = [&self.probe_h, &self.probe_slope, &self.probe_y, &self.probe_mean];
         let probes = [&self.probe_rows, &self.probe_dg, &self.probe_ydg, &self.probe];
-        values.into_iter().chain(rows).chain(channels).chain(along).chain(probes).collect()
+        let scores = [&self.score, &self.adjoint, &self.adjoint_mean, &self.score_weights];
+        values.into_iter().chain(rows).chain(channels).chain(along).chain(probes).chain(scores).collect()
     }
 
     /// Operations of V1 (features to H) and W1 (features to T).
@@ -169,6 +179,11 @@ impl Lanes {
     pub(super) fn share(&self, whole: usize) -> (u32, usize) {
         if self.split { (1, whole) } else { (whole as u32, 1) }
     }
+}
+
+/// Vec4 of `score` a particle (`SCORE` of shaders/shared/flow_places.wgsl).
+fn score_vec4(dim: usize, h4: usize, t4: usize) -> usize {
+    (1 + dim) * (3 * h4 + t4 + 2) + (2 + dim) * (2 * h4 + 1) + 2 * t4
 }
 
 impl Flow {

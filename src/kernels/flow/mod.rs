@@ -18,6 +18,7 @@
 mod buffers;
 mod forward;
 mod lane_derivatives;
+mod lane_scores;
 mod lanes;
 mod rows;
 mod score;
@@ -38,7 +39,8 @@ pub struct Params {
     pub n: u32,
     /// Rows of the particle jets.
     pub rows: u32,
-    pub pad2: u32,
+    /// A second place of output (score sums).
+    pub place: u32,
     pub jets: u32,
     pub flags: u32,
     pub probes: u32,
@@ -137,6 +139,10 @@ kernels! {
     GRADIENT_PAIRS "flow_gradient_pairs" LANES "special" "softplus_jet" "flow_places" "flow_lane" "flow_position";
     GRADIENT "flow_gradient" LANES "flow_places";
     LAPLACIAN_SUM "flow_laplacian_sum" LANES "flow_places";
+    SCORE_TOP "flow_score_top" LANES "special" "softplus_jet" "flow_places" "flow_lane";
+    SCORE_BOTTOM "flow_score_bottom" LANES "special" "softplus_jet" "flow_places" "flow_lane";
+    SCORE_WEIGHTS "flow_score_weights" BLOCK_LANES "special" "softplus_jet" "flow_places" "flow_lane" "flow_position";
+    SCORE_SUM "flow_score_sum" VALUES;
     SCORE_SEED "flow_score_seed" VALUES;
     SCORE_ACTIVATION "flow_score_activation" VALUES "softplus_jet";
     SCORE_SCATTER "flow_score_scatter" VALUES;

@@ -25,6 +25,7 @@ pub enum Directions {
 /// Random sign vectors, the same in every run: `probes` for each walker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signs {
+    /// At least 1.
     pub probes: usize,
     pub seed: u64,
     pub step: u32,
