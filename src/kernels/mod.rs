@@ -39,6 +39,7 @@ pub static ALL: &[&Kernel] = &[
     &determinant::COMPLEX,
     &determinant::REAL,
     &dpp::KERNEL,
+    &estimators::BASELINE,
     &estimators::ENERGIES,
     &estimators::MEANS,
     &estimators::MOMENTS,

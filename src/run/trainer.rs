@@ -6,7 +6,7 @@ use crate::config::{self, Laplacian, Prior, Settings};
 use crate::error::{Error, Result};
 use crate::estimate::{Energies, LocalEnergy};
 use crate::gpu::{Buffer, Gpu, Recording};
-use crate::kernels::estimators::{self, Estimators};
+use crate::kernels::estimators::{self, Baseline, Estimators};
 use crate::kernels::flow::{Directions, Order, Signs};
 use crate::kernels::occupation::{Chunk as Rows, OccupationKernels};
 use crate::kernels::occupied;
@@ -184,7 +184,16 @@ impl Trainer {
         for index in 0..self.chunk_states.len() {
             self.record_chunk_energies(rec, index);
         }
-        self.estimators.record_averages(rec, self.settings.clip);
+        self.record_averages(rec);
+    }
+
+    /// Records averages and weights of the whole batch from the records of all chunks.
+    pub(crate) fn record_averages(&self, rec: &mut Recording) {
+        let baseline = match self.settings.baseline {
+            config::Baseline::Energy => Baseline::Energy,
+            config::Baseline::Mean => Baseline::Mean,
+        };
+        self.estimators.record_averages(rec, &self.ideal_energy, baseline, self.settings.clip);
     }
 
     /// Records local energies of one chunk; its intermediate results stay in the buffers until the next.
@@ -323,7 +332,7 @@ impl Trainer {
             probability_first: 0,
         };
         self.estimators.record_energies(&mut rec, records, self.gas.beta());
-        self.estimators.record_averages(&mut rec, 1e6);
+        self.estimators.record_averages(&mut rec, &self.ideal_energy, Baseline::Mean, 1e6);
         self.record_occupation_scores(&mut rec);
         self.occupation.record_gradient(&mut rec, &self.estimators.weights, 4, pretraining_share(step) * self.gas.beta());
         gpu.run(&rec)?;

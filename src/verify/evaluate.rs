@@ -8,7 +8,7 @@
 
 use super::table::Measure;
 use super::{Case, Quantity, Report};
-use crate::config::{Laplacian, Prior};
+use crate::config::{Baseline, Gauge, Laplacian, Prior};
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Gpu, Recording};
 use crate::kernels::pad4;
@@ -43,7 +43,7 @@ pub fn evaluate(case: &Case, gpu: &Gpu) -> Result<Report> {
     trainer.load(gpu, &floats(x), &case.states())?;
     let values = walkers(&trainer, gpu)?;
     let mut averages = Recording::new();
-    trainer.estimators.record_averages(&mut averages, case.settings.clip);
+    trainer.record_averages(&mut averages);
     gpu.run(&averages)?;
     let (scores, updates) = gradients(&trainer, gpu)?;
     let mut report = Report::new(&case.name, &gpu.describe());
@@ -54,7 +54,7 @@ pub fn evaluate(case: &Case, gpu: &Gpu) -> Result<Report> {
 fn build(case: &Case, gpu: &Gpu) -> Result<Trainer> {
     let mut s = case.settings.clone();
     // the stored values are those of the published code
-    (s.prior, s.gauge, s.batch) = (Prior::None, crate::config::Gauge::Published, case.walkers);
+    (s.prior, s.gauge, s.baseline, s.batch) = (Prior::None, Gauge::Published, Baseline::Mean, case.walkers);
     // and exact derivatives
     s.laplacian = Laplacian::Exact;
     let mut gas = s.gas()?;
