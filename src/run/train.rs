@@ -255,6 +255,8 @@ fn thermo(records: &[StepRecord]) -> Thermo {
         k: average(records, |r| r.k, |r| r.k_err),
         v: average(records, |r| r.v, |r| r.v_err),
         s: average(records, |r| r.s, |r| r.s_err),
+        k_local: average(records, |r| r.k_local, |r| r.k_local_err),
+        v_local: average(records, |r| r.v_local, |r| r.v_local_err),
     }
 }
 
