@@ -5,6 +5,7 @@
 pub mod adam;
 pub mod cholesky;
 pub mod determinant;
+pub mod distinct;
 pub mod dpp;
 pub mod estimators;
 pub mod ewald;
@@ -38,6 +39,11 @@ pub static ALL: &[&Kernel] = &[
     &cholesky::TRIANGULAR,
     &determinant::COMPLEX,
     &determinant::REAL,
+    &distinct::GATHER,
+    &distinct::HASH,
+    &distinct::MATCH,
+    &distinct::ROWS,
+    &distinct::SUM,
     &dpp::KERNEL,
     &estimators::BASELINE,
     &estimators::ENERGIES,

@@ -6,6 +6,7 @@ use crate::config::{self, Laplacian, Prior, Settings};
 use crate::error::{Error, Result};
 use crate::estimate::{Energies, LocalEnergy};
 use crate::gpu::{Buffer, Gpu, Recording};
+use crate::kernels::distinct::DistinctStates;
 use crate::kernels::estimators::{self, Baseline, Estimators};
 use crate::kernels::flow::{Directions, Order, Signs};
 use crate::kernels::occupation::{Chunk as Rows, OccupationKernels};
@@ -49,6 +50,8 @@ pub struct Trainer {
     /// Occupied orbitals, u32 `[walker][n]`, ascending.
     pub states: Buffer,
     chunk_states: Vec<Buffer>,
+    /// The distinct ones of the states: equal states have equal scores of p(K).
+    pub distinct: DistinctStates,
     /// ln p of the states, f32 `[walker]`.
     pub log_probability: Buffer,
     momentum: Buffer,
@@ -113,6 +116,7 @@ impl Trainer {
             estimators: Estimators::new(batch),
             energy: LocalEnergy::new(gpu, &gas, (s.kappa, s.gmax as u32), chunk)?,
             states: Buffer::new("states", batch * gas.n),
+            distinct: DistinctStates::new(batch, gas.n),
             log_probability: Buffer::new("ln p", batch),
             momentum: Buffer::new("total momentum", batch * gas.dim),
             ideal_energy: Buffer::new("ideal energy", 4 * batch),
@@ -146,6 +150,7 @@ impl Trainer {
         add("walkers", sampler);
         let words = [("states", 2 * s.batch * n), ("ln p", s.batch), ("total momentum", s.batch * gas.dim), ("ideal energy", 5 * s.batch)];
         add("walkers", words.map(|(name, words)| (name.to_string(), 4 * words as u64)).to_vec());
+        add("walkers", DistinctStates::new(s.batch, n).bill());
         add("estimators", Estimators::new(s.batch).bill());
         for (name, values, parts) in [("occupation", &values, 1), ("flow", &flow, 2)] {
             add("scores and update", Network::new(gpu, s, name, values, s.batch, parts)?.bill());
@@ -167,7 +172,15 @@ impl Trainer {
             rec.copy_range(&self.states, chunk.first * self.gas.n, states, 0, chunk.walkers * self.gas.n);
         }
         occupied::record(rec, &self.gas, self.batch, &self.states, &self.wave.orbitals, &self.momentum, &self.ideal_energy);
+        self.distinct.record(rec, &self.states);
         self.draws += 1;
+    }
+
+    /// Reads how many states are distinct: as many rows have the scores of p(K).
+    fn count_states(&mut self, gpu: &Gpu) -> Result<()> {
+        let rows = self.distinct.count(gpu)?;
+        self.occupation.share_rows(rows);
+        Ok(())
     }
 
     /// Records fresh states and a round of sampling of the positions.
@@ -226,15 +239,31 @@ impl Trainer {
             self.occupations.record_logp(&mut rec, Self::rows(chunk), &self.states, &self.log_probability);
         }
         occupied::record(&mut rec, &self.gas, self.batch, &self.states, &self.wave.orbitals, &self.momentum, &self.ideal_energy);
-        gpu.run(&rec)
+        self.distinct.record(&mut rec, &self.states);
+        gpu.run(&rec)?;
+        self.count_states(gpu)
     }
 
-    /// Records the scores of p(K).
+    /// Records the scores of p(K): a row for each distinct state, times the root of the number of its walkers.
     fn record_occupation_scores(&self, rec: &mut Recording) {
         rec.phase("occupation scores");
+        let (d, scores) = (&self.distinct, &self.occupation.scores);
+        for chunk in self.occupations.chunks(self.occupation.rows()) {
+            self.occupations.record_scaled_scores(rec, chunk, &d.states, &d.factors, scores, chunk.first);
+        }
+    }
+
+    /// Records the scores of p(K) of every walker in place of those of the distinct states.
+    pub fn record_walker_scores(&self, rec: &mut Recording) {
         for chunk in self.sampler.chunks() {
             self.occupations.record_scores(rec, Self::rows(chunk), &self.states, &self.occupation.scores, chunk.first);
         }
+    }
+
+    fn record_occupation_gradient(&self, rec: &mut Recording, scale: f64) {
+        rec.phase("gradient");
+        self.distinct.record_weights(rec, self.occupation.rows(), &self.estimators.weights, 4);
+        self.occupation.record_gradient(rec, &self.distinct.weights, scale);
     }
 
     /// Records the scores of both networks.
@@ -250,9 +279,9 @@ impl Trainer {
 
     /// Records the gradients of both networks from scores and weights.
     pub fn record_gradients(&self, rec: &mut Recording) {
-        self.occupation.record_gradient(rec, &self.estimators.weights, 4, 1.0);
+        self.record_occupation_gradient(rec, 1.0);
         self.flow.record_weights(rec, self.wave.profile, &self.momentum, &self.estimators.flow_weights);
-        self.flow.record_gradient(rec, &self.estimators.flow_weights, 1, 1.0);
+        self.flow.record_gradient(rec, &self.estimators.flow_weights, 1.0);
     }
 
     /// Updates other parameter vectors than the networks' own: applied to zeros, it gives the updates themselves.
@@ -267,6 +296,7 @@ impl Trainer {
         self.record_states(&mut rec);
         self.wave.flow.record_pack(&mut rec, &self.flow.parameters);
         gpu.run(&rec)?;
+        self.count_states(gpu)?;
         let round = self.sampler.draw(gpu, &self.wave, &self.chunk_states)?;
         if round.usable() {
             self.flow.keep(gpu)?;
@@ -333,14 +363,22 @@ impl Trainer {
         };
         self.estimators.record_energies(&mut rec, records, self.gas.beta());
         self.estimators.record_averages(&mut rec, &self.ideal_energy, Baseline::Mean, 1e6);
+        gpu.run(&rec)?;
+        self.count_states(gpu)?;
+        let mut rec = Recording::new();
         self.record_occupation_scores(&mut rec);
-        self.occupation.record_gradient(&mut rec, &self.estimators.weights, 4, pretraining_share(step) * self.gas.beta());
+        self.record_occupation_gradient(&mut rec, pretraining_share(step) * self.gas.beta());
         gpu.run(&rec)?;
         Ok((self.averages(gpu)?, self.occupation.update_by(gpu, sr, &self.momentum)?))
     }
 
     /// Everything one training step records, phase by phase, for listings and benchmarks.
+    ///
+    /// How many states are distinct is not known before they are drawn: scores have as many rows as the last draw had
+    /// states and a quarter more (before the first draw: one a walker). Rows past the last state are 0.
     pub fn record_step(&mut self, gpu: &Gpu) -> Result<Recording> {
+        let rows = self.occupation.rows();
+        self.occupation.share_rows(rows + rows / 4);
         let mut rec = Recording::new();
         self.record_sample(&mut rec)?;
         self.record_energies(&mut rec);

@@ -150,6 +150,10 @@ fn gradients(t: &Trainer, gpu: &Gpu) -> Result<([Vec<f64>; 3], [Gradients; 2])> 
     gpu.run(&rec)?;
     // an update that was refused stays zero, and fails its row
     t.update_of(gpu, &occupation, &flow)?;
+    // equal states share a row of the scores until here
+    let mut rec = Recording::new();
+    t.record_walker_scores(&mut rec);
+    gpu.run(&rec)?;
     let read = |b: &Buffer, words: usize| -> Result<Vec<f64>> { Ok(gpu.read_words::<f32>(b, words)?.iter().map(|v| *v as f64).collect()) };
     let rows = |all: Vec<f64>, p: usize, first: usize, step: usize| -> Vec<f64> {
         all.chunks(pad4(p)).skip(first).step_by(step).flat_map(|row| row[..p].to_vec()).collect()
