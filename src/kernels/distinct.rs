@@ -107,7 +107,7 @@ impl DistinctStates {
         let groups = grid((self.walkers * self.n).div_ceil(WG as usize));
         let gather = dispatch("distinct states", &GATHER, [walkers, n, 0, 0], &[states, &self.list, &self.states], groups, 0);
         rec.push(Dispatch { bytes: 2.0 * words, ..gather });
-        self.sum(rec, "factors of distinct states", self.walkers, &self.total, 0, 0, &self.factors);
+        self.sum(rec, "factors of distinct states", self.walkers, None);
     }
 
     /// Records the search for walkers in equal states by their hashes, `span` earlier walkers a pass.
@@ -124,13 +124,15 @@ impl DistinctStates {
 
     /// Records the weights of the first `rows` rows from those of the walkers, `stride` words apart.
     pub fn record_weights(&self, rec: &mut Recording, rows: usize, weights: &Buffer, stride: usize) {
-        self.sum(rec, "weights of distinct states", rows, weights, stride, 1, &self.weights);
+        self.sum(rec, "weights of distinct states", rows, Some((weights, stride)));
     }
 
-    fn sum(&self, rec: &mut Recording, name: &str, rows: usize, weights: &Buffer, stride: usize, mode: u32, out: &Buffer) {
+    /// Sums of weights and their stride; without them, the factors.
+    fn sum(&self, rec: &mut Recording, name: &str, rows: usize, weights: Option<(&Buffer, usize)>) {
+        let mode = weights.is_some() as u32;
+        let (weights, stride) = weights.unwrap_or((&self.total, 0));
+        let (factors, out) = if mode == 0 { (&self.total, &self.factors) } else { (&self.factors, &self.weights) };
         let params = [self.walkers as u32, rows as u32, stride as u32, mode];
-        // mode 0 makes the factors
-        let factors = if mode == 0 { &self.total } else { &self.factors };
         let buffers = [&self.place, &self.total, weights, factors, out];
         let trips = self.walkers.div_ceil(WG as usize) + 6;
         rec.push(Dispatch { bytes: 4.0 * (rows * self.walkers) as f64, ..dispatch(name, &SUM, params, &buffers, grid(rows), trips) });

@@ -66,15 +66,14 @@ impl Line {
 
 /// Least squares of Re E of the finite records by T (`fit`), or their mean; slope 0 where T hardly differs.
 pub fn baseline(records: &[[f64; 8]], ideal: &[f64], fit: bool) -> Line {
-    let good: Vec<(&[f64; 8], f64)> =
-        records.iter().zip(ideal).filter(|(r, _)| r.iter().all(|v| v.is_finite())).map(|(r, t)| (r, *t)).collect();
-    let mean = |value: &dyn Fn(&(&[f64; 8], f64)) -> f64| good.iter().map(value).sum::<f64>() / good.len() as f64;
-    let (energy, ideal) = (mean(&|(r, _)| r[4]), mean(&|(_, t)| *t));
-    let variance = mean(&|(_, t)| (t - ideal).powi(2));
-    let covariance = mean(&|(r, t)| (t - ideal) * (r[4] - energy));
+    let good: Vec<(&[f64; 8], &f64)> = records.iter().zip(ideal).filter(|(r, _)| r.iter().all(|v| v.is_finite())).collect();
+    let mean = |value: &dyn Fn(&[f64; 8], f64) -> f64| good.iter().map(|(r, t)| value(r, **t)).sum::<f64>() / good.len() as f64;
+    let (energy, ideal) = (mean(&|r, _| r[4]), mean(&|_, t| t));
+    let variance = mean(&|_, t| (t - ideal).powi(2));
+    let covariance = mean(&|r, t| (t - ideal) * (r[4] - energy));
     let differ = fit && variance.sqrt() > 64.0 * f32::EPSILON as f64 * ideal;
     let line = Line { slope: if differ { covariance / variance } else { 0.0 }, energy, ideal, spread: 0.0 };
-    Line { spread: mean(&|(r, t)| (r[4] - line.at(*t)).hypot(r[5])), ..line }
+    Line { spread: mean(&|r, t| (r[4] - line.at(t)).hypot(r[5])), ..line }
 }
 
 /// Weights of d ln p, Re d ln Ψ, Im d ln Ψ, and 1 (0 for a walker left out) of a walker with Σ k² = `ideal`.
