@@ -59,6 +59,7 @@ fn bad_settings_are_refused_with_a_remedy() {
         ("GAS damping=inf", &["not a finite number"]),
         ("GAS dim=4", &["dim=4", "2 or 3"]),
         ("GAS laplacian=exct", &["did you mean exact?", "exact, probes or hutchinson"]),
+        ("GAS baseline=none", &["baseline=none", "energy or mean"]),
         ("GAS optimizer=lbfgs", &["unknown", "sr or adam"]),
         ("GAS twist=0.5,0.6", &["0.6 is out of range"]),
         ("GAS twist=0.1,0.1,0.1", &["twist has 3 numbers, dim=2 needs 2"]),

@@ -2,16 +2,18 @@
 //
 //   0 walkers counted   1..8 sum of (x - c)   9..16 sum of (x - c)^2   17 sum |F - c_F|   18 sum |E - Re c_E|
 //   19 walkers left out because one of their numbers is not finite   20 sum of the squared (x - c) of E - mixed K
-//   21..23 zero
+//   21 sum of (T - c_T)   22 sum of (T - c_T)^2   23 sum of (T - c_T) (Re E - Re c_E)
 //   x = (Re K, Im K, V, ln p, Re E, Im E, F, mixed K);  records as written by `energies`
-//   centre f32 [24], c_x at 1..8 (zeros: plain sums);  partial f32 [workgroup][24]
+//   T = sum k^2, ideal vec4 [walker] of `occupied`
+//   centre f32 [24], c_x at 1..8, c_T at 21 (zeros: plain sums);  partial f32 [workgroup][24]
 // A lane adds walkers lane, lane + WG, ... of the span; then lane q adds column q over the lanes.
 // Trips: span/WG + WG + 6.
 struct Params { walkers: u32, span: u32, pad0: u32, pad1: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> records: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> centre: array<f32>;
-@group(0) @binding(3) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(2) var<storage, read> ideal: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> centre: array<f32>;
+@group(0) @binding(4) var<storage, read_write> partial: array<f32>;
 
 var<workgroup> sums: array<vec4<f32>, 6u * WG>;
 
@@ -25,7 +27,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   var s0 = vec4<f32>(); var s1 = vec4<f32>(); var q0 = vec4<f32>(); var q1 = vec4<f32>();
   // counted, |F - c|, |E - c|, left out
   var other = vec4<f32>();
-  var rest = 0.0;
+  // (E - mixed K)^2, T, T^2, T E, about the centre
+  var rest = vec4<f32>();
   let end = min(p.walkers, (g + 1u) * p.span);
   for (var w = g * p.span + lane; w < end; w += WG) {
     let r0 = records[2u * w];
@@ -36,7 +39,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       s0 += d0; s1 += d1;
       q0 += d0 * d0; q1 += d1 * d1;
       other += vec4<f32>(1.0, abs(d1.z), length(vec2<f32>(d1.x, r1.y)), 0.0);
-      rest += (d1.x - d1.w) * (d1.x - d1.w);
+      let t = ideal[w].x - centre[21];
+      rest += vec4<f32>((d1.x - d1.w) * (d1.x - d1.w), t, t * t, t * d1.x);
     } else {
       other.w += 1.0;
     }
@@ -46,7 +50,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   sums[2u * WG + lane] = q0;
   sums[3u * WG + lane] = q1;
   sums[4u * WG + lane] = other;
-  sums[5u * WG + lane] = vec4<f32>(rest, 0.0, 0.0, 0.0);
+  sums[5u * WG + lane] = rest;
   workgroupBarrier();
   if (lane < 6u && g * p.span < p.walkers) {
     var total = vec4<f32>();

@@ -111,6 +111,16 @@ impl WaveFunction {
         }
     }
 
+    /// Records the flow's scores after [`WaveFunction::record_derivatives`] of the same walkers: see [`Flow::record_scores`].
+    pub fn record_scores(&self, rec: &mut Recording, x: &Buffer, walkers: usize, directions: Directions, scores: &Buffer, first_walker: usize) {
+        let (s_z, inverse) = (&self.slater_gradient, self.inverse_jacobian());
+        if self.flow.has_lanes() && directions.by_rows() {
+            self.flow.record_lane_scores(rec, x, s_z, inverse, walkers, scores, first_walker);
+        } else {
+            self.flow.record_scores(rec, s_z, inverse, walkers, Order::Third, scores, first_walker);
+        }
+    }
+
     /// J⁻¹, f32 `[walker][ld][ld]`.
     pub fn inverse_jacobian(&self) -> &Buffer {
         self.jacobian.inverse.as_ref().unwrap_or(&self.jacobian.work)
@@ -134,9 +144,9 @@ impl WaveFunction {
         determinant::real(rec, "det J", self.profile, &self.flow.jacobian, self.flow.order(), walkers, &jacobian);
     }
 
-    /// Name and bytes of every array, for the memory bill.
-    pub fn bill(&self) -> Vec<(String, u64)> {
-        let mut bill = self.flow.bill();
+    /// Name and bytes of every array, for the memory bill; `dense`: as [`Flow::bill`].
+    pub fn bill(&self, dense: bool) -> Vec<(String, u64)> {
+        let mut bill = self.flow.bill(dense);
         let own = [&self.log_psi, &self.slater_gradient, &self.slater_laplacian, &self.matrix, &self.current, &self.orbitals];
         let outputs = [&self.slater, &self.jacobian]
             .into_iter()

@@ -1,8 +1,8 @@
-//! energies, moments, means and weights against their twin, with failed walkers, and published means.
+//! energies, moments, means, baseline and weights against their twin, with failed walkers, and published means.
 
 use helmholtz::estimate::Energies;
 use helmholtz::gpu::{Buffer, Gpu, Recording};
-use helmholtz::kernels::estimators::{self, Chunk, Estimators};
+use helmholtz::kernels::estimators::{self, Baseline, Chunk, Estimators};
 use helmholtz::reference::complex::Complex;
 use helmholtz::reference::estimators as twin;
 
@@ -18,6 +18,8 @@ struct Batch {
     potential: Vec<f32>,
     log_probability: Vec<f32>,
     log_amplitude: Vec<f32>,
+    /// Σ k² of the states.
+    ideal: Vec<f32>,
     beta: f64,
 }
 
@@ -34,11 +36,13 @@ impl Batch {
             .collect()
     }
 
-    fn run(&self, gpu: &Gpu) -> Result<(Energies, Vec<f32>), String> {
+    /// Averages, weights, and the line (c1, mean |E - b|).
+    fn run(&self, gpu: &Gpu, baseline: Baseline) -> Result<(Energies, Vec<f32>, Vec<f32>), String> {
         let walkers = self.potential.len();
         let estimators = Estimators::new(walkers);
         // two chunks, the probabilities in one piece
         let p = gpu.upload("ln p", &self.log_probability);
+        let ideal = gpu.upload("ideal", &self.ideal.iter().flat_map(|t| [*t, 0.0, *t, *t]).collect::<Vec<f32>>());
         let mut rec = Recording::new();
         for (first, end) in [(0, walkers / 3), (walkers / 3, walkers)] {
             let (k, v) = (gpu.upload("kinetic", &self.kinetic[4 * first..4 * end]), gpu.upload("potential", &self.potential[first..end]));
@@ -54,15 +58,19 @@ impl Batch {
             };
             estimators.record_energies(&mut rec, chunk, self.beta);
         }
-        estimators.record_averages(&mut rec, estimators::CLIP);
+        estimators.record_averages(&mut rec, &ideal, baseline, estimators::CLIP);
         gpu.run(&rec).map_err(|e| e.to_string())?;
         let read = |b: &Buffer| gpu.read::<f32>(b).map_err(|e| e.to_string());
-        Ok((Energies::finish(&read(&estimators.centre)?, &read(&estimators.partial)?), read(&estimators.weights)?))
+        let (weights, flow) = (read(&estimators.weights)?, read(&estimators.flow_weights)?);
+        if weights.chunks(4).zip(flow.chunks(2)).any(|(w, f)| w[1] != f[0] || w[2] != f[1]) {
+            return Err("the weights of the flow are not those of the walkers".into());
+        }
+        Ok((Energies::finish(&read(&estimators.centre)?, &read(&estimators.partial)?), weights, read(&estimators.line)?))
     }
 
     /// Device against twin: E rounds by ε of |K| + |V|, which shifts means by as much and standard deviations too.
     fn compare(&self, gpu: &Gpu) -> Check {
-        let (got, weights) = self.run(gpu)?;
+        let (got, _, _) = self.run(gpu, Baseline::Mean)?;
         let records = self.records();
         let want = twin::averages(&records);
         if (got.counted, got.failed) != (want.counted, want.left_out) {
@@ -97,7 +105,27 @@ impl Batch {
         if !((got.spread_free_energy - want.spread_f).abs() <= rounding && (got.spread_energy - want.spread_e).abs() <= rounding) {
             return Err(format!("spreads {} {}, want {want:?}", got.spread_free_energy, got.spread_energy));
         }
-        let weight: Vec<f64> = records.iter().flat_map(|r| twin::weights(r, &want, estimators::CLIP)).collect();
+        for baseline in [Baseline::Mean, Baseline::Energy] {
+            self.compare_weights(gpu, baseline, &want, scale, rounding).map_err(|e| format!("{baseline:?}: {e}"))?;
+        }
+        Ok(())
+    }
+
+    /// Weights, and the line: E rounds by ε of `scale`, so that by Cauchy and Schwarz the slope is off by that over the
+    /// spread σ_T of Σ k², and the line by as much times the largest |T - mean|/σ_T. Sums round as those of E.
+    fn compare_weights(&self, gpu: &Gpu, baseline: Baseline, want: &twin::Averages, scale: f64, rounding: f64) -> Check {
+        let (_, weights, line) = self.run(gpu, baseline)?;
+        let records = self.records();
+        let ideal: Vec<f64> = self.ideal.iter().map(|t| *t as f64).collect();
+        let fit = twin::baseline(&records, &ideal, baseline == Baseline::Energy);
+        let sigma = (ideal.iter().map(|t| (t - fit.ideal).powi(2)).sum::<f64>() / ideal.len() as f64).sqrt().max(1e-6);
+        let reach = ideal.iter().map(|t| (t - fit.ideal).abs() / sigma).fold(1.0, f64::max);
+        let slope = (2.0 * EPS * scale + 20.0 * EPS * want.variance[4].sqrt()) / sigma;
+        let rounding = rounding + slope * sigma * reach + 2.0 * EPS * fit.slope.abs() * fit.ideal;
+        if !((line[0] as f64 - fit.slope).abs() <= slope && (line[1] as f64 - fit.spread).abs() <= rounding) {
+            return Err(format!("line {line:?}, want {fit:?}"));
+        }
+        let weight: Vec<f64> = records.iter().zip(&ideal).flat_map(|(r, t)| twin::weights(r, *t, want, &fit, estimators::CLIP)).collect();
         for (c, name) in ["weight of ln p", "weight of Re ln psi", "weight of Im ln psi", "counted"].iter().enumerate() {
             let column: Vec<f64> = weight.iter().skip(c).step_by(4).copied().collect();
             let largest = column.iter().fold(1e-30_f64, |m, v| m.max(v.abs()));
@@ -118,8 +146,16 @@ fn made(gpu: &Gpu) -> Check {
             potential: (0..walkers).map(|w| (-570.0 + 2.0 * at(3, w)) as f32).collect(),
             log_probability: (0..walkers).map(|w| (-5.0 + 2.0 * at(4, w)) as f32).collect(),
             log_amplitude: (0..walkers).map(|w| (30.0 * at(5, w)) as f32).collect(),
+            ideal: vec![60.0; walkers],
             beta: 1.7,
         };
+        // all states equal, or but for rounding: no line
+        batch.compare(gpu)?;
+        batch.ideal = (0..walkers).map(|w| 60.0 * (1.0 + (w % 3) as f32 * f32::EPSILON)).collect();
+        batch.compare(gpu)?;
+        // energies follow those of the ideal gas, which the line takes away
+        batch.ideal = (0..walkers).map(|w| (60.0 + 9.0 * at(4, w)) as f32).collect();
+        (0..walkers).for_each(|w| batch.kinetic[4 * w] += 1.3 * (batch.ideal[w] - 60.0));
         batch.compare(gpu)?;
         if walkers > 100 {
             for w in [3, 40, 300] {
@@ -147,13 +183,24 @@ fn none_left(gpu: &Gpu) -> Check {
         potential: vec![1.0; 3],
         log_probability: vec![-1.0; 3],
         log_amplitude: vec![0.0; 3],
+        ideal: vec![1.0, 2.0, 3.0],
         beta: 1.0,
     };
-    let (got, weights) = batch.run(gpu)?;
-    if got.counted != 0 || got.failed != 3 || !got.energy.mean.is_finite() || weights[..12].iter().any(|&w| w != 0.0) {
-        return Err(format!("{got:?} {weights:?}"));
+    for baseline in [Baseline::Mean, Baseline::Energy] {
+        let (got, weights, line) = batch.run(gpu, baseline)?;
+        let zero = weights[..12].iter().chain(&line).all(|&w| w == 0.0);
+        if got.counted != 0 || got.failed != 3 || !got.energy.mean.is_finite() || !zero {
+            return Err(format!("{got:?} {weights:?} {line:?}"));
+        }
     }
     Ok(())
+}
+
+/// Σ k² of a case's walkers.
+fn ideal(case: &Case) -> Vec<f32> {
+    let gas = case.gas();
+    let (momenta, wave) = (gas.momenta(), 2.0 * std::f64::consts::PI / gas.length());
+    case.states().chunks(gas.n).map(|s| helmholtz::reference::occupied::occupied(s, &momenta, gas.dim, wave).1 as f32).collect()
 }
 
 /// Means of the published batches, and their gradient of the occupation network from weights and scores.
@@ -167,10 +214,11 @@ fn published(gpu: &Gpu) -> Check {
             potential: single(case.array("potential")),
             log_probability: single(case.array("logprob")),
             log_amplitude: single(case.array("logpsi.re")),
+            ideal: ideal(&case),
             beta: case.number("beta"),
         };
         batch.compare(gpu)?;
-        let (_, weights) = batch.run(gpu)?;
+        let (_, weights, _) = batch.run(gpu, Baseline::Mean)?;
         let gradient = |score: &str, column: usize| -> Vec<f64> {
             let s = case.array(score);
             let p = s.len() / walkers;
@@ -205,6 +253,34 @@ fn broken_kernels_are_noticed() {
     mutant(&estimators::MOMENTS, "finite4(r0) && finite4(r1)", "finite4(r0)", made);
     mutant(&estimators::MOMENTS, "(d1.x - d1.w) * (d1.x - d1.w)", "(d1.x - d1.w) * d1.x", made);
     mutant(&estimators::MEANS, "lane != 19u", "lane != 17u", made);
+    mutant(&estimators::MOMENTS, "t * d1.x", "t", made);
+    mutant(&estimators::BASELINE, "covariance / variance", "covariance", made);
+    mutant(&estimators::BASELINE, "variance > rounding * rounding", "true", made);
+    mutant(&estimators::BASELINE, "- slope * t, r.y)", "- slope * t, 0.0)", made);
+    mutant(&estimators::WEIGHTS, "line[0] * t", "t", made);
     mutant(&estimators::WEIGHTS, "vec2<f32>(e_bound, 0.0)", "vec2<f32>(e_bound, e.y)", made);
     mutant(&estimators::WEIGHTS, "2.0 * e / centre[0]", "e / centre[0]", published);
+}
+
+/// At high density the energy of the ideal gas is most of what E_loc scatters by: the line halves the spread.
+#[test]
+fn the_baseline_takes_the_ideal_gas_out_of_the_spread() {
+    for (name, most) in [("n29_d2_rs1", 0.8), ("n29_d2_rs10", 1.0)].into_iter().filter(|(name, _)| !present(&[name]).is_empty()) {
+        let case = Case::load(name);
+        let (re, im, v) = (case.array("kinetic.re"), case.array("kinetic.im"), case.array("potential"));
+        let record = |w: usize| twin::record(Complex::new(re[w], im[w]), re[w], v[w], case.array("logprob")[w], case.number("beta"));
+        let records: Vec<[f64; 8]> = (0..re.len()).map(record).collect();
+        let ideal: Vec<f64> = ideal(&case).iter().map(|t| *t as f64).collect();
+        let [mean, line] = [false, true].map(|fit| twin::baseline(&records, &ideal, fit));
+        let sigma = |l: &twin::Line| {
+            (records.iter().zip(&ideal).map(|(r, t)| (r[4] - l.at(*t)).powi(2)).sum::<f64>() / records.len() as f64).sqrt()
+        };
+        eprintln!(
+            "{name}: sigma of E about the mean {:.3}, about the line {:.3} (slope {:.3}) Ry/rs²",
+            sigma(&mean),
+            sigma(&line),
+            line.slope
+        );
+        assert!(sigma(&line) < most * sigma(&mean), "{name}");
+    }
 }

@@ -9,6 +9,7 @@ mod reference_data;
 
 mod cholesky;
 mod determinant;
+mod distinct;
 mod dpp;
 mod estimators;
 mod ewald;

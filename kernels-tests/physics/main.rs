@@ -4,6 +4,7 @@
 //! after a change that draws other random numbers.
 
 mod bound;
+mod estimators;
 mod harness;
 mod ideal;
 mod states;

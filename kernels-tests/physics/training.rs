@@ -21,7 +21,7 @@ fn step(t: &mut Trainer, update: bool) -> (f64, f64) {
         assert!(update && taken_back <= 3, "{round:?}");
         t.take_back(gpu).unwrap();
     }
-    let e = t.energies(gpu).unwrap();
+    let e = if update { t.energies_and_scores(gpu).unwrap() } else { t.energies(gpu).unwrap() };
     assert!(e.failed <= 1);
     if update {
         let updated = t.update(gpu).unwrap();

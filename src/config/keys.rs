@@ -1,6 +1,6 @@
 //! The settings of an electron-gas run: one table with default, range, unit and meaning.
 
-use super::value::{Feature, Gauge, Laplacian, Optimizer, Prior, Range, Sampler, Value};
+use super::value::{Baseline, Feature, Gauge, Laplacian, Optimizer, Prior, Range, Sampler, Value};
 
 /// One row of the table of settings.
 #[derive(Debug)]
@@ -112,6 +112,7 @@ settings! {
         damping: f64 = "0.001", Range::Above(0.0), "", "added to the diagonal of the Fisher matrices (sr)";
         max_norm: f64 = "0.001", Range::Above(0.0), "", "largest squared step in the Fisher norm (sr)";
         gauge: Gauge = "fixed", Range::Any, "", "project the global phase out of the flow's Fisher matrix (fixed) or keep it (published) (sr)";
+        baseline: Baseline = "energy", Range::Any, "", "what local energies lose in the flow's gradient: a line in Σ k² of the state, which takes noise away (energy), or their mean (mean, as published)";
         learning_rate: f64 = "0.001", Range::Above(0.0), "", "learning rate (adam)";
         decay: f64 = "0", Range::AtLeast(0.0), "steps", "update t is shortened by 1/(1 + t/decay); 0: not at all, as published";
         clip: f64 = "5", Range::Above(0.0), "mean abs. dev.", "window to which local energies are clipped in gradients";

@@ -10,4 +10,4 @@ pub use keys::{KEYS, Key, Settings};
 pub use resolve::{Origin, Resolved, SYSTEMS, Source};
 pub use rules::Units;
 pub use spelling::nearest;
-pub use value::{Feature, Gauge, Laplacian, Optimizer, Prior, Range, Sampler, Value};
+pub use value::{Baseline, Feature, Gauge, Laplacian, Optimizer, Prior, Range, Sampler, Value};

@@ -176,5 +176,8 @@ choice!(
     /// Laplacian of the log Jacobian: exact, with random probes for one trace, or for all of it.
     Laplacian, "exact, probes or hutchinson": Exact = "exact", #[default] Probes = "probes", Hutchinson = "hutchinson");
 choice!(
+    /// What is subtracted from local energies in the flow's gradient: a line in the energy of the ideal gas, or the mean.
+    Baseline, "energy or mean": #[default] Energy = "energy", Mean = "mean");
+choice!(
     /// Whether the Fisher matrix of the flow keeps the unphysical global phase.
     Gauge, "published or fixed": Published = "published", #[default] Fixed = "fixed");

@@ -27,7 +27,8 @@ pub struct Energies {
     pub entropy: Mean,
     pub energy: Mean,
     pub free_energy: Mean,
-    /// The kinetic energy again, after a partial integration that narrows its spread.
+    /// The kinetic energy again, after a partial integration that narrows its spread (E\[∇²l\] = -2 E\[∇l·Re ∇ ln Ψ\],
+    /// l = ½ ln|det J|): the same mean over |Ψ|², but not of each walker, so that gradients cannot be made from it.
     pub mixed_kinetic: Mean,
     /// The potential energy again, as E minus the mixed kinetic energy.
     pub mixed_potential: Mean,

@@ -115,6 +115,11 @@ impl Factor {
         }
     }
 
+    /// The factor of a smaller matrix in the same memory: `order` and `order` x `depth` at most what this was made for.
+    pub fn smaller(&self, order: usize, depth: usize) -> Factor {
+        Factor { order, padded: order.div_ceil(BLOCK) * BLOCK, depth, ..self.clone() }
+    }
+
     /// Records the factorisation of S Sᵀ + (damping + shift tr(S Sᵀ)) 1; `attempts` times with a tenfold
     /// shift each, of which those after a success do nothing. `rows`: S, f32 `[padded][depth]`.
     pub fn record(&self, rec: &mut Recording, profile: Profile, rows: &Buffer, damping: f64, shift: f64, attempts: usize) {

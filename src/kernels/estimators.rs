@@ -1,8 +1,11 @@
-//! `energies`, `moments`, `means`, `weights`: from local energies to batch averages and gradient weights.
+//! `energies`, `moments`, `means`, `baseline`, `weights`: from local energies to batch averages and gradient weights.
 
 use crate::gpu::{Buffer, Dispatch, Kernel, Recording, grid};
 
 use super::WG;
+
+/// Threads of the one workgroup of `baseline`.
+const ONE_GROUP: u32 = 256;
 
 const VARIANTS: &[&[(&str, u32)]] = &[&[("WG", 64)]];
 
@@ -28,6 +31,14 @@ pub static MEANS: Kernel = Kernel {
     shared: &[],
     params_bytes: size_of::<Params>(),
     variants: VARIANTS,
+};
+
+pub static BASELINE: Kernel = Kernel {
+    name: "baseline",
+    source: include_str!("../../shaders/baseline.wgsl"),
+    shared: &["special"],
+    params_bytes: size_of::<Params>(),
+    variants: &[&[("WG", ONE_GROUP)]],
 };
 
 pub static WEIGHTS: Kernel = Kernel {
@@ -78,6 +89,18 @@ pub struct Chunk<'a> {
     pub probability_first: usize,
 }
 
+/// What is subtracted from the local energies in the gradient of the flow.
+///
+/// Any function of the state K leaves the gradient's mean as it is, because E\[Re d ln Ψ\] over |Ψ_K|² vanishes for each
+/// K (that the function is made from the same batch costs 2/B of the gradient, as the mean costs 1/B).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Baseline {
+    /// The mean of the batch, as published.
+    Mean,
+    /// c0 + c1 Σ k², least squares over the batch.
+    Energy,
+}
+
 /// Numbers of a row of sums; see the header of `moments`.
 pub const COLUMNS: usize = 24;
 /// Walkers that one workgroup adds.
@@ -95,6 +118,8 @@ pub struct Estimators {
     pub centre: Buffer,
     /// Means of deviations from the centre, f32 \[24\].
     pub deviation: Buffer,
+    /// (c1, mean |E - b|) of the baseline b = mean E + c1 (Σ k² - its mean), f32 \[4\].
+    pub line: Buffer,
     /// Sums about the centre a workgroup, f32 \[group\]\[24\]: what the host finishes in float64.
     pub partial: Buffer,
     /// vec4 \[w\]: weights of d ln p, Re d ln Ψ, Im d ln Ψ, and 1 for walkers that count.
@@ -111,6 +136,7 @@ impl Estimators {
             records: Buffer::new("energy records", 8 * walkers),
             centre: Buffer::new("energy means", COLUMNS),
             deviation: Buffer::new("energy deviations", COLUMNS),
+            line: Buffer::new("energy baseline", 4),
             partial: Buffer::new("energy sums", walkers.div_ceil(SPAN) * COLUMNS),
             weights: Buffer::new("gradient weights", 4 * walkers),
             flow_weights: Buffer::new("flow gradient weights", 2 * walkers),
@@ -120,7 +146,7 @@ impl Estimators {
 
     /// Name and bytes of every array, for the memory bill.
     pub fn bill(&self) -> Vec<(String, u64)> {
-        let own = [&self.records, &self.centre, &self.deviation, &self.partial, &self.weights, &self.flow_weights, &self.zero];
+        let own = [&self.records, &self.centre, &self.deviation, &self.line, &self.partial, &self.weights, &self.flow_weights, &self.zero];
         own.map(|b| (b.name().to_string(), b.bytes())).to_vec()
     }
 
@@ -149,33 +175,47 @@ impl Estimators {
         });
     }
 
-    /// Records means, deviations and weights of the whole batch, after the records of all its chunks; `clip` is
-    /// usually [`CLIP`].
-    pub fn record_averages(&self, rec: &mut Recording, clip: f64) {
+    /// Records means, deviations and weights of the whole batch, after the records of all its chunks; `ideal` is that
+    /// of [`super::occupied::record`], `clip` usually [`CLIP`].
+    pub fn record_averages(&self, rec: &mut Recording, ideal: &Buffer, baseline: Baseline, clip: f64) {
         rec.clear(&self.zero);
-        self.sums(rec, "means", &self.zero, &self.centre);
-        self.sums(rec, "deviations", &self.centre, &self.deviation);
-        self.record_weights(rec, clip);
+        self.sums(rec, "means", ideal, &self.zero, &self.centre);
+        self.sums(rec, "deviations", ideal, &self.centre, &self.deviation);
+        let fit = (baseline == Baseline::Energy) as u32;
+        rec.push(Dispatch {
+            name: "baseline".into(),
+            kernel: &BASELINE,
+            constants: vec![("WG", ONE_GROUP)],
+            params: bytemuck::bytes_of(&Params { count: self.walkers as u32, second: fit, ..Default::default() }).to_vec(),
+            buffers: [&self.records, ideal, &self.centre, &self.deviation, &self.line].map(Buffer::clone).to_vec(),
+            groups: [1, 1, 1],
+            trips: self.walkers.div_ceil(ONE_GROUP as usize) as u64 + 8,
+            flops: 10.0 * self.walkers as f64,
+            bytes: 48.0 * self.walkers as f64,
+        });
+        self.record_weights(rec, ideal, clip);
     }
 
-    /// Records the weights alone, from the present centre and deviations (which the caller may have replaced by
+    /// Records the weights alone, from the present centre, deviations and line (which the caller may have replaced by
     /// those of a larger batch).
-    pub fn record_weights(&self, rec: &mut Recording, clip: f64) {
+    pub fn record_weights(&self, rec: &mut Recording, ideal: &Buffer, clip: f64) {
         let params = Params { count: self.walkers as u32, second: (clip as f32).to_bits(), ..Default::default() };
         rec.push(Dispatch {
             name: "gradient weights".into(),
             kernel: &WEIGHTS,
             constants: vec![("WG", WG)],
             params: bytemuck::bytes_of(&params).to_vec(),
-            buffers: [&self.records, &self.centre, &self.deviation, &self.weights, &self.flow_weights].map(Buffer::clone).to_vec(),
+            buffers: [&self.records, ideal, &self.centre, &self.deviation, &self.line, &self.weights, &self.flow_weights]
+                .map(Buffer::clone)
+                .to_vec(),
             groups: grid(self.walkers.div_ceil(WG as usize)),
             trips: 0,
-            flops: 12.0 * self.walkers as f64,
-            bytes: 48.0 * self.walkers as f64,
+            flops: 15.0 * self.walkers as f64,
+            bytes: 72.0 * self.walkers as f64,
         });
     }
 
-    fn sums(&self, rec: &mut Recording, name: &str, centre: &Buffer, mean: &Buffer) {
+    fn sums(&self, rec: &mut Recording, name: &str, ideal: &Buffer, centre: &Buffer, mean: &Buffer) {
         let groups = self.walkers.div_ceil(SPAN);
         let params = Params { count: self.walkers as u32, second: SPAN as u32, ..Default::default() };
         rec.push(Dispatch {
@@ -183,11 +223,11 @@ impl Estimators {
             kernel: &MOMENTS,
             constants: vec![("WG", WG)],
             params: bytemuck::bytes_of(&params).to_vec(),
-            buffers: vec![self.records.clone(), centre.clone(), self.partial.clone()],
+            buffers: vec![self.records.clone(), ideal.clone(), centre.clone(), self.partial.clone()],
             groups: grid(groups),
             trips: SPAN as u64 / WG as u64 + WG as u64 + 6,
-            flops: 40.0 * self.walkers as f64,
-            bytes: 32.0 * self.walkers as f64,
+            flops: 45.0 * self.walkers as f64,
+            bytes: 48.0 * self.walkers as f64,
         });
         rec.push(Dispatch {
             name: format!("{name}, total"),

@@ -5,6 +5,7 @@
 pub mod adam;
 pub mod cholesky;
 pub mod determinant;
+pub mod distinct;
 pub mod dpp;
 pub mod estimators;
 pub mod ewald;
@@ -42,7 +43,13 @@ pub static ALL: &[&Kernel] = &[
     &determinant::REAL,
     &determinant::TILE_COMPLEX,
     &determinant::TILE_REAL,
+    &distinct::GATHER,
+    &distinct::HASH,
+    &distinct::MATCH,
+    &distinct::ROWS,
+    &distinct::SUM,
     &dpp::KERNEL,
+    &estimators::BASELINE,
     &estimators::ENERGIES,
     &estimators::MEANS,
     &estimators::MOMENTS,

@@ -104,8 +104,10 @@ impl Shape {
     }
 
     /// Words that the partial sums of [`weighted_sum`] and [`transpose`] need.
+    ///
+    /// Enough for fewer rows as well.
     pub fn partial_words(&self) -> usize {
-        2 * self.ld() * self.blocks(self.rows()).1
+        2 * self.ld() * self.rows().div_ceil(32).min(64)
     }
 
     fn products(&self) -> f64 {

@@ -113,7 +113,10 @@ impl Report {
 /// The optimiser: buffers and settings for one network.
 #[derive(Clone, Debug)]
 pub struct StochasticReconfiguration {
+    /// The score rows; `batch` of them, or fewer where walkers in equal states share a row.
     pub shape: Shape,
+    /// Walkers B.
+    walkers: usize,
     pub options: Options,
     /// The step before it is capped: double-single `[ld]` (hi, lo).
     pub vectors: Vectors,
@@ -150,6 +153,7 @@ impl StochasticReconfiguration {
         let factor = Factor::new(name, order, depth, &state);
         let pairs = |what: &str| buffer(what, 2 * shape.ld());
         Ok(StochasticReconfiguration {
+            walkers: shape.batch,
             shape,
             options,
             vectors: Vectors {
@@ -171,6 +175,16 @@ impl StochasticReconfiguration {
             partial: buffer("partial sums", shape.partial_words()),
             state,
         })
+    }
+
+    /// The same optimiser where the scores are `rows` rows √c s (at most the batch): real scores s of distinct states with
+    /// c walkers each, B together ([`crate::kernels::distinct`]). F is still that of all walkers. Memory is shared.
+    pub fn merged(&self, rows: usize) -> Self {
+        assert!(self.shape.parts == 1 && (1..=self.shape.batch).contains(&rows), "{rows} merged rows of {:?}", self.shape);
+        let shape = Shape { batch: rows, ..self.shape };
+        let dense = shape.parameters <= rows;
+        let depth = if dense { pad4(rows) } else { shape.ld() };
+        StochasticReconfiguration { shape, dense, factor: self.factor.smaller(rows.min(shape.parameters), depth), ..self.clone() }
     }
 
     /// Name and bytes of every array, for the memory bill.
@@ -306,7 +320,7 @@ impl StochasticReconfiguration {
                 scores::weighted_sum(rec, "score means", s, scores, &self.basis, weights, 1.0, &self.partial, &self.coefficients, at);
             }
         }
-        let scale = (s.batch as f64).powf(-0.5);
+        let scale = (self.walkers as f64).powf(-0.5);
         projection::rows(
             rec,
             "centred scores",
@@ -330,7 +344,7 @@ impl StochasticReconfiguration {
         if centre.columns > 0 {
             projection::project(rec, "Fisher centring", profile, centre, &self.basis, &self.row_vector, &self.right, &self.state);
         }
-        let how = Combine::Damped { damping: self.options.damping, scale: 1.0 / s.batch as f64 };
+        let how = Combine::Damped { damping: self.options.damping, scale: 1.0 / self.walkers as f64 };
         self.pull_back(rec, scores, how, &v.direction, &v.image);
     }
 
@@ -347,7 +361,7 @@ impl StochasticReconfiguration {
         let project = |rec: &mut Recording, p: Project, u: &Buffer| {
             projection::project(rec, "preconditioner centring", profile, p, &self.basis, u, &self.right, &self.state);
         };
-        let scale = (s.batch as f64).powf(-0.5);
+        let scale = (self.walkers as f64).powf(-0.5);
         if self.dense {
             let plain = Project { rows: s.parameters, parts: 1, columns: 0, load: false, store: None };
             project(rec, Project { store: Some((1.0, padded)), ..plain }, &v.residual);

@@ -1,4 +1,4 @@
-//! Twin of `energies`, `moments`, `means` and `weights`.
+//! Twin of `energies`, `moments`, `means`, `baseline` and `weights`.
 
 use super::complex::Complex;
 
@@ -46,13 +46,43 @@ pub fn clip(z: Complex, low: f64, high: f64) -> Complex {
     if less(high, z) { high } else { z }
 }
 
-/// Weights of d ln p, Re d ln Ψ, Im d ln Ψ, and 1 (0 for a walker left out).
-pub fn weights(r: &[f64; 8], a: &Averages, width: f64) -> [f64; 4] {
+/// The line b = energy + slope (T - ideal), T = Σ k² of a walker's state.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Line {
+    pub slope: f64,
+    /// Mean of Re E.
+    pub energy: f64,
+    /// Mean of T.
+    pub ideal: f64,
+    /// mean |E - b|.
+    pub spread: f64,
+}
+
+impl Line {
+    pub fn at(&self, ideal: f64) -> f64 {
+        self.energy + self.slope * (ideal - self.ideal)
+    }
+}
+
+/// Least squares of Re E of the finite records by T (`fit`), or their mean; slope 0 where T hardly differs.
+pub fn baseline(records: &[[f64; 8]], ideal: &[f64], fit: bool) -> Line {
+    let good: Vec<(&[f64; 8], &f64)> = records.iter().zip(ideal).filter(|(r, _)| r.iter().all(|v| v.is_finite())).collect();
+    let mean = |value: &dyn Fn(&[f64; 8], f64) -> f64| good.iter().map(|(r, t)| value(r, **t)).sum::<f64>() / good.len() as f64;
+    let (energy, ideal) = (mean(&|r, _| r[4]), mean(&|_, t| t));
+    let variance = mean(&|_, t| (t - ideal).powi(2));
+    let covariance = mean(&|r, t| (t - ideal) * (r[4] - energy));
+    let differ = fit && variance.sqrt() > 64.0 * f32::EPSILON as f64 * ideal;
+    let line = Line { slope: if differ { covariance / variance } else { 0.0 }, energy, ideal, spread: 0.0 };
+    Line { spread: mean(&|r, t| (r[4] - line.at(t)).hypot(r[5])), ..line }
+}
+
+/// Weights of d ln p, Re d ln Ψ, Im d ln Ψ, and 1 (0 for a walker left out) of a walker with Σ k² = `ideal`.
+pub fn weights(r: &[f64; 8], ideal: f64, a: &Averages, line: &Line, width: f64) -> [f64; 4] {
     if !r.iter().all(|v| v.is_finite()) {
         return [0.0; 4];
     }
     let f = r[6].clamp(a.mean[6] - width * a.spread_f, a.mean[6] + width * a.spread_f);
-    let e = clip(Complex::new(r[4], r[5]), a.mean[4] - width * a.spread_e, a.mean[4] + width * a.spread_e);
+    let e = clip(Complex::new(r[4] - line.at(ideal), r[5]), -width * line.spread, width * line.spread);
     let b = a.counted as f64;
-    [(f - a.mean[6]) / b, 2.0 * (e.re - a.mean[4]) / b, 2.0 * e.im / b, 1.0]
+    [(f - a.mean[6]) / b, 2.0 * e.re / b, 2.0 * e.im / b, 1.0]
 }

@@ -2,6 +2,7 @@
 
 pub mod complex;
 pub mod determinant;
+pub mod distinct;
 pub mod dpp;
 pub mod estimators;
 pub mod ewald;

@@ -183,7 +183,7 @@ mod tests {
         let e = Estimate::new(-0.1, 0.01);
         let settings = ["n=13", "rs=10", "theta=0.15"].map(String::from);
         let settings = crate::config::Resolved::from_command("electron-gas", &settings).unwrap().settings;
-        let mut s = Summary::new(&settings, "device", 50, 1.0, Thermo { f: e, e, k: e, v: e, s: e }, "50 steps");
+        let mut s = Summary::new(&settings, "device", 50, 1.0, Thermo { f: e, e, k: e, v: e, s: e, ..Default::default() }, "50 steps");
         s.ideal = Some(Ideal { f: 0.02, e: 0.02, s: 0.3 });
         let mut records: Vec<StepRecord> =
             (0..50).map(|step| StepRecord { step, f: -0.1, f_err: 0.01, s: 0.3, acceptance: 0.5, ..Default::default() }).collect();

@@ -43,7 +43,15 @@ fn from_records(resolved: &Resolved, unit: String, records: &[StepRecord]) -> Re
     let half = &records[records.len() / 2..];
     let mean = |get: fn(&StepRecord) -> f64| mean(half, get);
     let s = &resolved.settings;
-    let result = Thermo { f: mean(|r| r.f), e: mean(|r| r.e), k: mean(|r| r.k), v: mean(|r| r.v), s: mean(|r| r.s) };
+    let result = Thermo {
+        f: mean(|r| r.f),
+        e: mean(|r| r.e),
+        k: mean(|r| r.k),
+        v: mean(|r| r.v),
+        s: mean(|r| r.s),
+        k_local: mean(|r| r.k_local),
+        v_local: mean(|r| r.v_local),
+    };
     let over = format!("the last {} training steps", half.len());
     let mut summary = Summary::new(s, "", records.len(), last.seconds, result, over);
     summary.energy_unit = unit;

@@ -3,10 +3,9 @@
 use serde::Serialize;
 
 use super::trainer::Trainer;
-use crate::config::Settings;
+use crate::config::{Laplacian, Settings};
 use crate::error::{Error, Result};
 use crate::gpu::{DeviceType, Gpu};
-use crate::kernels::flow::Flow;
 use crate::system::ElectronGas;
 use crate::wave_function::WaveFunction;
 
@@ -109,15 +108,15 @@ pub fn default_batch(gpu: &Gpu) -> usize {
 
 /// The most walkers a chunk can have on this device: by binding limit and memory.
 pub fn fitting_chunk(gpu: &Gpu, gas: &ElectronGas, s: &Settings, batch: usize) -> Result<usize> {
-    let model = s.backflow();
-    let words = Flow::largest_words_per_walker(&model, gas.n).max(4 * gas.n * gas.n);
-    let mut chunk = (gpu.max_words() / words).min(batch).min(32_768);
+    let (model, dense) = (s.backflow(), s.laplacian == Laplacian::Hutchinson);
+    let mut chunk = batch.min(32_768);
     while chunk > 0 {
-        let bytes: u64 = WaveFunction::new(gpu, gas, model, chunk)?.bill().iter().map(|b| b.1).sum();
-        if bytes <= CHUNK_MEMORY {
+        let bill = WaveFunction::new(gpu, gas, model, chunk)?.bill(dense);
+        let (total, largest) = bill.iter().fold((0, 0), |(sum, most), (_, bytes)| (sum + bytes, bytes.max(&most).to_owned()));
+        if total <= CHUNK_MEMORY && largest <= 4 * gpu.max_words() as u64 {
             return Ok(chunk);
         }
-        chunk /= 2;
+        chunk = 3 * chunk / 4;
     }
     Err(Error::Device(format!(
         "n = {} in {} dimensions: one walker needs more memory than {} can bind ({} MiB); use a smaller n or narrower layers (spsize, tpsize)",

@@ -25,10 +25,11 @@ pub struct Network {
     pub parameters: Buffer,
     /// Gradient of the free energy, f32 `[P]`, Ry/rs².
     pub gradient: Buffer,
-    /// Scores, f32 `[walker][parts][pad4(P)]`.
+    /// Scores, f32 `[row][parts][pad4(P)]`: a row a walker, or a distinct state ([`Network::share_rows`]).
     pub scores: Buffer,
     partial: Buffer,
     shape: Shape,
+    rows: usize,
     update: Update,
     /// The parameters of the last usable draws.
     kept: Buffer,
@@ -58,6 +59,7 @@ impl Network {
             scores: Buffer::new(format!("{name} scores"), batch * parts * shape.ld()),
             partial: Buffer::new(format!("{name} gradient sums"), shape.partial_words()),
             shape,
+            rows: batch,
             update,
             kept: gpu.upload(&format!("{name} parameters kept"), values),
             pace: 1.0,
@@ -81,11 +83,25 @@ impl Network {
         own.into_iter().chain(update).collect()
     }
 
-    /// `scale` times the gradient from the scores; a walker's weights lie `stride` words apart.
-    pub(super) fn record_gradient(&self, rec: &mut Recording, weights: &Buffer, stride: usize, scale: f64) {
+    /// Rows of the scores in use.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Says that walkers in equal states share a row of the scores: `rows` of them, each times the root of its walkers.
+    pub(super) fn share_rows(&mut self, rows: usize) {
+        self.rows = rows.clamp(1, self.shape.batch);
+    }
+
+    fn used(&self) -> Shape {
+        Shape { batch: self.rows, ..self.shape }
+    }
+
+    /// `scale` times the gradient from the scores; weights of rows, one after another.
+    pub(super) fn record_gradient(&self, rec: &mut Recording, weights: &Buffer, scale: f64) {
         rec.phase("gradient");
-        let w = Weights { stride, ..Weights::default() };
-        scores::weighted_sum(rec, self.name, self.shape, &self.scores, weights, w, scale, &self.partial, &self.gradient, 0);
+        let w = Weights::default();
+        scores::weighted_sum(rec, self.name, self.used(), &self.scores, weights, w, scale, &self.partial, &self.gradient, 0);
     }
 
     /// Takes from the weights of complex scores what the update does not see: see
@@ -100,11 +116,16 @@ impl Network {
         Inputs { scores: &self.scores, gradient: &self.gradient, parameters, momenta: Some(momenta) }
     }
 
+    /// The optimiser for the rows in use.
+    fn sized(&self, sr: &StochasticReconfiguration) -> StochasticReconfiguration {
+        if self.rows == self.shape.batch { sr.clone() } else { sr.merged(self.rows) }
+    }
+
     /// Records the update of `parameters`, with all iterations a solve may need.
     pub(super) fn record_update(&self, rec: &mut Recording, gpu: &Gpu, momenta: &Buffer, parameters: &Buffer) -> Result<()> {
         rec.phase("update");
         match &self.update {
-            Update::Sr(sr) => sr.record(rec, gpu.profile, self.inputs(momenta, parameters))?,
+            Update::Sr(sr) => self.sized(sr).record(rec, gpu.profile, self.inputs(momenta, parameters))?,
             Update::Adam(adam) => adam.record(rec, gpu.profile, &self.gradient, parameters),
         }
         Ok(())
@@ -118,13 +139,13 @@ impl Network {
 
     /// Updates the parameters by `sr`; says why not, if not.
     pub(super) fn update_by(&self, gpu: &Gpu, sr: &StochasticReconfiguration, momenta: &Buffer) -> Result<Option<Error>> {
-        Ok(sr.solve(gpu, self.inputs(momenta, &self.parameters))?.check().err())
+        Ok(self.sized(sr).solve(gpu, self.inputs(momenta, &self.parameters))?.check().err())
     }
 
     /// Updates `parameters`; says why not, if not.
     pub(super) fn update(&self, gpu: &Gpu, momenta: &Buffer, parameters: &Buffer) -> Result<Option<Error>> {
         match &self.update {
-            Update::Sr(sr) => Ok(sr.solve(gpu, self.inputs(momenta, parameters))?.check().err()),
+            Update::Sr(sr) => Ok(self.sized(sr).solve(gpu, self.inputs(momenta, parameters))?.check().err()),
             Update::Adam(adam) => {
                 let before = adam.steps(gpu)?.1;
                 let mut rec = Recording::new();

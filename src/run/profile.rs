@@ -58,7 +58,7 @@ pub fn roof(gpu: &Gpu) -> Result<Roof> {
 
 fn step(gpu: &Gpu, trainer: &mut Trainer) -> Result<()> {
     trainer.sample(gpu)?;
-    trainer.energies(gpu)?;
+    trainer.energies_and_scores(gpu)?;
     trainer.update(gpu)?;
     gpu.wait()
 }

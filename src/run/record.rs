@@ -18,15 +18,20 @@ pub struct StepRecord {
     /// Energy E = K + V.
     pub e: f64,
     pub e_err: f64,
-    /// Kinetic energy.
+    /// Kinetic energy after a partial integration that takes noise away.
     pub k: f64,
     pub k_err: f64,
-    /// Potential energy.
+    /// Potential energy, E − K.
     pub v: f64,
     pub v_err: f64,
     /// Entropy of the occupation distribution.
     pub s: f64,
     pub s_err: f64,
+    /// The same means from the local kinetic energy and the Coulomb sum themselves.
+    pub k_local: f64,
+    pub k_local_err: f64,
+    pub v_local: f64,
+    pub v_local_err: f64,
     /// Accepted share of proposals: Metropolis moves, or candidates of exact draws.
     pub acceptance: f64,
     /// Integrated autocorrelation time of ln|Ψ|² along the chains, in Metropolis sweeps (exact draws: 1).
@@ -59,6 +64,10 @@ impl StepRecord {
             v_err: t.v.error,
             s: t.s.value,
             s_err: t.s.error,
+            k_local: t.k_local.value,
+            k_local_err: t.k_local.error,
+            v_local: t.v_local.value,
+            v_local_err: t.v_local.error,
             nonfinite: energies.failed,
             ..Default::default()
         }
@@ -81,6 +90,10 @@ impl Default for StepRecord {
             v_err: nan,
             s: nan,
             s_err: nan,
+            k_local: nan,
+            k_local_err: nan,
+            v_local: nan,
+            v_local_err: nan,
             acceptance: nan,
             tau: nan,
             width: nan,
@@ -117,6 +130,8 @@ pub static COLUMNS: &[Column] = columns! {
     "K" "Ry" k false; "K_err" "Ry" k_err false;
     "V" "Ry" v false; "V_err" "Ry" v_err false;
     "S" "k_B" s false; "S_err" "k_B" s_err false;
+    "K_local" "Ry" k_local false; "K_local_err" "Ry" k_local_err false;
+    "V_local" "Ry" v_local false; "V_local_err" "Ry" v_local_err false;
     "acceptance" "" acceptance false;
     "tau" "sweeps" tau false;
     "width" "rs a0" width false;

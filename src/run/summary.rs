@@ -34,6 +34,13 @@ impl Estimate {
     }
 }
 
+impl Default for Estimate {
+    /// Unknown.
+    fn default() -> Self {
+        Estimate::new(f64::NAN, f64::NAN)
+    }
+}
+
 impl From<crate::estimate::statistics::Estimate> for Estimate {
     fn from(e: crate::estimate::statistics::Estimate) -> Self {
         Estimate { value: e.mean, error: e.error }
@@ -50,13 +57,19 @@ pub struct Ideal {
 }
 
 /// F, E, K, V in the run's energy unit and S in k_B, all per electron.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Thermo {
     pub f: Estimate,
     pub e: Estimate,
+    /// Kinetic energy after a partial integration that takes noise away, and V = E - K.
     pub k: Estimate,
     pub v: Estimate,
     pub s: Estimate,
+    /// The same means from the local kinetic energy and the Coulomb sum themselves (unknown in older files).
+    #[serde(default)]
+    pub k_local: Estimate,
+    #[serde(default)]
+    pub v_local: Estimate,
 }
 
 /// What a run says at its end; `summary.json` holds exactly this.
@@ -111,9 +124,11 @@ impl Thermo {
         Thermo {
             f: scaled(&e.free_energy, units.energy),
             e: scaled(&e.energy, units.energy),
-            k: scaled(&e.kinetic, units.energy),
-            v: scaled(&e.potential, units.energy),
+            k: scaled(&e.mixed_kinetic, units.energy),
+            v: scaled(&e.mixed_potential, units.energy),
             s: scaled(&e.entropy, units.entropy),
+            k_local: scaled(&e.kinetic, units.energy),
+            v_local: scaled(&e.potential, units.energy),
         }
     }
 }

@@ -159,7 +159,7 @@ impl Run {
             }
             let start = Instant::now();
             let round = self.sample(job, trainer)?;
-            let energies = trainer.energies(&job.gpu)?;
+            let energies = if update { trainer.energies_and_scores(&job.gpu)? } else { trainer.energies(&job.gpu)? };
             self.judge(job, &energies)?;
             let mut record = self.record(&energies, &round);
             if update {
@@ -272,6 +272,8 @@ fn thermo(records: &[StepRecord]) -> Thermo {
         k: average(records, |r| r.k, |r| r.k_err),
         v: average(records, |r| r.v, |r| r.v_err),
         s: average(records, |r| r.s, |r| r.s_err),
+        k_local: average(records, |r| r.k_local, |r| r.k_local_err),
+        v_local: average(records, |r| r.v_local, |r| r.v_local_err),
     }
 }
 

@@ -6,8 +6,9 @@ use crate::config::{self, Laplacian, Prior, Settings};
 use crate::error::{Error, Result};
 use crate::estimate::{Energies, LocalEnergy};
 use crate::gpu::{Buffer, Gpu, Recording};
-use crate::kernels::estimators::{self, Estimators};
-use crate::kernels::flow::{Directions, Order, Signs};
+use crate::kernels::distinct::DistinctStates;
+use crate::kernels::estimators::{self, Baseline, Estimators};
+use crate::kernels::flow::{Directions, Signs};
 use crate::kernels::occupation::{Chunk as Rows, OccupationKernels};
 use crate::kernels::occupied;
 use crate::optimize::StochasticReconfiguration;
@@ -49,6 +50,8 @@ pub struct Trainer {
     /// Occupied orbitals, u32 `[walker][n]`, ascending.
     pub states: Buffer,
     chunk_states: Vec<Buffer>,
+    /// The distinct ones of the states: equal states have equal scores of p(K).
+    pub distinct: DistinctStates,
     /// ln p of the states, f32 `[walker]`.
     pub log_probability: Buffer,
     momentum: Buffer,
@@ -56,6 +59,8 @@ pub struct Trainer {
     zeros: Buffer,
     draws: u32,
     updates: usize,
+    /// The scores of the flow are those of the present walkers and parameters.
+    scored: bool,
 }
 
 /// Exact draws of a gas's electrons.
@@ -113,6 +118,7 @@ impl Trainer {
             estimators: Estimators::new(batch),
             energy: LocalEnergy::new(gpu, &gas, (s.kappa, s.gmax as u32), chunk)?,
             states: Buffer::new("states", batch * gas.n),
+            distinct: DistinctStates::new(batch, gas.n),
             log_probability: Buffer::new("ln p", batch),
             momentum: Buffer::new("total momentum", batch * gas.dim),
             ideal_energy: Buffer::new("ideal energy", 4 * batch),
@@ -121,6 +127,7 @@ impl Trainer {
             ideal,
             draws: 0,
             updates: 0,
+            scored: false,
         })
     }
 
@@ -132,12 +139,13 @@ impl Trainer {
         let wave = WaveFunction::new(gpu, gas, s.backflow(), s.chunk)?;
         // what a driver would not carry out is known before anything is run
         let mut rec = Recording::new();
-        wave.record_derivatives(&mut rec, &Buffer::new("x", 0), &Buffer::new("states", 0), s.chunk, Directions::Exact);
+        let directions = if wave.flow.has_lanes() && s.laplacian != Laplacian::Hutchinson { Directions::RowsExact } else { Directions::Exact };
+        wave.record_derivatives(&mut rec, &Buffer::new("x", 0), &Buffer::new("states", 0), s.chunk, directions);
         rec.check()?;
         let mut items = Vec::new();
         let mut add = |group, list: Vec<(String, u64)>| items.extend(list.into_iter().map(|(name, bytes)| Item { group, name, bytes }));
         add("occupation network", OccupationKernels::new(&model, s.chunk, &gas.momenta(), None, gpu)?.bill());
-        add("flow and determinants", wave.bill());
+        add("flow and determinants", wave.bill(s.laplacian == Laplacian::Hutchinson));
         add("local energy", LocalEnergy::new(gpu, gas, (s.kappa, s.gmax as u32), s.chunk)?.bill());
         let sampler = match s.sampler {
             config::Sampler::Exact => exact(s, gas)?.bill(),
@@ -146,6 +154,7 @@ impl Trainer {
         add("walkers", sampler);
         let words = [("states", 2 * s.batch * n), ("ln p", s.batch), ("total momentum", s.batch * gas.dim), ("ideal energy", 5 * s.batch)];
         add("walkers", words.map(|(name, words)| (name.to_string(), 4 * words as u64)).to_vec());
+        add("walkers", DistinctStates::new(s.batch, n).bill());
         add("estimators", Estimators::new(s.batch).bill());
         for (name, values, parts) in [("occupation", &values, 1), ("flow", &flow, 2)] {
             add("scores and update", Network::new(gpu, s, name, values, s.batch, parts)?.bill());
@@ -167,7 +176,16 @@ impl Trainer {
             rec.copy_range(&self.states, chunk.first * self.gas.n, states, 0, chunk.walkers * self.gas.n);
         }
         occupied::record(rec, &self.gas, self.batch, &self.states, &self.wave.orbitals, &self.momentum, &self.ideal_energy);
+        self.distinct.record(rec, &self.states);
+        self.scored = false;
         self.draws += 1;
+    }
+
+    /// Reads how many states are distinct: as many rows have the scores of p(K).
+    fn count_states(&mut self, gpu: &Gpu) -> Result<()> {
+        let rows = self.distinct.count(gpu)?;
+        self.occupation.share_rows(rows);
+        Ok(())
     }
 
     /// Records fresh states and a round of sampling of the positions.
@@ -179,25 +197,55 @@ impl Trainer {
 
     /// Records local energies, batch averages and gradient weights of the present walkers.
     pub fn record_energies(&self, rec: &mut Recording) {
-        rec.phase("local energy");
+        self.record_energies_and(rec, false);
+    }
+
+    /// The same, and with `scores` those of the flow, which share the work of the local energies.
+    fn record_energies_and(&self, rec: &mut Recording, scores: bool) {
         self.wave.flow.record_pack(rec, &self.flow.parameters);
         for index in 0..self.chunk_states.len() {
+            rec.phase("local energy");
             self.record_chunk_energies(rec, index);
+            if scores {
+                self.record_chunk_scores(rec, index);
+            }
         }
-        self.estimators.record_averages(rec, self.settings.clip);
+        rec.phase("local energy");
+        self.record_averages(rec);
+    }
+
+    /// Directions of the Laplacian of ln|det J| in a chunk.
+    fn directions(&self, chunk: &Chunk) -> Directions {
+        let s = &self.settings;
+        let signs = Signs { probes: s.probes, seed: s.seed as u64, step: self.draws, first_walker: chunk.first as u32 };
+        match s.laplacian {
+            Laplacian::Exact if self.wave.flow.has_lanes() => Directions::RowsExact,
+            Laplacian::Exact => Directions::Exact,
+            Laplacian::Probes => Directions::Rows(signs),
+            Laplacian::Hutchinson => Directions::Signs(signs),
+        }
+    }
+
+    /// Records the flow's scores of a chunk right after its local energies.
+    fn record_chunk_scores(&self, rec: &mut Recording, index: usize) {
+        rec.phase("flow scores");
+        let chunk = &self.sampler.chunks()[index];
+        self.wave.record_scores(rec, &chunk.x, chunk.walkers, self.directions(chunk), &self.flow.scores, chunk.first);
+    }
+
+    /// Records averages and weights of the whole batch from the records of all chunks.
+    pub(crate) fn record_averages(&self, rec: &mut Recording) {
+        let baseline = match self.settings.baseline {
+            config::Baseline::Energy => Baseline::Energy,
+            config::Baseline::Mean => Baseline::Mean,
+        };
+        self.estimators.record_averages(rec, &self.ideal_energy, baseline, self.settings.clip);
     }
 
     /// Records local energies of one chunk; its intermediate results stay in the buffers until the next.
     pub(crate) fn record_chunk_energies(&self, rec: &mut Recording, index: usize) {
         let (chunk, states) = (&self.sampler.chunks()[index], &self.chunk_states[index]);
-        let signs =
-            Signs { probes: self.settings.probes, seed: self.settings.seed as u64, step: self.draws, first_walker: chunk.first as u32 };
-        let directions = match self.settings.laplacian {
-            Laplacian::Exact => Directions::Exact,
-            Laplacian::Probes => Directions::Rows(signs),
-            Laplacian::Hutchinson => Directions::Signs(signs),
-        };
-        self.wave.record_derivatives(rec, &chunk.x, states, chunk.walkers, directions);
+        self.wave.record_derivatives(rec, &chunk.x, states, chunk.walkers, self.directions(chunk));
         self.sampler.record_leave_out(rec, index, &self.wave.log_psi);
         self.energy.record(rec, &self.wave, &chunk.x, chunk.walkers);
         let records = self.energy.chunk(&self.wave, chunk.first, chunk.walkers, &self.log_probability);
@@ -207,6 +255,7 @@ impl Trainer {
     /// Replaces the walkers: x `[walker][n][d]` (rs a0), states `[walker][n]` ascending; computes their ln p.
     pub fn load(&mut self, gpu: &Gpu, x: &[f32], states: &[u32]) -> Result<()> {
         let n = self.gas.n;
+        self.scored = false;
         gpu.write(&self.states, states);
         self.sampler.load(gpu, x);
         let mut rec = Recording::new();
@@ -217,33 +266,56 @@ impl Trainer {
             self.occupations.record_logp(&mut rec, Self::rows(chunk), &self.states, &self.log_probability);
         }
         occupied::record(&mut rec, &self.gas, self.batch, &self.states, &self.wave.orbitals, &self.momentum, &self.ideal_energy);
-        gpu.run(&rec)
+        self.distinct.record(&mut rec, &self.states);
+        gpu.run(&rec)?;
+        self.count_states(gpu)
     }
 
-    /// Records the scores of p(K).
+    /// Records the scores of p(K): a row for each distinct state, times the root of the number of its walkers.
     fn record_occupation_scores(&self, rec: &mut Recording) {
         rec.phase("occupation scores");
+        let (d, scores) = (&self.distinct, &self.occupation.scores);
+        for chunk in self.occupations.chunks(self.occupation.rows()) {
+            self.occupations.record_scaled_scores(rec, chunk, &d.states, &d.factors, scores, chunk.first);
+        }
+    }
+
+    /// Records the scores of p(K) of every walker in place of those of the distinct states.
+    pub fn record_walker_scores(&self, rec: &mut Recording) {
         for chunk in self.sampler.chunks() {
             self.occupations.record_scores(rec, Self::rows(chunk), &self.states, &self.occupation.scores, chunk.first);
         }
     }
 
-    /// Records the scores of both networks.
+    fn record_occupation_gradient(&self, rec: &mut Recording, scale: f64) {
+        rec.phase("gradient");
+        self.distinct.record_weights(rec, self.occupation.rows(), &self.estimators.weights, 4);
+        self.occupation.record_gradient(rec, &self.distinct.weights, scale);
+    }
+
+    /// Records the scores of both networks; those of the flow unless they came with the energies.
     pub fn record_scores(&self, rec: &mut Recording) {
         self.record_occupation_scores(rec);
+        if self.scored {
+            return;
+        }
         rec.phase("flow scores");
-        for (chunk, states) in self.sampler.chunks().iter().zip(&self.chunk_states) {
-            self.wave.record_gradients(rec, &chunk.x, states, chunk.walkers, Order::First);
-            let (s_z, inverse) = (&self.wave.slater_gradient, self.wave.inverse_jacobian());
-            self.wave.flow.record_scores(rec, s_z, inverse, chunk.walkers, Order::First, &self.flow.scores, chunk.first);
+        for (index, (chunk, states)) in self.sampler.chunks().iter().zip(&self.chunk_states).enumerate() {
+            // scores need no trace: one probe is the least
+            let directions = match self.directions(chunk) {
+                Directions::RowsExact => Directions::Rows(Signs { probes: 1, seed: 0, step: 0, first_walker: 0 }),
+                other => other,
+            };
+            self.wave.record_derivatives(rec, &chunk.x, states, chunk.walkers, directions);
+            self.record_chunk_scores(rec, index);
         }
     }
 
     /// Records the gradients of both networks from scores and weights.
     pub fn record_gradients(&self, rec: &mut Recording) {
-        self.occupation.record_gradient(rec, &self.estimators.weights, 4, 1.0);
+        self.record_occupation_gradient(rec, 1.0);
         self.flow.record_weights(rec, self.wave.profile, &self.momentum, &self.estimators.flow_weights);
-        self.flow.record_gradient(rec, &self.estimators.flow_weights, 1, 1.0);
+        self.flow.record_gradient(rec, &self.estimators.flow_weights, 1.0);
     }
 
     /// Updates other parameter vectors than the networks' own: applied to zeros, it gives the updates themselves.
@@ -258,6 +330,7 @@ impl Trainer {
         self.record_states(&mut rec);
         self.wave.flow.record_pack(&mut rec, &self.flow.parameters);
         gpu.run(&rec)?;
+        self.count_states(gpu)?;
         let round = self.sampler.draw(gpu, &self.wave, &self.chunk_states)?;
         if round.usable() {
             self.flow.keep(gpu)?;
@@ -279,6 +352,15 @@ impl Trainer {
         self.averages(gpu)
     }
 
+    /// The same before [`Trainer::update`]: the flow's scores are made on the way, for a fraction of what they cost alone.
+    pub fn energies_and_scores(&mut self, gpu: &Gpu) -> Result<Energies> {
+        let mut rec = Recording::new();
+        self.record_energies_and(&mut rec, true);
+        gpu.run(&rec)?;
+        self.scored = true;
+        self.averages(gpu)
+    }
+
     fn averages(&self, gpu: &Gpu) -> Result<Energies> {
         Ok(Energies::finish(&gpu.read(&self.estimators.centre)?, &gpu.read(&self.estimators.partial)?))
     }
@@ -289,6 +371,7 @@ impl Trainer {
         self.record_scores(&mut rec);
         self.record_gradients(&mut rec);
         gpu.run(&rec)?;
+        self.scored = false;
         self.flow.recover();
         let schedule = if self.settings.decay > 0.0 { 1.0 / (1.0 + self.updates as f64 / self.settings.decay) } else { 1.0 };
         self.occupation.set_schedule(schedule);
@@ -323,19 +406,27 @@ impl Trainer {
             probability_first: 0,
         };
         self.estimators.record_energies(&mut rec, records, self.gas.beta());
-        self.estimators.record_averages(&mut rec, 1e6);
+        self.estimators.record_averages(&mut rec, &self.ideal_energy, Baseline::Mean, 1e6);
+        gpu.run(&rec)?;
+        self.count_states(gpu)?;
+        let mut rec = Recording::new();
         self.record_occupation_scores(&mut rec);
-        self.occupation.record_gradient(&mut rec, &self.estimators.weights, 4, pretraining_share(step) * self.gas.beta());
+        self.record_occupation_gradient(&mut rec, pretraining_share(step) * self.gas.beta());
         gpu.run(&rec)?;
         Ok((self.averages(gpu)?, self.occupation.update_by(gpu, sr, &self.momentum)?))
     }
 
     /// Everything one training step records, phase by phase, for listings and benchmarks.
+    ///
+    /// How many states are distinct is not known before they are drawn: scores have as many rows as the last draw had
+    /// states and a quarter more (before the first draw: one a walker). Rows past the last state are 0.
     pub fn record_step(&mut self, gpu: &Gpu) -> Result<Recording> {
+        let rows = self.occupation.rows();
+        self.occupation.share_rows(rows + rows / 4);
         let mut rec = Recording::new();
         self.record_sample(&mut rec)?;
-        self.record_energies(&mut rec);
-        self.record_scores(&mut rec);
+        self.record_energies_and(&mut rec, true);
+        self.record_occupation_scores(&mut rec);
         self.record_gradients(&mut rec);
         self.occupation.record_update(&mut rec, gpu, &self.momentum, &self.occupation.parameters)?;
         self.flow.record_update(&mut rec, gpu, &self.momentum, &self.flow.parameters)?;

@@ -8,7 +8,7 @@
 
 use super::table::Measure;
 use super::{Case, Quantity, Report};
-use crate::config::{Laplacian, Prior};
+use crate::config::{Baseline, Gauge, Laplacian, Prior};
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Gpu, Recording};
 use crate::kernels::pad4;
@@ -43,7 +43,7 @@ pub fn evaluate(case: &Case, gpu: &Gpu) -> Result<Report> {
     trainer.load(gpu, &floats(x), &case.states())?;
     let values = walkers(&trainer, gpu)?;
     let mut averages = Recording::new();
-    trainer.estimators.record_averages(&mut averages, case.settings.clip);
+    trainer.record_averages(&mut averages);
     gpu.run(&averages)?;
     let (scores, updates) = gradients(&trainer, gpu)?;
     let mut report = Report::new(&case.name, &gpu.describe());
@@ -54,7 +54,7 @@ pub fn evaluate(case: &Case, gpu: &Gpu) -> Result<Report> {
 fn build(case: &Case, gpu: &Gpu) -> Result<Trainer> {
     let mut s = case.settings.clone();
     // the stored values are those of the published code
-    (s.prior, s.gauge, s.batch) = (Prior::None, crate::config::Gauge::Published, case.walkers);
+    (s.prior, s.gauge, s.baseline, s.batch) = (Prior::None, Gauge::Published, Baseline::Mean, case.walkers);
     // and exact derivatives
     s.laplacian = Laplacian::Exact;
     let mut gas = s.gas()?;
@@ -150,6 +150,10 @@ fn gradients(t: &Trainer, gpu: &Gpu) -> Result<([Vec<f64>; 3], [Gradients; 2])> 
     gpu.run(&rec)?;
     // an update that was refused stays zero, and fails its row
     t.update_of(gpu, &occupation, &flow)?;
+    // equal states share a row of the scores until here
+    let mut rec = Recording::new();
+    t.record_walker_scores(&mut rec);
+    gpu.run(&rec)?;
     let read = |b: &Buffer, words: usize| -> Result<Vec<f64>> { Ok(gpu.read_words::<f32>(b, words)?.iter().map(|v| *v as f64).collect()) };
     let rows = |all: Vec<f64>, p: usize, first: usize, step: usize| -> Vec<f64> {
         all.chunks(pad4(p)).skip(first).step_by(step).flat_map(|row| row[..p].to_vec()).collect()

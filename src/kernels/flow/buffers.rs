@@ -244,54 +244,19 @@ impl Flow {
         pack::record(rec, "flow weights", self.words, parameters, &self.map, &self.weights);
     }
 
-    /// Name and bytes of every array, for the memory bill.
-    pub fn bill(&self) -> Vec<(String, u64)> {
+    /// Name and bytes of every array, for the memory bill. `dense`: with the dense passes' even where derivatives by rows are made
+    /// in registers.
+    pub fn bill(&self, dense: bool) -> Vec<(String, u64)> {
         let m = &self.memory;
+        let results = [&self.z, &self.lap_z, &self.jacobian, &self.grad_logdet, &self.lap_logdet, &self.weights, &self.map];
+        let shared = [&m.directions, &m.derivative, &m.product];
         let lists = [&m.t, &m.pair_a, &m.u, &m.a, &m.h, &m.mean, &m.mean_v];
-        let single = [
-            &self.z,
-            &self.lap_z,
-            &self.jacobian,
-            &self.grad_logdet,
-            &self.lap_logdet,
-            &self.weights,
-            &self.map,
-            &m.out,
-            &m.tangent,
-            &m.tangent_a,
-            &m.tangent_mean,
-            &m.tangent_mean_v,
-            &m.tangent_out,
-            &m.directions,
-            &m.derivative,
-            &m.product,
-            &m.parts,
-            &m.cross,
-            &m.cross_a,
-            &m.row_out,
-            &m.row_adjoint,
-            &m.row_ab,
-            &m.row_kappa,
-            &m.row_directions,
-            &m.row_mean,
-            &m.seed,
-            &m.hb,
-            &m.ab,
-            &m.ab_mean,
-            &m.g_mean,
-            &m.yb,
-            &m.tb,
-            &m.tb_a,
-            &m.tb_features,
-            &m.tb_u,
-        ];
-        lists.into_iter().flatten().chain(single).chain(self.lanes.iter().flat_map(Lanes::all)).map(|b| (b.name().to_string(), b.bytes())).collect()
-    }
-
-    /// Words of the largest array for one walker: what bounds the chunk by the binding limit.
-    pub fn largest_words_per_walker(model: &Backflow, n: usize) -> usize {
-        let d = n * model.dim;
-        let width = pad4(model.one).max(pad4(model.pair)).max(8);
-        (n * n * Order::Third.jets(model.dim) * width).max(n * (d + 2) * width).max(pad4(d) * pad4(d))
+        let tangents = [&m.tangent, &m.tangent_a, &m.tangent_mean, &m.tangent_mean_v, &m.tangent_out, &m.parts];
+        let rows = [&m.cross, &m.cross_a, &m.row_out, &m.row_adjoint, &m.row_ab, &m.row_kappa, &m.row_directions, &m.row_mean];
+        let scores = [&m.seed, &m.hb, &m.ab, &m.ab_mean, &m.g_mean, &m.yb, &m.tb, &m.tb_a, &m.tb_features, &m.tb_u];
+        let jets = lists.into_iter().flatten().chain([&m.out]).chain(tangents).chain(rows).chain(scores);
+        let jets = jets.filter(|_| dense || self.lanes.is_none());
+        let all = results.into_iter().chain(shared).chain(self.lanes.iter().flat_map(Lanes::all)).chain(jets);
+        all.map(|b| (b.name().to_string(), b.bytes())).collect()
     }
 }

@@ -27,10 +27,27 @@ impl OccupationKernels {
     /// Scores d ln p / d theta of `chunk`'s rows of `states` into rows `first_row`.. of `scores`
     /// (f32 \[..\]\[[`OccupationKernels::leading`]\], parameters in table order, padding 0).
     pub fn record_scores(&self, rec: &mut Recording, chunk: Chunk, states: &Buffer, scores: &Buffer, first_row: usize) {
+        self.scores(rec, chunk, states, (&self.ones, 0, 0), (scores, first_row));
+    }
+
+    /// The same, each row times its factor (f32, `chunk`'s rows of `factors`).
+    pub fn record_scaled_scores(
+        &self,
+        rec: &mut Recording,
+        chunk: Chunk,
+        states: &Buffer,
+        factors: &Buffer,
+        scores: &Buffer,
+        first_row: usize,
+    ) {
+        self.scores(rec, chunk, states, (factors, chunk.first, 1), (scores, first_row));
+    }
+
+    fn scores(&self, rec: &mut Recording, chunk: Chunk, states: &Buffer, factors: (&Buffer, usize, usize), to: (&Buffer, usize)) {
         let chunk = self.fit(chunk);
-        let sink = Sink { runs: vec![[0, chunk.count, 1, first_row]], buffer: scores, leading: self.leading() };
+        let sink = Sink { runs: vec![[0, chunk.count, 1, to.1]], buffer: to.0, leading: self.leading() };
         self.network(rec, chunk, states);
-        self.conditionals(rec, chunk, states, parts::GRADIENT, (&self.ones, 0, 0));
+        self.conditionals(rec, chunk, states, parts::GRADIENT, factors);
         self.reverse(rec, chunk.count, &sink);
     }
 
