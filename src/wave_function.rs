@@ -57,6 +57,13 @@ impl WaveFunction {
         log_psi::record(rec, "ln psi", walkers, self.gas.ln_norm(), &self.slater.logdet, &self.jacobian.logdet, out);
     }
 
+    /// Records z and det J alone.
+    pub fn record_jacobian_determinant(&self, rec: &mut Recording, x: &Buffer, walkers: usize) {
+        self.flow.record_values(rec, x, walkers);
+        let out = self.jacobian.without_inverse();
+        determinant::real(rec, "det J", self.profile, &self.flow.jacobian, self.flow.order(), walkers, &out);
+    }
+
     /// Records z, J, J⁻¹ and det J alone.
     pub fn record_jacobian(&self, rec: &mut Recording, x: &Buffer, walkers: usize) {
         self.flow.record_values(rec, x, walkers);

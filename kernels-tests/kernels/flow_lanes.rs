@@ -84,3 +84,93 @@ fn derivatives_of_the_determinant() {
 fn scores_agree_with_differences() {
     verify(|gpu| scores_of(gpu, &[0, 6, 7], true));
 }
+
+/// Random signs average to the exact Laplacian; depth 2 has the probed mean field besides the trace.
+fn unbiased(gpu: &Gpu) -> Check {
+    let c = case(gpu, 0);
+    let inverse = c.inverse(gpu);
+    let mut rec = Recording::new();
+    c.flow.record_pack(&mut rec, &c.params);
+    gpu.run(&rec).map_err(|e| e.to_string())?;
+    let draws = 300;
+    let mut sums = vec![(0.0, 0.0); c.walkers];
+    for step in 0..draws {
+        let mut rec = Recording::new();
+        c.flow.record_lanes(&mut rec, &c.xb, c.walkers);
+        c.flow.record_lane_derivatives(&mut rec, &c.xb, &inverse, c.walkers, Some(Signs { probes: 2, seed: 7, step, first_walker: 0 }));
+        gpu.run(&rec).map_err(|e| e.to_string())?;
+        for (sum, v) in sums.iter_mut().zip(read(gpu, &c.flow.lap_logdet)?) {
+            *sum = (sum.0 + v as f64 / draws as f64, sum.1 + (v as f64).powi(2) / draws as f64);
+        }
+    }
+    for (w, (mean, square)) in sums.into_iter().enumerate() {
+        let (want, error) = (c.laplacian(w), ((square - mean * mean).max(0.0) / draws as f64).sqrt());
+        // fixed seed; 4 sigma would fail a right kernel once in 16,000 draws of the seed
+        if (mean - want).abs() > 4.0 * error + SECOND * want.abs() {
+            return Err(format!("walker {w}: probes give {mean} +- {error}, exact {want}"));
+        }
+        if error < 1e-3 * want.abs() / (draws as f64).sqrt() {
+            return Err(format!("walker {w}: probes have no noise"));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn random_signs_are_unbiased() {
+    verify(unbiased);
+}
+
+/// One small case, so that many mutants are compiled in little time.
+fn small_values(gpu: &Gpu) -> Check {
+    let c = case(gpu, 0);
+    derivatives(&c, gpu, None)?;
+    let (z, jacobian) = (read(gpu, &c.flow.z)?, read(gpu, &c.flow.jacobian)?);
+    let (want_z, want_j) = c.twin.values(c.position(0));
+    let (d, ld) = (c.flow.order(), c.flow.ld());
+    close("z", &z, &want_z, FIRST)?;
+    (0..d).try_for_each(|r| close("J", &jacobian[r * ld..], &want_j[r * d..][..d], FIRST))
+}
+
+fn small_laplacian(gpu: &Gpu) -> Check {
+    let c = case(gpu, 0);
+    derivatives(&c, gpu, None)?;
+    let (want_lap_z, want_grad, want_lap) = differences(&c, 0);
+    close("lap z", &read(gpu, &c.flow.lap_z)?, &want_lap_z, SECOND)?;
+    close("grad ln det J", &read(gpu, &c.flow.grad_logdet)?, &want_grad, SECOND)?;
+    close("lap ln det J", &read(gpu, &c.flow.lap_logdet)?, &[want_lap], SECOND)
+}
+
+#[test]
+fn broken_kernels_are_noticed() {
+    mutant(&flow::SUMS, "y0[$f] += f[$f]", "y0[$f] = f[$f]", small_values);
+    mutant(&flow::PARTICLES, "h2[$c] = h1[$c] + s.v", "h2[$c] = s.v", small_values);
+    mutant(&flow::MEAN_GRADIENT, "-t.q1[$k]", "t.q1[$k]", small_values);
+    mutant(&flow::PULL_JACOBIAN, "+= own[$au", "-= own[$au", small_values);
+}
+
+#[test]
+fn broken_derivatives_are_noticed() {
+    mutant(&flow::ROW_SUMS, "* t.s1[$k] * e[$k], kk", "* t.s1[$k] * e[$k], -kk", small_laplacian);
+    mutant(&flow::ROW_PAIRS, "2.0 * cross", "cross", small_laplacian);
+    mutant(&flow::CROSS, "squares[$c] += d[$k] * d[$k]", "squares[$c] += d[$k]", small_laplacian);
+    mutant(&flow::ROW_LAPLACIAN, "turn[$c] * first[$c]", "first[$c]", small_laplacian);
+    mutant(&flow::MEAN_LAPLACIAN, "2.0 * s.s1 * inv * inv * both", "s.s1 * inv * inv * both", small_laplacian);
+    mutant(&flow::MEAN_HESSIAN, "odd - even", "odd + even", small_laplacian);
+    mutant(&flow::PROBE_SUMS, "slope[id * H4 + $cu] = s.s1", "slope[id * H4 + $cu] = s.s", small_laplacian);
+    mutant(&flow::PROBE_ROWS, "+ s1[$c] * through[$c]", "", small_laplacian);
+    mutant(&flow::PROBE_JACOBIAN, "+ q2 * bend", "", small_laplacian);
+    mutant(&flow::PROBE_TRACE, "product[k + c * p.ld + r]", "product[k + r * p.ld + c]", small_laplacian);
+    mutant(&flow::GRADIENT_PAIRS, "acc[$c] += rho2", "acc[$c] -= rho2", small_laplacian);
+    mutant(&flow::GRADIENT, "dot(hessian[at], vec4<f32>(1.0))", "0.0", small_laplacian);
+    mutant(&flow::LAPLACIAN_SUM, "shares += mean", "shares -= mean", small_laplacian);
+}
+
+#[test]
+fn broken_scores_are_noticed() {
+    let scores = |gpu: &Gpu| scores_of(gpu, &[0], true);
+    mutant(&flow::SCORE_TOP, "0.5 * weight * ds2[$c] * da2", "weight * ds2[$c] * da2", scores);
+    mutant(&flow::SCORE_BOTTOM, "+ half * slope[id * H4 + $cu]", "", scores);
+    mutant(&flow::SCORE_WEIGHTS, "value += rho[$a][$c] * s.s1 * wa", "value += rho[$a][$c] * s.s * wa", scores);
+    mutant(&flow::SCORE_SUM, "sum += scores[to]", "sum = scores[to]", scores);
+}

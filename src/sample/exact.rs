@@ -15,9 +15,12 @@ use crate::wave_function::WaveFunction;
 use super::{Chunk, Round, Sampler};
 
 /// Evaluations of the flow before it is asked whether all walkers have converged.
-const FIRST: usize = 3;
+const FIRST: usize = 4;
+/// Of these, the first ones come with their own J⁻¹; the others step with the last one, whose error squares the residual no
+/// more but still multiplies it by the distance moved. Evaluations beyond FIRST are for walkers that go slowly: with J⁻¹ again.
+const FRESH: usize = 2;
 /// Most evaluations; trained flows take 3 or 4.
-const MOST: usize = 8;
+const MOST: usize = 10;
 
 /// Sizes and choices of an exact sampler.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -117,17 +120,21 @@ impl Exact {
         rec.phase("free fermions");
         dpp::record(rec, wave.profile, &self.gas, draw, states, &wave.orbitals, &self.fermions[index])?;
         rec.phase("inverse flow");
-        wave.record_jacobian(rec, &self.fermions[index].z, chunk.walkers);
+        wave.flow.record_positions(rec, &self.fermions[index].z, chunk.walkers);
         self.newton(rec, wave, index, Phase::Start);
         Ok(())
     }
 
-    /// Records `count` evaluations of the flow, each followed by a Newton step.
-    fn record_steps(&self, rec: &mut Recording, wave: &WaveFunction, index: usize, count: usize) {
+    /// Records evaluations of the flow, each followed by a Newton step.
+    fn record_steps(&self, rec: &mut Recording, wave: &WaveFunction, index: usize, evaluations: std::ops::Range<usize>) {
         rec.phase("inverse flow");
         let chunk = &self.chunks[index];
-        for _ in 0..count {
-            wave.record_jacobian(rec, &chunk.x, chunk.walkers);
+        for evaluation in evaluations {
+            if (FRESH..FIRST).contains(&evaluation) {
+                wave.flow.record_positions(rec, &chunk.x, chunk.walkers);
+            } else {
+                wave.record_jacobian(rec, &chunk.x, chunk.walkers);
+            }
             self.newton(rec, wave, index, Phase::Step);
         }
     }
@@ -136,6 +143,7 @@ impl Exact {
     fn record_finish(&self, rec: &mut Recording, wave: &WaveFunction, states: &Buffer, index: usize) {
         rec.phase("inverse flow");
         let chunk = &self.chunks[index];
+        wave.record_jacobian_determinant(rec, &chunk.x, chunk.walkers);
         wave.record_log_psi_of_jacobian(rec, states, chunk.walkers, &chunk.log_psi);
         self.newton(rec, wave, index, Phase::Finish);
         self.record_leave_out(rec, index, &chunk.log_psi);
@@ -150,7 +158,7 @@ impl Sampler for Exact {
     fn record(&mut self, rec: &mut Recording, wave: &WaveFunction, states: &[Buffer]) -> Result<()> {
         for (index, states) in states.iter().enumerate() {
             self.record_start(rec, wave, states, index)?;
-            self.record_steps(rec, wave, index, FIRST + 1);
+            self.record_steps(rec, wave, index, 0..FIRST);
             self.record_finish(rec, wave, states, index);
         }
         self.step = self.step.wrapping_add(1);
@@ -164,7 +172,7 @@ impl Sampler for Exact {
             let mut evaluations = 0;
             while evaluations < MOST {
                 let next = if evaluations == 0 { FIRST } else { 1 };
-                self.record_steps(&mut rec, wave, index, next);
+                self.record_steps(&mut rec, wave, index, evaluations..evaluations + next);
                 gpu.run(&rec)?;
                 rec = Recording::new();
                 evaluations += next;

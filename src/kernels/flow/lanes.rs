@@ -211,9 +211,8 @@ impl Flow {
         });
     }
 
-    /// Records z and J, and what derivatives build on: sums over pairs, pulled-back rows, the gradient of the mean field.
-    /// `laplace`: with Laplacians of the sums.
-    pub(super) fn record_lane_values(&self, rec: &mut Recording, lanes: &Lanes, x: &Buffer, walkers: usize, laplace: bool) {
+    /// Records z with sums over pairs and pulled-back rows; `laplace`: with Laplacians of the sums.
+    fn record_lane_positions<'a>(&self, rec: &mut Recording, lanes: &'a Lanes, x: &Buffer, walkers: usize, laplace: bool) -> Lane<'a> {
         let (n, dim, h4, t4) = (self.n as f64, lanes.dim as f64, lanes.h4 as f64, lanes.t4 as f64);
         let rows = 1 + laplace as usize;
         let p = Params { rows: rows as u32, ..self.params(walkers, Order::First) };
@@ -242,6 +241,16 @@ impl Flow {
         let base = Lane { more: &[], flops, touched: row + dim * row + 2.0 * h4, ..sums };
         let z = Lane { name: "rows", kernel: &PARTICLES, trips: lanes.dim + 4, ..base };
         self.record_lane(rec, lanes, z, &[x, &lanes.sums, &lanes.mean, &self.z, &lanes.rows, &lanes.kappa, &lanes.a2]);
+        base
+    }
+
+    /// Records z and J, and what derivatives build on: sums over pairs, pulled-back rows, the gradient of the mean field.
+    /// `laplace`: with Laplacians of the sums.
+    pub(super) fn record_lane_values(&self, rec: &mut Recording, lanes: &Lanes, x: &Buffer, walkers: usize, laplace: bool) {
+        let base = self.record_lane_positions(rec, lanes, x, walkers, laplace);
+        let (n, dim, h4, t4) = (self.n as f64, lanes.dim as f64, lanes.h4 as f64, lanes.t4 as f64);
+        let (_, by_two) = lanes.by_features();
+        let (position, row) = (dim / 4.0, 2.0 + t4 + h4);
         let flops = n * (WAVE + dim * 32.0 * h4) + dim * 24.0 * h4;
         let gradient = Lane { name: "mean gradient", kernel: &MEAN_GRADIENT, flops, touched: n * (position + h4) + dim * h4, ..base };
         self.record_lane(rec, lanes, gradient, &[x, &lanes.sums, &lanes.dg]);
@@ -250,6 +259,14 @@ impl Flow {
         let trips = self.n + 4 * self.ld() + lanes.dim * 4;
         let jacobian = Lane { name: "jacobian", kernel: &PULL_JACOBIAN, flops, touched, trips, ..base };
         self.record_lane(rec, lanes, jacobian, &[x, &lanes.rows, &lanes.kappa, &lanes.dg, &self.jacobian]);
+    }
+
+    /// Records z alone for `walkers` configurations x `[walker][n][d]` (units rs a0, any image); J too where it comes with z.
+    pub fn record_positions(&self, rec: &mut Recording, x: &Buffer, walkers: usize) {
+        match &self.lanes {
+            Some(lanes) => _ = self.record_lane_positions(rec, lanes, x, walkers, false),
+            None => self.record_forward(rec, x, walkers, Order::First),
+        }
     }
 
     /// Records z and J alone for `walkers` configurations x `[walker][n][d]` (units rs a0, any image).
