@@ -77,6 +77,14 @@ fn a_run_prints_and_leaves_everything_and_repeats() {
     let o = run(folder.path(), "train a/config.toml steps=1 spsize=8 --params a/params.safetensors --out e");
     assert_eq!(o.status.code(), Some(2));
     assert!(text(&o.stderr).contains("the settings need"), "{}", text(&o.stderr));
+    // several runs of one system in one figure
+    let o = run(folder.path(), "report a b --compare both.svg");
+    let figure = std::fs::read_to_string(folder.path().join("both.svg")).unwrap_or_default();
+    assert!(o.status.success() && figure.contains("Metropolis sweeps") && figure.contains("seconds"), "{}", text(&o.stderr));
+    let o = run(folder.path(), "train electron-gas TINY rs=2 steps=2 --out f --quiet");
+    assert_eq!(o.status.code(), Some(0), "{}", text(&o.stderr));
+    let o = run(folder.path(), "report a f --compare both.svg");
+    assert!(o.status.code() == Some(2) && text(&o.stderr).contains("one system"), "{}", text(&o.stderr));
     let o = run(folder.path(), "report a");
     assert!(o.status.success() && text(&o.stdout).contains("ideal gas, exact"), "{}", text(&o.stderr));
 }

@@ -119,7 +119,15 @@ impl WaveFunction {
     }
 
     /// Records the flow's scores after [`WaveFunction::record_derivatives`] of the same walkers: see [`Flow::record_scores`].
-    pub fn record_scores(&self, rec: &mut Recording, x: &Buffer, walkers: usize, directions: Directions, scores: &Buffer, first_walker: usize) {
+    pub fn record_scores(
+        &self,
+        rec: &mut Recording,
+        x: &Buffer,
+        walkers: usize,
+        directions: Directions,
+        scores: &Buffer,
+        first_walker: usize,
+    ) {
         let (s_z, inverse) = (&self.slater_gradient, self.inverse_jacobian());
         if self.flow.has_lanes() && directions.by_rows() {
             self.flow.record_lane_scores(rec, x, s_z, inverse, walkers, scores, first_walker);

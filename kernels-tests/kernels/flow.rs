@@ -256,7 +256,13 @@ pub(crate) fn scores_of(gpu: &Gpu, cases: &[usize], lanes: bool) -> Check {
             rec = Recording::new();
             c.flow.record_pack(&mut rec, &c.params);
             c.flow.record_lanes(&mut rec, &c.xb, c.walkers);
-            c.flow.record_lane_derivatives(&mut rec, &c.xb, &inverse, c.walkers, Some(Signs { probes: 1, seed: 1, step: 0, first_walker: 0 }));
+            c.flow.record_lane_derivatives(
+                &mut rec,
+                &c.xb,
+                &inverse,
+                c.walkers,
+                Some(Signs { probes: 1, seed: 1, step: 0, first_walker: 0 }),
+            );
             c.flow.record_lane_scores(&mut rec, &c.xb, &s_z, &inverse, c.walkers, &out, 0);
         } else {
             rec = c.forward(Order::First);

@@ -2,21 +2,28 @@
 
 use std::path::PathBuf;
 
+use crate::atomic_file;
 use crate::error::{Error, Result};
-use crate::report::{draw, notes, read, result_table, say};
+use crate::report::{compare, draw, notes, read, result_table, say};
 
 #[derive(clap::Args)]
 pub struct Args {
     /// Run directories
     #[arg(required = true, value_name = "DIR")]
     runs: Vec<PathBuf>,
+    /// Draw the free energy of all runs against the time they took (SVG)
+    #[arg(long, value_name = "FILE")]
+    compare: Option<PathBuf>,
     /// Print one JSON object: the summary, or {"runs": [...]} of several
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(args: Args) -> Result<()> {
-    let mut summaries = Vec::new();
+    if let Some(path) = &args.compare {
+        atomic_file::check(path)?;
+    }
+    let (mut summaries, mut runs) = (Vec::new(), Vec::new());
     for path in &args.runs {
         let mut run = read(path)?;
         if run.summary.notes.is_empty() {
@@ -31,6 +38,13 @@ pub fn run(args: Args) -> Result<()> {
         } else {
             say(&result_table(&run.summary));
             say(&format!("  figure: {}", figure.display()));
+        }
+        runs.push(run);
+    }
+    if let Some(path) = &args.compare {
+        compare(path, &runs)?;
+        if !args.json {
+            say(&format!("comparison: {}", path.display()));
         }
     }
     match summaries.as_slice() {

@@ -39,7 +39,7 @@ pub struct DistinctStates {
     pub walkers: usize,
     /// Electrons: orbitals of a state.
     pub n: usize,
-    /// vec2<u32> \[walker\].
+    /// `vec2<u32>` \[walker\].
     pub hash: Buffer,
     /// First walker in the same state, u32 \[walker\].
     pub first: Buffer,

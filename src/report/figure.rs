@@ -10,8 +10,8 @@ use crate::atomic_file;
 use crate::error::{Error, Result};
 use crate::run::{StepRecord, Summary};
 
-const INK: RGBColor = RGBColor(40, 44, 52);
-const PALE: RGBColor = RGBColor(225, 228, 233);
+pub(super) const INK: RGBColor = RGBColor(40, 44, 52);
+pub(super) const PALE: RGBColor = RGBColor(225, 228, 233);
 const BLUE: RGBColor = RGBColor(31, 90, 160);
 const RED: RGBColor = RGBColor(190, 60, 40);
 const GREEN: RGBColor = RGBColor(40, 130, 90);
@@ -151,7 +151,7 @@ fn draw_panel(area: &DrawingArea<SVGBackend<'_>, Shift>, p: Panel<'_>) -> Drawn 
 }
 
 /// The range of all but the outermost hundredth on each side, and of all but one bad step.
-fn robust(values: &[f64]) -> Range<f64> {
+pub(super) fn robust(values: &[f64]) -> Range<f64> {
     let mut v = values.to_vec();
     v.sort_by(f64::total_cmp);
     let cut = (v.len() / 100).max(if v.len() > 40 { 2 } else { 0 });
@@ -161,7 +161,7 @@ fn robust(values: &[f64]) -> Range<f64> {
 }
 
 /// Median over a window of a thirtieth of the run around each step: one bad step does not bend it.
-fn running_median(points: &[(f64, f64, f64)]) -> Vec<(f64, f64)> {
+pub(super) fn running_median(points: &[(f64, f64, f64)]) -> Vec<(f64, f64)> {
     let reach = (points.len() / 60).max(1);
     (0..points.len())
         .map(|i| {

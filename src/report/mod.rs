@@ -1,5 +1,6 @@
 //! The only place that shows results: progress, tables, figures, notes.
 
+mod comparison;
 mod console;
 mod figure;
 mod notes;
@@ -7,6 +8,7 @@ mod profile;
 mod read;
 mod table;
 
+pub use comparison::compare;
 pub use console::Console;
 pub use figure::draw;
 pub use notes::notes;

@@ -139,7 +139,8 @@ impl Trainer {
         let wave = WaveFunction::new(gpu, gas, s.backflow(), s.chunk)?;
         // what a driver would not carry out is known before anything is run
         let mut rec = Recording::new();
-        let directions = if wave.flow.has_lanes() && s.laplacian != Laplacian::Hutchinson { Directions::RowsExact } else { Directions::Exact };
+        let directions =
+            if wave.flow.has_lanes() && s.laplacian != Laplacian::Hutchinson { Directions::RowsExact } else { Directions::Exact };
         wave.record_derivatives(&mut rec, &Buffer::new("x", 0), &Buffer::new("states", 0), s.chunk, directions);
         rec.check()?;
         let mut items = Vec::new();

@@ -42,7 +42,16 @@ impl Flow {
     }
 
     /// Rᵀ D for each walker: `out` `[walker][n d][H]` from R `[walker][ld][ld]` and D `[walker][n d][H]`.
-    fn record_transposed(&self, rec: &mut Recording, lanes: &Lanes, r: &Buffer, d: &Buffer, out: &Buffer, walkers: usize, probe: (usize, usize)) {
+    fn record_transposed(
+        &self,
+        rec: &mut Recording,
+        lanes: &Lanes,
+        r: &Buffer,
+        d: &Buffer,
+        out: &Buffer,
+        walkers: usize,
+        probe: (usize, usize),
+    ) {
         let (order, ld4) = (self.order(), self.ld() / 4);
         let (number, of) = probe;
         let block = order * lanes.h4;
@@ -84,7 +93,11 @@ impl Flow {
         self.record_lane(rec, lanes, Lane { more: &[("TB", blocks)], blocks: cuts, ..sums }, &[x, inverse, &lanes.row]);
         let (blocks, cuts) = lanes.share(lanes.h4);
         let products = 32.0 * h4 * t4 * (dim + unique);
-        let flops = n * (WAVES + products + cuts as f64 * (2.0 * by_two + (SOFTPLUS + 40.0 * dim + 40.0 * unique) * t4) + h4 * (80.0 * dim + 60.0 * unique))
+        let flops = n
+            * (WAVES
+                + products
+                + cuts as f64 * (2.0 * by_two + (SOFTPLUS + 40.0 * dim + 40.0 * unique) * t4)
+                + h4 * (80.0 * dim + 60.0 * unique))
             + 4.0 * by_one * h4;
         let cross = self.lane("cross terms", &CROSS, walkers, flops, n * (pair * cuts as f64 + dim * h4) + (4.0 + 2.0 * dim) * h4);
         let cross = Lane { more: &[("HB", blocks)], blocks: cuts, ..cross };
@@ -117,12 +130,22 @@ impl Flow {
 
     /// d_v ∂_b g1 along the probes (`channels` 0), or along the channels' own directions (1).
     #[allow(clippy::too_many_arguments)] // inputs, output and their shapes
-    fn record_hessian(&self, rec: &mut Recording, lanes: &Lanes, x: &Buffer, walkers: usize, probes: usize, channels: bool, buffers: [&Buffer; 3]) {
+    fn record_hessian(
+        &self,
+        rec: &mut Recording,
+        lanes: &Lanes,
+        x: &Buffer,
+        walkers: usize,
+        probes: usize,
+        channels: bool,
+        buffers: [&Buffer; 3],
+    ) {
         let (n, dim, h4) = (self.n as f64, lanes.dim as f64, lanes.h4 as f64);
         let (blocks, cuts) = lanes.share(lanes.h4);
         let flops = n * (cuts as f64 * WAVES + h4 * dim * (120.0 + 8.0 * dim));
         let each = if channels { dim * h4 } else { cuts as f64 * dim / 4.0 };
-        let hessian = self.lane("mean Hessian", &MEAN_HESSIAN, walkers * probes, flops, n * (dim / 4.0 * cuts as f64 + 2.0 * h4 + each) + dim * h4);
+        let hessian =
+            self.lane("mean Hessian", &MEAN_HESSIAN, walkers * probes, flops, n * (dim / 4.0 * cuts as f64 + 2.0 * h4 + each) + dim * h4);
         let params = Params { walkers: walkers as u32, probes: probes as u32, ..hessian.params };
         let more = [("HB", blocks), ("CHANNELS", channels as u32)];
         let [slope, directions, out] = buffers;
@@ -135,7 +158,8 @@ impl Flow {
         let (_, by_two) = lanes.by_features();
         self.record_hessian(rec, lanes, x, walkers, 1, true, [&lanes.slope, &lanes.channels, &lanes.hessian]);
         let flops = n * (WAVES + (2.0 + 2.0 * dim) * by_two + SOFTPLUS * t4 + dim * (20.0 * t4 + dim * 20.0));
-        let pairs = self.lane("gradient pairs", &GRADIENT_PAIRS, walkers, flops, n * (dim / 2.0 + dim * dim / 4.0) + (1.0 + dim) * (2.0 + t4));
+        let pairs =
+            self.lane("gradient pairs", &GRADIENT_PAIRS, walkers, flops, n * (dim / 2.0 + dim * dim / 4.0) + (1.0 + dim) * (2.0 + t4));
         self.record_lane(rec, lanes, pairs, &[x, inverse, &lanes.rows, &lanes.turned, &lanes.pairs]);
         let gradient = self.lane("grad ln det J", &GRADIENT, walkers, 2.0 * n + 16.0 * h4, n / 2.0 + 3.0 * h4);
         let gradient = Lane { threads: walkers * self.ld(), trips: self.n + lanes.h4, ..gradient };
@@ -161,7 +185,8 @@ impl Flow {
         self.record_lane(rec, lanes, rows, &inputs.into_iter().chain([&lanes.probe_rows]).collect::<Vec<_>>());
         self.record_hessian(rec, lanes, x, walkers, pass.count, false, [&lanes.probe_slope, &m.directions, &lanes.probe_dg]);
         let (blocks, cuts) = lanes.share(lanes.dim);
-        let flops = n * (cuts as f64 * (WAVES + 2.0 * by_two + SOFTPLUS * t4) + dim * (2.0 * by_two + 20.0 * t4 + dim * (16.0 * h4 + 30.0)));
+        let flops =
+            n * (cuts as f64 * (WAVES + 2.0 * by_two + SOFTPLUS * t4) + dim * (2.0 * by_two + 20.0 * t4 + dim * (16.0 * h4 + 30.0)));
         let touched = n * (cuts as f64 * (dim / 2.0 + 2.0 * dim * h4) + dim * dim / 4.0) + 2.0 * dim * (2.0 + t4 + h4);
         let jacobian = along("dJ", &PROBE_JACOBIAN, flops, touched);
         let jacobian = Lane { more: &[("AB", blocks)], blocks: cuts, trips: self.n + 5 * ld, ..jacobian };

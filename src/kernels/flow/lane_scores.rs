@@ -96,8 +96,7 @@ impl Flow {
         let flops = 32.0 * h4 * (2.0 * h4 + t4) + by_one + (2.0 * SOFTPLUS + 60.0 * dim) * h4;
         let read = 2.0 + t4 + h4 + dim * (4.0 * h4 + t4);
         let top = self.lane("score top", &SCORE_TOP, walkers, flops, read + (1.0 + dim) * (4.0 * h4 + t4) + 4.0 * h4);
-        let buffers =
-            [&lanes.sums, &lanes.mean, &lanes.row, &lanes.turned, &lanes.ydg, slater, &lanes.score, &lanes.adjoint];
+        let buffers = [&lanes.sums, &lanes.mean, &lanes.row, &lanes.turned, &lanes.ydg, slater, &lanes.score, &lanes.adjoint];
         self.record_lane(rec, lanes, top, &buffers);
         let mean = Params { rows: 2, scale: 1.0 / self.n as f32, ..self.params(walkers, Order::First) };
         self.plain("score mean", &PARTICLE_MEAN, mean, walkers, 2 * lanes.h4, self.n).record(rec, &[&lanes.adjoint, &lanes.adjoint_mean]);
@@ -134,7 +133,17 @@ impl Flow {
     }
 
     #[allow(clippy::too_many_arguments)] // as above
-    fn record_bias(&self, rec: &mut Recording, lanes: &Lanes, walkers: usize, product: &Product, cols: usize, word: usize, ld: usize, scores: &Buffer) {
+    fn record_bias(
+        &self,
+        rec: &mut Recording,
+        lanes: &Lanes,
+        walkers: usize,
+        product: &Product,
+        cols: usize,
+        word: usize,
+        ld: usize,
+        scores: &Buffer,
+    ) {
         let p = outer::Params { inner: 1, flags: outer::ONES, ..self.product(lanes, walkers, product, 1, cols, word, ld) };
         outer::record(rec, "score bias", p, &lanes.score, &lanes.score, scores);
         let im = product.y + (1 + lanes.dim) * product.y_row;

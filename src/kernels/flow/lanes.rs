@@ -222,17 +222,8 @@ impl Flow {
         let pair = if laplace { WAVES + 3.0 * by_two + by_one } else { WAVE + by_two } + SOFTPLUS * t4;
         let flops = n * pair + 2.0 * by_one + SOFTPLUS * h4;
         let touched = n * position + 2.0 * (2.0 + t4 + h4) + 2.0 * h4;
-        let sums = Lane {
-            name: "pair sums",
-            kernel: &SUMS,
-            more,
-            params: p,
-            threads: walkers * self.n,
-            blocks: 1,
-            trips: self.n,
-            flops,
-            touched,
-        };
+        let sums =
+            Lane { name: "pair sums", kernel: &SUMS, more, params: p, threads: walkers * self.n, blocks: 1, trips: self.n, flops, touched };
         self.record_lane(rec, lanes, sums, &[x, &lanes.sums, &lanes.h]);
         let mean = Params { scale: 1.0 / self.n as f32, ..p };
         self.plain("mean h", &PARTICLE_MEAN, mean, walkers, rows * lanes.h4, self.n).record(rec, &[&lanes.h, &lanes.mean]);
