@@ -25,7 +25,7 @@ pub struct Network {
     pub parameters: Buffer,
     /// Gradient of the free energy, f32 `[P]`, Ry/rs².
     pub gradient: Buffer,
-    /// Scores, f32 `[row][parts][pad4(P)]`: a row a walker, or a distinct state ([`Network::share_rows`]).
+    /// Scores, f32 `[row][parts][pad4(P)]`: a row a walker, or a distinct state (`Network::share_rows`).
     pub scores: Buffer,
     partial: Buffer,
     shape: Shape,

@@ -42,6 +42,7 @@ impl Flow {
     }
 
     /// Rᵀ D for each walker: `out` `[walker][n d][H]` from R `[walker][ld][ld]` and D `[walker][n d][H]`.
+    #[allow(clippy::too_many_arguments)] // two operands, the result and their shapes
     fn record_transposed(
         &self,
         rec: &mut Recording,
