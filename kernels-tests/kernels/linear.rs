@@ -127,6 +127,6 @@ fn outer_agrees_with_dense_products() {
 fn broken_kernels_are_noticed() {
     mutant(&linear::KERNEL, "a.w * w3", "a.w * w2", product);
     mutant(&linear::KERNEL, "(b / p.w_div)", "b", batched);
-    mutant(&outer::KERNEL, "a3 += v.w * u", "a3 += v.z * u", gradient);
+    mutant(&outer::KERNEL, "a[3] += v.w * u", "a[3] += v.z * u", gradient);
     mutant(&pack::KERNEL, "packed[id] = 0.0", "packed[id] = 1.0", product);
 }

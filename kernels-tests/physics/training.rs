@@ -151,8 +151,9 @@ fn probed_laplacians_agree_with_the_exact_one() {
         eprintln!("{how}: K off by {got:.4} ± {error:.4} of {scale:.3}");
         assert!(got.abs() <= 5.0 * error + 64.0 * EPS * scale, "{how}: off by {got} ± {error}");
         assert!(error > 1e-4 * scale / (exact.len() as f64).sqrt(), "{how}: no noise at all");
-        // the imaginary part has no Jacobian in it
+        // the imaginary part has no probes in it; hutchinson takes the dense passes, whose z and J round differently: 300 ε, as in
+        // the tests of first derivatives
         let imaginary = probed.iter().zip(&exact).fold(0.0_f64, |m, (a, b)| m.max((a[1] - b[1]).abs() / (1.0 + b[1].abs())));
-        assert!(imaginary < 1e-5, "{how}: Im K changes by {imaginary:.1e}");
+        assert!(imaginary < 300.0 * EPS, "{how}: Im K changes by {imaginary:.1e}");
     }
 }

@@ -9,7 +9,7 @@ pub static KERNEL: Kernel = Kernel {
     source: include_str!("../../shaders/linear.wgsl"),
     shared: &["grid"],
     params_bytes: size_of::<Params>(),
-    variants: &[&[("WG", 64)]],
+    variants: &[&[("WG", 64), ("COLS", 1)], &[("WG", 64), ("COLS", 2)], &[("WG", 64), ("COLS", 3)]],
 };
 
 /// Shapes and places, in vec4 units (4 f32) where a unit is needed; see the kernel's header.
@@ -75,12 +75,14 @@ impl Params {
 
 /// Records Y = X W (+ bias) (+ Y).
 pub fn record(rec: &mut Recording, name: &str, p: Params, x: &Buffer, w: &Buffer, y: &Buffer) {
-    let threads = p.batches as usize * (p.rows as usize).div_ceil(8) * p.out4 as usize;
+    // the tile that loads least: 8 of X and 4 of W a column block and vec4 of X
+    let cols = (1..=3).min_by_key(|c| p.out4.div_ceil(*c) * (2 + c)).unwrap_or(1);
+    let threads = p.batches as usize * (p.rows as usize).div_ceil(8) * p.out4.div_ceil(cols) as usize;
     let macs = p.batches as f64 * p.rows as f64 * 16.0 * p.in4 as f64 * p.out4 as f64;
     rec.push(Dispatch {
         name: name.into(),
         kernel: &KERNEL,
-        constants: vec![("WG", WG)],
+        constants: vec![("WG", WG), ("COLS", cols)],
         params: bytemuck::bytes_of(&p).to_vec(),
         buffers: vec![x.clone(), w.clone(), y.clone()],
         groups: grid(threads.div_ceil(WG as usize)),

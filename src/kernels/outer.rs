@@ -41,7 +41,7 @@ pub const ONES: u32 = 2;
 
 /// Records G_b (+)= Σ_rows X_row^T Y_row.
 pub fn record(rec: &mut Recording, name: &str, p: Params, x: &Buffer, y: &Buffer, g: &Buffer) {
-    let blocks = (p.cols as usize).div_ceil(4) * (p.rows_out as usize).div_ceil(4);
+    let blocks = (p.cols as usize).div_ceil(8) * (p.rows_out as usize).div_ceil(8);
     let rows = p.outer as f64 * p.inner as f64;
     // outer rows are split over launches so that no invocation loops too long
     let most = (40_000 / (p.inner as u64 + 1)).max(1) as u32;
