@@ -4,8 +4,8 @@
 //   source row-major with 4 source_ld4 columns; target row-major with 4 target_ld4 columns, block (0, 0)
 //   at row target_row and column 4 target_column4; block_columns = 0: lower triangle of block_rows blocks
 // Serves Gram matrices (X = Y), the trailing update of a Cholesky factorisation (alpha = -1, beta = 1) and
-// its panel (Y = inverse of the diagonal block). A workgroup of 64 owns a block, an invocation 8 x 8 of
-// it in registers. Skipped if gate[SKIP_FACTOR] = 1. Trips: depth4.
+// its panel (Y = inverse of the diagonal block). A workgroup owns a block, an invocation 8 ROWS x 8 ROWS of it in
+// registers: ROWS 1 on GPUs, 2 on CPU drivers, where loads are what costs. Skipped if gate[SKIP_FACTOR] = 1. Trips: depth4.
 struct Params {
   block_rows: u32, block_columns: u32, depth4: u32, column4: u32,
   x_row: u32, y_row: u32, y_column4: u32, source_ld4: u32,
@@ -21,18 +21,16 @@ fn dot4(a: vec4<f32>, b: mat4x4<f32>) -> vec4<f32> {
   return a.x * b[0] + a.y * b[1] + a.z * b[2] + a.w * b[3];
 }
 
-fn put(at: u32, low: vec4<f32>, high: vec4<f32>) {
-  var a = p.alpha * low;
-  var b = p.alpha * high;
-  if (p.beta != 0.0) {
-    a += p.beta * target_matrix[at];
-    b += p.beta * target_matrix[at + 1u];
-  }
+fn put(at: u32, value: vec4<f32>) {
+  var a = p.alpha * value;
+  if (p.beta != 0.0) { a += p.beta * target_matrix[at]; }
   target_matrix[at] = a;
-  target_matrix[at + 1u] = b;
 }
 
-@compute @workgroup_size(64)
+const TILE = 8u * ROWS;
+const SIDE = 64u / TILE;
+
+@compute @workgroup_size(SIDE * SIDE)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let id = flat_group(group, groups);
   if (gate[SKIP_FACTOR] == 1u) { return; }
@@ -49,49 +47,40 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     bj = id % p.block_columns;
   }
   if (bi >= p.block_rows) { return; }
-  let i = 64u * bi + 8u * (lane / 8u);
-  let j = 64u * bj + 8u * (lane % 8u);
+  let i = 64u * bi + TILE * (lane / SIDE);
+  let j = 64u * bj + TILE * (lane % SIDE);
   var x = (p.x_row + i) * p.source_ld4 + p.column4;
   var y = (p.y_row + j) * p.source_ld4 + p.y_column4;
   let s = p.source_ld4;
-  var l0 = vec4<f32>(); var h0 = vec4<f32>();
-  var l1 = vec4<f32>(); var h1 = vec4<f32>();
-  var l2 = vec4<f32>(); var h2 = vec4<f32>();
-  var l3 = vec4<f32>(); var h3 = vec4<f32>();
-  var l4 = vec4<f32>(); var h4 = vec4<f32>();
-  var l5 = vec4<f32>(); var h5 = vec4<f32>();
-  var l6 = vec4<f32>(); var h6 = vec4<f32>();
-  var l7 = vec4<f32>(); var h7 = vec4<f32>();
+  // row r, column block c: sum[r][c]
+  var sum: array<array<vec4<f32>, 2u * ROWS>, TILE>;
   for (var k = 0u; k < p.depth4; k++) {
-    let low = transpose(mat4x4<f32>(source[y], source[y + s], source[y + 2u * s], source[y + 3u * s]));
-    let high = transpose(mat4x4<f32>(source[y + 4u * s], source[y + 5u * s], source[y + 6u * s], source[y + 7u * s]));
-    let x0 = source[x];
-    l0 += dot4(x0, low); h0 += dot4(x0, high);
-    let x1 = source[x + s];
-    l1 += dot4(x1, low); h1 += dot4(x1, high);
-    let x2 = source[x + 2u * s];
-    l2 += dot4(x2, low); h2 += dot4(x2, high);
-    let x3 = source[x + 3u * s];
-    l3 += dot4(x3, low); h3 += dot4(x3, high);
-    let x4 = source[x + 4u * s];
-    l4 += dot4(x4, low); h4 += dot4(x4, high);
-    let x5 = source[x + 5u * s];
-    l5 += dot4(x5, low); h5 += dot4(x5, high);
-    let x6 = source[x + 6u * s];
-    l6 += dot4(x6, low); h6 += dot4(x6, high);
-    let x7 = source[x + 7u * s];
-    l7 += dot4(x7, low); h7 += dot4(x7, high);
+    var columns: array<mat4x4<f32>, 2u * ROWS>;
+    #for h in ROWS
+    columns[2u * $hu] = transpose(mat4x4<f32>(source[y + 8u * $hu * s], source[y + (8u * $hu + 1u) * s], source[y + (8u * $hu + 2u) * s], source[y + (8u * $hu + 3u) * s]));
+    columns[2u * $hu + 1u] = transpose(mat4x4<f32>(source[y + (8u * $hu + 4u) * s], source[y + (8u * $hu + 5u) * s], source[y + (8u * $hu + 6u) * s], source[y + (8u * $hu + 7u) * s]));
+    #end
+    #for g in ROWS
+    #for r in 8
+    {
+      let v = source[x + (8u * $gu + $ru) * s];
+      #for h in ROWS
+      sum[8u * $gu + $ru][2u * $hu] += dot4(v, columns[2u * $hu]);
+      sum[8u * $gu + $ru][2u * $hu + 1u] += dot4(v, columns[2u * $hu + 1u]);
+      #end
+    }
+    #end
+    #end
     x += 1u;
     y += 1u;
   }
   let at = (p.target_row + i) * p.target_ld4 + p.target_column4 + j / 4u;
-  let t = p.target_ld4;
-  put(at, l0, h0);
-  put(at + t, l1, h1);
-  put(at + 2u * t, l2, h2);
-  put(at + 3u * t, l3, h3);
-  put(at + 4u * t, l4, h4);
-  put(at + 5u * t, l5, h5);
-  put(at + 6u * t, l6, h6);
-  put(at + 7u * t, l7, h7);
+  #for g in ROWS
+  #for r in 8
+  #for h in ROWS
+  put(at + (8u * $gu + $ru) * p.target_ld4 + 2u * $hu, sum[8u * $gu + $ru][2u * $hu]);
+  put(at + (8u * $gu + $ru) * p.target_ld4 + 2u * $hu + 1u, sum[8u * $gu + $ru][2u * $hu + 1u]);
+  #end
+  #end
+  #end
 }

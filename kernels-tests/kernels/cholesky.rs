@@ -69,8 +69,8 @@ fn cholesky_solves_shifted_gram_systems() {
 
 #[test]
 fn broken_factorisations_are_noticed() {
-    mutant(&GRAM, "h6 += dot4(x6, high)", "h6 += dot4(x5, high)", solves);
-    mutant(&GRAM, "a += p.beta * target_matrix[at];", "", solves);
+    mutant(&GRAM, "dot4(v, columns[2u * $hu + 1u])", "dot4(v, columns[2u * $hu])", solves);
+    mutant(&GRAM, "a += p.beta * target_matrix[at];", "a += 0.0;", solves);
     mutant(&CHOLESKY, "v[j % 4u] = -factor[i]", "v[j % 4u] = factor[i]", solves);
     mutant(&CHOLESKY, "select(1.0, regularised,", "select(0.0, regularised,", solves);
     mutant(&TRIANGULAR, "rhs[64u * g + lane] -= sum", "rhs[64u * g + lane] += sum", solves);

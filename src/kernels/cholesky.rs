@@ -15,7 +15,7 @@ pub static GRAM: Kernel = Kernel {
     source: include_str!("../../shaders/gram.wgsl"),
     shared: &["grid", "solver_state"],
     params_bytes: size_of::<GramParams>(),
-    variants: &[&[]],
+    variants: &[&[("ROWS", 1)], &[("ROWS", 2)]],
 };
 
 pub static CHOLESKY: Kernel = Kernel {
@@ -147,7 +147,7 @@ impl Factor {
                 alpha: 1.0,
                 ..Default::default()
             };
-            self.gram(rec, "Gram matrix", all, rows, &self.matrix);
+            self.gram(rec, "Gram matrix", profile, all, rows, &self.matrix);
             self.step(rec, "Cholesky shift", profile, step(1, 0));
             for k in 0..blocks {
                 self.step(rec, "Cholesky diagonal", profile, step(2, k));
@@ -167,9 +167,9 @@ impl Factor {
                     alpha: 1.0,
                     ..Default::default()
                 };
-                self.gram(rec, "Cholesky panel", panel, &self.matrix, &self.lower);
+                self.gram(rec, "Cholesky panel", profile, panel, &self.matrix, &self.lower);
                 let rest = GramParams { block_columns: 0, y_row: below, target_column4: below / 4, alpha: -1.0, beta: 1.0, ..panel };
-                self.gram(rec, "Cholesky update", rest, &self.lower, &self.matrix);
+                self.gram(rec, "Cholesky update", profile, rest, &self.lower, &self.matrix);
             }
             rec.gate(None);
             if attempt + 1 == attempts {
@@ -203,14 +203,14 @@ impl Factor {
         }
     }
 
-    fn gram(&self, rec: &mut Recording, name: &str, p: GramParams, source: &Buffer, target: &Buffer) {
+    fn gram(&self, rec: &mut Recording, name: &str, profile: Profile, p: GramParams, source: &Buffer, target: &Buffer) {
         let rows = p.block_rows as usize;
         let groups = if p.block_columns == 0 { rows * (rows + 1) / 2 } else { rows * p.block_columns as usize };
         let macs = groups as f64 * (BLOCK * BLOCK) as f64 * 4.0 * p.depth4 as f64;
         rec.push(Dispatch {
             name: name.into(),
             kernel: &GRAM,
-            constants: vec![],
+            constants: vec![("ROWS", if profile == Profile::Simd { 2 } else { 1 })],
             params: bytemuck::bytes_of(&p).to_vec(),
             buffers: vec![source.clone(), target.clone(), self.state.clone()],
             groups: grid(groups),
