@@ -11,9 +11,11 @@
 //   progress u32 [walker][4]: particles placed, candidates of the present particle that were refused, all
 //            candidates so far, 0. `begin` sets it to 0; a walker is done at n
 //   z        f32 [walker][n][dim], units of `length`
-// A workgroup owns a walker. It tries TRIALS candidates at once, each by PARTS lanes that share the columns j;
-// the first accepted one in the order of candidates counts. Random numbers: candidate t of particle i of the
-// global walker first + w has counter i 2^16 + t, for any TRIALS, PARTS, chunk or number of launches.
+// A workgroup owns a walker. It tries TRIALS candidates at once: a lane takes PAIRS pairs of columns j for all of them, so
+// that an element of Q is loaded once for TRIALS products; the first accepted one in the order of candidates counts.
+// Gram-Schmidt runs a second time only where the first leaves less than half of |v| (rounding over what is left).
+// Random numbers: candidate t of particle i of the global walker first + w has counter i 2^16 + t, for any TRIALS, WG,
+// chunk or number of launches.
 // A launch stops a walker before `budget` loop trips are spent; the next goes on.
 // Trips of a round: see `cost`, and dpp.rs.
 struct Params {
@@ -29,14 +31,16 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> progress: array<u32>;
 @group(0) @binding(5) var<storage, read_write> z: array<f32>;
 
-const WG: u32 = TRIALS * PARTS;
-// v of all candidates: [a][trial]
-var<workgroup> wave: array<vec2<f32>, ROWS * TRIALS>;
+// v of all candidates, two an entry: [a][trial / 2]
+var<workgroup> wave: array<vec4<f32>, ROWS * TRIALS / 2>;
 // q_j^* v of the accepted candidate, two columns an entry
 var<workgroup> overlap: array<vec4<f32>, ROWS / 2>;
-var<workgroup> sums: array<f32, WG>;
+var<workgroup> sums: array<f32, WG * TRIALS>;
 // particle, candidates refused, all candidates, accepted trial (TRIALS: none)
 var<workgroup> place: vec4<u32>;
+// |v|^2 outside of the columns so far, and how often the accepted one is orthogonalised
+var<workgroup> outside: array<f32, TRIALS>;
+var<workgroup> turns: u32;
 
 // conj(a) b of two complex numbers at a time
 fn conjugate_times(a: vec4<f32>, b: vec2<f32>) -> vec4<f32> {
@@ -50,10 +54,21 @@ fn candidate(walker: u32, particle: u32, trial: u32) -> vec4<f32> {
 
 // Upper bound of the loop trips of one invocation in a round that places particle i.
 fn cost(i: u32) -> u32 {
-  let rows = (p.n + WG - 1u) / WG;
   let pairs = (i + 1u) / 2u;
-  return 16u + p.n + TRIALS + PARTS + 2u * WG + ((i + 3u) / 4u + PARTS - 1u) / PARTS * (p.n + 1u)
-    + 2u * (pairs + WG - 1u) / WG * (p.n + 1u) + 2u * rows * (pairs + 1u) + 4u * rows;
+  let columns = (pairs + PAIRS * WG - 1u) / (PAIRS * WG) * (p.n + 1u);
+  return 32u + 3u * TRIALS + 2u * WG + 4u * ((p.n + WG - 1u) / WG) + 3u * columns + 2u * ((p.n + LINES * WG - 1u) / (LINES * WG)) * (pairs + 1u);
+}
+
+// v_a of the accepted candidate
+fn accepted(a: u32, winner: u32) -> vec2<f32> {
+  let v = wave[a * TRIALS / 2u + winner / 2u];
+  return select(v.xy, v.zw, (winner & 1u) == 1u);
+}
+
+fn replace(a: u32, winner: u32, v: vec2<f32>) {
+  let at = a * TRIALS / 2u + winner / 2u;
+  let old = wave[at];
+  wave[at] = select(vec4<f32>(v, old.zw), vec4<f32>(old.xy, v), (winner & 1u) == 1u);
 }
 
 @compute @workgroup_size(WG)
@@ -61,8 +76,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let flat = flat_group(group, groups);
   let w = min(flat, p.walkers - 1u);
   let base = w * p.n * p.ld4;
-  let trial = lane % TRIALS;
-  let part = lane / TRIALS;
   if (lane == 0u) {
     place = vec4<u32>(0u, 0u, 0u, TRIALS);
     if (p.begin == 0u) { place = vec4<u32>(progress[4u * w], progress[4u * w + 1u], progress[4u * w + 2u], TRIALS); }
@@ -84,65 +97,113 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     if (i >= p.n || spent + cost(i) > p.budget) { break; }
     spent += cost(i);
 
-    let y = candidate(w, i, at.y + trial);
-    var u = y.xyz;
-    if (p.dim == 2u) { u.z = 0.0; }
-    for (var a = part; a < p.n; a += PARTS) {
+    var y: array<vec4<f32>, TRIALS>;
+    #for t in TRIALS
+    y[$t] = candidate(w, i, at.y + $tu);
+    #end
+    for (var a = lane; a < p.n; a += WG) {
       let m = round(orbitals[states[w * p.n + a]].xyz - t);
-      let turns = m * (u - round(u));
-      let rest = turns - round(turns);
-      wave[a * TRIALS + trial] = root * sincos2pi(rest.x + rest.y + rest.z).yx;
+      var v: array<vec2<f32>, TRIALS>;
+      #for t in TRIALS
+      {
+        var u = y[$t].xyz;
+        if (p.dim == 2u) { u.z = 0.0; }
+        let turns = m * (u - round(u));
+        let rest = turns - round(turns);
+        v[$t] = root * sincos2pi(rest.x + rest.y + rest.z).yx;
+      }
+      #end
+      #for t in HALF
+      wave[a * HALF + $tu] = vec4<f32>(v[2u * $tu], v[2u * $tu + 1u]);
+      #end
     }
     workgroupBarrier();
 
-    // sum of |q_j^* v|^2, four columns at a time; a partial sum above 1 - u refuses already
-    var inside = 0.0;
-    for (var j = 4u * part; j < i && inside < 1.0 - y.w; j += 4u * PARTS) {
-      var c0 = vec4<f32>();
-      var c1 = vec4<f32>();
-      let column = base + j / 2u;
+    // sums of |q_j^* v|^2
+    var inside: array<f32, TRIALS>;
+    for (var j = PAIRS * lane; 2u * j < i; j += PAIRS * WG) {
+      var c: array<array<vec4<f32>, PAIRS>, TRIALS>;
+      let column = base + j;
       for (var a = 0u; a < p.n; a++) {
-        let v = wave[a * TRIALS + trial];
-        c0 += conjugate_times(basis[column + a * p.ld4], v);
-        c1 += conjugate_times(basis[column + a * p.ld4 + 1u], v);
+        #for q in PAIRS
+        let q$q = basis[column + a * p.ld4 + $qu];
+        #end
+        #for t in HALF
+        {
+          let v = wave[a * HALF + $tu];
+          #for q in PAIRS
+          c[2u * $tu][$q] += conjugate_times(q$q, v.xy);
+          c[2u * $tu + 1u][$q] += conjugate_times(q$q, v.zw);
+          #end
+        }
+        #end
       }
-      inside += dot(c0, c0) + dot(c1, c1);
+      #for q in PAIRS
+      if (2u * (j + $qu) < i) {
+        #for t in TRIALS
+        inside[$t] += dot(c[$t][$q], c[$t][$q]);
+        #end
+      }
+      #end
     }
-    sums[lane] = inside;
+    #for t in TRIALS
+    sums[lane * TRIALS + $tu] = inside[$t];
+    #end
     workgroupBarrier();
-    if (part == 0u) {
-      for (var q = 1u; q < PARTS; q++) { inside += sums[q * TRIALS + trial]; }
-      sums[lane] = 1.0 - inside - y.w;
+    if (lane < TRIALS) {
+      var all = 0.0;
+      for (var q = 0u; q < WG; q++) { all += sums[q * TRIALS + lane]; }
+      outside[lane] = 1.0 - all;
     }
     workgroupBarrier();
     if (lane == 0u) {
       var winner = TRIALS;
-      for (var q = TRIALS; q > 0u; q--) { winner = select(winner, q - 1u, sums[q - 1u] > 0.0); }
+      #for t in TRIALS
+      if (winner == TRIALS && outside[$t] > y[$t].w) { winner = $tu; }
+      #end
       place.w = winner;
+      turns = select(1u, 2u, outside[min(winner, TRIALS - 1u)] < 0.25);
     }
     let winner = workgroupUniformLoad(&place).w;
+    let times = workgroupUniformLoad(&turns);
     if (winner < TRIALS) {
-      for (var turn = 0u; turn < 2u; turn++) {
-        for (var j = lane; 2u * j < i; j += WG) {
-          var c = vec4<f32>();
-          for (var a = 0u; a < p.n; a++) { c += conjugate_times(basis[base + a * p.ld4 + j], wave[a * TRIALS + winner]); }
-          overlap[j] = c;
+      for (var turn = 0u; turn < times; turn++) {
+        for (var j = PAIRS * lane; 2u * j < i; j += PAIRS * WG) {
+          var c: array<vec4<f32>, PAIRS>;
+          for (var a = 0u; a < p.n; a++) {
+            let v = accepted(a, winner);
+            #for q in PAIRS
+            c[$q] += conjugate_times(basis[base + a * p.ld4 + j + $qu], v);
+            #end
+          }
+          #for q in PAIRS
+          if (2u * (j + $qu) < i) { overlap[j + $qu] = c[$q]; }
+          #end
         }
         workgroupBarrier();
-        for (var a = lane; a < p.n; a += WG) {
-          var v = wave[a * TRIALS + winner];
+        for (var a = LINES * lane; a < p.n; a += LINES * WG) {
+          #for r in LINES
+          let a$r = min(a + $ru, p.n - 1u);
+          var v$r = accepted(a$r, winner);
+          #end
           for (var j = 0u; 2u * j < i; j++) {
-            let q = basis[base + a * p.ld4 + j];
             let c = overlap[j];
-            v -= q.xy * c.x + vec2<f32>(-q.y, q.x) * c.y + q.zw * c.z + vec2<f32>(-q.w, q.z) * c.w;
+            #for r in LINES
+            {
+              let q = basis[base + a$r * p.ld4 + j];
+              v$r -= q.xy * c.x + vec2<f32>(-q.y, q.x) * c.y + q.zw * c.z + vec2<f32>(-q.w, q.z) * c.w;
+            }
+            #end
           }
-          wave[a * TRIALS + winner] = v;
+          #for r in LINES
+          if (a + $ru < p.n) { replace(a + $ru, winner, v$r); }
+          #end
         }
         workgroupBarrier();
       }
       var square = 0.0;
       for (var a = lane; a < p.n; a += WG) {
-        let v = wave[a * TRIALS + winner];
+        let v = accepted(a, winner);
         square += dot(v, v);
       }
       sums[lane] = square;
@@ -151,17 +212,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       for (var q = 0u; q < WG; q++) { square += sums[q]; }
       let scale = inverseSqrt(max(square, 1e-30));
       for (var a = lane; a < p.n; a += WG) {
-        let v = scale * wave[a * TRIALS + winner];
+        let v = scale * accepted(a, winner);
         let to = base + a * p.ld4 + i / 2u;
         if ((i & 1u) == 0u) {
           basis[to] = vec4<f32>(v, 0.0, 0.0);
-          // the columns of a block of four that are still to come
-          if ((i & 3u) == 0u) { basis[to + 1u] = vec4<f32>(); }
         } else {
           basis[to] = vec4<f32>(basis[to].xy, v);
         }
       }
-      if (lane == winner) {
+      if (lane == 0u) {
+        let y = candidate(w, i, at.y + winner);
         for (var c = 0u; c < p.dim; c++) { z[(w * p.n + i) * p.dim + c] = p.length * y[c]; }
       }
     }

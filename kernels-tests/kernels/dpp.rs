@@ -189,6 +189,6 @@ fn broken_kernels_are_noticed() {
     mutant(&dpp::KERNEL, "states[w * p.n + a]", "states[w * p.n]", agrees);
     mutant(&dpp::KERNEL, "p.first + walker", "walker", agrees);
     mutant(&dpp::KERNEL, "place.w = winner", "place.w = 0u", statistics);
-    mutant(&dpp::KERNEL, "turn < 2u", "turn < 0u", statistics);
+    mutant(&dpp::KERNEL, "turn < times", "turn < 0u", statistics);
     mutant(&dpp::KERNEL, "at.y + TRIALS, at.z", "0u, at.z", agrees);
 }

@@ -12,7 +12,10 @@ pub static KERNEL: Kernel = Kernel {
     source: include_str!("../../shaders/dpp.wgsl"),
     shared: &["grid", "special", "philox"],
     params_bytes: size_of::<Params>(),
-    variants: &[&[("TRIALS", 8), ("PARTS", 1), ("ROWS", 32)], &[("TRIALS", 8), ("PARTS", 8), ("ROWS", 128)]],
+    variants: &[
+        &[("TRIALS", 8), ("HALF", 4), ("WG", 8), ("PAIRS", 4), ("LINES", 4), ("ROWS", 32)],
+        &[("TRIALS", 8), ("HALF", 4), ("WG", 64), ("PAIRS", 1), ("LINES", 1), ("ROWS", 192)],
+    ],
 };
 
 /// Most particles: candidates of all of them are kept in workgroup memory.
@@ -68,7 +71,8 @@ impl Outputs {
         Outputs {
             z: Buffer::new("free fermions", walkers * n * dim),
             progress: Buffer::new("free fermions placed", 4 * walkers),
-            basis: Buffer::new("free fermion basis", 2 * walkers * n * pad4(n)),
+            // lanes read whole groups of column pairs, also past the last
+            basis: Buffer::new("free fermion basis", 2 * walkers * n * pad4(n) + 16),
         }
     }
 }
@@ -78,38 +82,44 @@ pub(crate) fn too_many(n: usize) -> Error {
     Error::User(format!("n = {n}: exact sampling takes at most {MAX_PARTICLES} electrons; use sampler=metropolis"))
 }
 
-/// Candidates tried at once, and lanes that share one: a SIMD register on CPU drivers, 64 threads on GPUs.
-fn shape(profile: Profile) -> (usize, usize) {
+/// How a workgroup shares the work of a walker.
+#[derive(Clone, Copy)]
+struct Shape {
+    /// Lanes: a SIMD register on CPU drivers, 64 threads on GPUs.
+    lanes: usize,
+    /// Pairs of columns and rows of the basis that a lane holds at once: many where loads are what costs.
+    pairs: usize,
+    lines: usize,
+}
+
+/// Candidates tried at once.
+const TRIALS: usize = 8;
+
+fn shape(profile: Profile) -> Shape {
     match profile {
-        Profile::Simd => (8, 1),
-        Profile::Gpu => (8, 8),
+        Profile::Simd => Shape { lanes: 8, pairs: 4, lines: 4 },
+        Profile::Gpu => Shape { lanes: 64, pairs: 1, lines: 1 },
     }
 }
 
 /// The function `cost` of the shader.
-fn cost(n: usize, i: usize, (trials, parts): (usize, usize)) -> u64 {
-    let wg = trials * parts;
-    let (rows, pairs) = (n.div_ceil(wg), i.div_ceil(2));
-    (16 + n
-        + trials
-        + parts
-        + 2 * wg
-        + i.div_ceil(4).div_ceil(parts) * (n + 1)
-        + (2 * (pairs + wg - 1) / wg) * (n + 1)
-        + 2 * rows * (pairs + 1)
-        + 4 * rows) as u64
+fn cost(n: usize, i: usize, s: Shape) -> u64 {
+    let pairs = i.div_ceil(2);
+    let columns = pairs.div_ceil(s.pairs * s.lanes) * (n + 1);
+    let rows = n.div_ceil(s.lines * s.lanes) * (pairs + 1);
+    (32 + 3 * TRIALS + 2 * s.lanes + 4 * n.div_ceil(s.lanes) + 3 * columns + 2 * rows) as u64
 }
 
 /// Trips before the first round.
-fn preparation(n: usize, (trials, parts): (usize, usize)) -> u64 {
-    64 + 60 * n.div_ceil(trials * parts) as u64
+fn preparation(n: usize, s: Shape) -> u64 {
+    64 + 60 * n.div_ceil(s.lanes) as u64
 }
 
 /// Trips that a walker needs with a probability above 1 - [`UNFINISHED`]: candidates of particle i are refused
 /// independently with probability i/n, so the rounds R_i are geometric and Chernoff's bound holds for Σ cost_i R_i:
 /// t = (ln 1/δ + Σ ln E e^(s cost_i R_i)) / s, for the best s.
-fn enough(n: usize, shape: (usize, usize)) -> u64 {
-    let rounds: Vec<(f64, f64)> = (0..n).map(|i| (cost(n, i, shape) as f64, (i as f64 / n as f64).powi(shape.0 as i32))).collect();
+fn enough(n: usize, shape: Shape) -> u64 {
+    let rounds: Vec<(f64, f64)> = (0..n).map(|i| (cost(n, i, shape) as f64, (i as f64 / n as f64).powi(TRIALS as i32))).collect();
     // E e^(s c R) = (1 - q) e^(s c) / (1 - q e^(s c)) for s < ln(1/q)/c
     let pole = rounds.iter().map(|(c, q)| -q.ln() / c).fold(f64::INFINITY, f64::min).min(1.0);
     let bound = |s: f64| {
@@ -179,7 +189,14 @@ pub fn record_parts(
         rec.push(Dispatch {
             name: "free fermions".into(),
             kernel: &KERNEL,
-            constants: vec![("TRIALS", shape.0 as u32), ("PARTS", shape.1 as u32), ("ROWS", n.next_multiple_of(32) as u32)],
+            constants: vec![
+                ("TRIALS", TRIALS as u32),
+                ("HALF", TRIALS as u32 / 2),
+                ("WG", shape.lanes as u32),
+                ("PAIRS", shape.pairs as u32),
+                ("LINES", shape.lines as u32),
+                ("ROWS", n.next_multiple_of(32) as u32),
+            ],
             params: bytemuck::bytes_of(&p).to_vec(),
             buffers: vec![states.clone(), orbitals.clone(), out.basis.clone(), out.progress.clone(), out.z.clone()],
             groups: grid(d.walkers),
