@@ -4,7 +4,7 @@ use helmholtz::config::Resolved;
 use helmholtz::gpu::{Buffer, Gpu, Op, Recording};
 use helmholtz::kernels::cholesky::{Factor, STATE_WORDS};
 use helmholtz::kernels::dpp::{self, Draw};
-use helmholtz::kernels::flow::{Directions, Order, Signs};
+use helmholtz::kernels::flow::{Directions, Signs};
 use helmholtz::kernels::occupation::{Chunk, OccupationKernels};
 use helmholtz::kernels::{determinant, ewald, linear, pad4};
 use helmholtz::sample::{Exact, Sampler, exact};
@@ -182,11 +182,11 @@ fn waves(all: &mut Vec<Case>) {
         });
         case(all, format!("flow scores {of}"), move |gpu| {
             let (s, mut rec) = (Setting::new(gpu, n, dim, walkers)?, Recording::new());
-            s.wave.record_gradients(&mut rec, &s.x, &s.states, walkers, Order::First);
+            let directions = Directions::Rows(Signs { probes: 1, seed: 1, step: 0, first_walker: 0 });
+            s.wave.record_derivatives(&mut rec, &s.x, &s.states, walkers, directions);
             gpu.run(&rec)?;
             let (mut rec, scores) = (Recording::new(), Buffer::new("scores", 2 * walkers * pad4(s.parameters)));
-            let (s_z, inverse) = (&s.wave.slater_gradient, s.wave.inverse_jacobian());
-            s.wave.flow.record_scores(&mut rec, s_z, inverse, walkers, Order::First, &scores, 0);
+            s.wave.record_scores(&mut rec, &s.x, walkers, directions, &scores, 0);
             Ok(rec)
         });
         case(all, format!("inverse flow {of}"), move |gpu| {

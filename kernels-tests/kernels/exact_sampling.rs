@@ -69,8 +69,53 @@ fn observe(gpu: &Gpu, s: &System, chunk: &Chunk, states: &helmholtz::gpu::Buffer
 /// A random flow far from the identity: means of exact draws and of long chains agree.
 fn chains_agree(gpu: &Gpu) -> Check {
     let model = Backflow { dim: 2, depth: 2, one: 8, pair: 8, feature: backflow::Feature::Half };
+    means_agree(gpu, 7, model, &parameters(&model, 0.3, 4))
+}
+
+/// Flows as training leaves them, in two dimensions and three.
+fn trained_chains_agree(gpu: &Gpu) -> Check {
+    for (n, dim) in [(7, "2"), (13, "2"), (7, "3")] {
+        let number = n.to_string();
+        let given = [
+            ("n", number.as_str()),
+            ("dim", dim),
+            ("rs", "10"),
+            ("theta", "0.15"),
+            ("batch", "128"),
+            ("chunk", "128"),
+            ("max_norm", "0.02"),
+        ];
+        let given = given.into_iter().map(|(key, text)| Source { key: key.into(), text: text.into(), origin: Origin::Default });
+        let settings = Resolved::from_sources(&given.collect::<Vec<_>>(), Vec::new()).map_err(text)?.settings;
+        let mut trainer = Trainer::new(gpu, &settings, None, None).map_err(text)?;
+        let fresh = trainer.flow.values(gpu).map_err(text)?;
+        for _ in 0..15 {
+            if !trainer.sample(gpu).map_err(text)?.usable() {
+                trainer.take_back(gpu).map_err(text)?;
+                continue;
+            }
+            trainer.energies_and_scores(gpu).map_err(text)?;
+            trainer.update(gpu).map_err(text)?;
+        }
+        if !trainer.sample(gpu).map_err(text)?.usable() {
+            trainer.take_back(gpu).map_err(text)?;
+        }
+        let values = trainer.flow.values(gpu).map_err(text)?;
+        let moved = values.iter().zip(&fresh).fold(0.0_f32, |m, (a, b)| m.max((a - b).abs()));
+        // fresh weights are N(0, 0.01²)
+        if moved < 0.1 {
+            return Err(format!("n = {n}: training moved no parameter by more than {moved}"));
+        }
+        means_agree(gpu, n, settings.backflow(), &values).map_err(|e| format!("n = {n}, {dim}D, trained: {e}"))?;
+    }
+    Ok(())
+}
+
+/// Means over exact draws and over long chains in the ground state of the plane waves, within 4 errors; the errors must be small
+/// against the spread.
+fn means_agree(gpu: &Gpu, n: usize, model: Backflow, values: &[f32]) -> Check {
     let (walkers, chunk) = (256, 100);
-    let s = system(gpu, 7, model, &parameters(&model, 0.3, 4), walkers, chunk)?;
+    let s = system(gpu, n, model, values, walkers, chunk)?;
     let mut direct = Exact::new(&s.gas, exact::Settings::new(walkers, chunk, 6)).map_err(text)?;
     let mut a = [Running::default(); 4];
     for _ in 0..4 {
@@ -90,7 +135,7 @@ fn chains_agree(gpu: &Gpu) -> Check {
         walkers,
         chunk,
         first: 0,
-        size: 14,
+        size: n * model.dim,
         length: s.gas.length(),
         sweeps: 40,
         width: 0.2,
@@ -233,6 +278,13 @@ fn taken_back(gpu: &Gpu) -> Check {
 fn exact_draws_and_chains_agree() {
     // the longest of the checks; the kernels themselves are checked in both profiles
     if let Err(text) = chains_agree(devices()[0]) {
+        panic!("{text}");
+    }
+}
+
+#[test]
+fn exact_draws_and_chains_agree_on_trained_flows() {
+    if let Err(text) = trained_chains_agree(devices()[0]) {
         panic!("{text}");
     }
 }

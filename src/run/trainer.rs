@@ -65,7 +65,7 @@ pub struct Trainer {
 
 /// Exact draws of a gas's electrons.
 fn exact(s: &Settings, gas: &ElectronGas) -> Result<Exact> {
-    Exact::new(gas, exact::Settings::new(s.batch, s.chunk, s.seed as u64))
+    Exact::new(gas, exact::Settings { log_psi: false, ..exact::Settings::new(s.batch, s.chunk, s.seed as u64) })
 }
 
 /// Chains of a gas's electrons.

@@ -35,12 +35,15 @@ pub struct Settings {
     /// Largest max |z(x) - ζ| of a draw, units of rs a0. Everything is evaluated at the x found, so it biases nothing
     /// to first order; rounding ends near 3e-5.
     pub tolerance: f64,
+    /// Also ln|Ψ| and det J at the x found; else det J is that of the last evaluation with J⁻¹, where the residual was already small,
+    /// and [`Chunk::log_psi`] stays as it is: a caller that computes local energies next has both from there.
+    pub log_psi: bool,
 }
 
 impl Settings {
-    /// With a tolerance of 1e-4 rs a0.
+    /// With a tolerance of 1e-4 rs a0, and ln|Ψ|.
     pub fn new(walkers: usize, chunk: usize, seed: u64) -> Settings {
-        Settings { walkers, chunk, first: 0, seed, tolerance: 1e-4 }
+        Settings { walkers, chunk, first: 0, seed, tolerance: 1e-4, log_psi: true }
     }
 }
 
@@ -143,10 +146,14 @@ impl Exact {
     fn record_finish(&self, rec: &mut Recording, wave: &WaveFunction, states: &Buffer, index: usize) {
         rec.phase("inverse flow");
         let chunk = &self.chunks[index];
-        wave.record_jacobian_determinant(rec, &chunk.x, chunk.walkers);
-        wave.record_log_psi_of_jacobian(rec, states, chunk.walkers, &chunk.log_psi);
+        if self.settings.log_psi {
+            wave.record_jacobian_determinant(rec, &chunk.x, chunk.walkers);
+            wave.record_log_psi_of_jacobian(rec, states, chunk.walkers, &chunk.log_psi);
+        }
         self.newton(rec, wave, index, Phase::Finish);
-        self.record_leave_out(rec, index, &chunk.log_psi);
+        if self.settings.log_psi {
+            self.record_leave_out(rec, index, &chunk.log_psi);
+        }
     }
 }
 
