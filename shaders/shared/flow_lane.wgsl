@@ -119,13 +119,11 @@ fn wave(xi: Point, xj: Point, live: f32) -> Wave {
   #for k in DIM
   {
     let turns = (xi[$k] - xj[$k]) / p.length;
-    let half = sincos2pi(0.5 * turns);
-    let c = (half.y - half.x) * (half.y + half.x);
-    let s = 2.0 * half.x * half.y;
+    let full = sincos2pi(turns);
+    let part = sincos2pi(0.5 * p.half_turns * turns);
+    let c = full.y; let s = full.x; let sb = part.x; let cb = part.y;
     t.c[$k] = c; t.s[$k] = s;
     t.c1[$k] = -kk * live * s; t.s1[$k] = kk * live * c;
-    let legacy = p.half_turns > 1.5;
-    let sb = select(half.x, s, legacy); let cb = select(half.y, c, legacy);
     m += sb * sb;
     m1[$k] = 2.0 * b * sb * cb;
     m2[$k] = 2.0 * b * b * (cb - sb) * (cb + sb);

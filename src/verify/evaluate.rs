@@ -193,7 +193,9 @@ impl Comparison<'_> {
         };
         let g = g2.iter().fold(0.0f64, |m, s| m.max(s.sqrt()));
         let condition = t.gas.length() * g + 4.0 * d;
-        let relative = 4.0 * EPS * condition;
+        // the reference has its parameters in float64: rounding them moves z, hence S_z by up to g² times as much
+        let moved = rounding(self.case, t)?;
+        let relative = 4.0 * EPS * condition + moved * g;
         // rounding of the parameters: ε |θ . score| of the worst walker
         let theta = |p: &[f32]| p.iter().map(|v| *v as f64).collect::<Vec<_>>();
         let (occupation, flow) = (theta(&t.occupation.values(gpu)?), theta(&t.flow.values(gpu)?));
@@ -205,7 +207,7 @@ impl Comparison<'_> {
         let log_p: Vec<f64> = gpu.read_words::<f32>(&t.log_probability, t.batch)?.iter().map(|v| *v as f64).collect();
         let tolerance_p = EPS * (16.0 * (n + 4.0) + 8.0 * so);
         self.row("logprob", "", absolute, &log_p, tolerance_p, "ε (16 (n + 4) + 8 |θ·score|)");
-        let width = EPS * 16.0 * t.gas.length() + 4.0 * rounding(self.case, t)?;
+        let width = EPS * 16.0 * t.gas.length() + 4.0 * moved;
         self.row("z", "rs a0", absolute, &v.z, width, "16 ε L + 4 times the effect of rounding the parameters to f32");
         self.row("jac", "", absolute, &v.jacobian, EPS * 64.0 * (d + 8.0), "64 ε (D + 8)");
         let tolerance_psi = EPS * (condition + 4.0 * sf);
@@ -215,14 +217,16 @@ impl Comparison<'_> {
         self.row("half_logdetjac", "", absolute, &v.half_logdet, tolerance_psi, text_psi);
         self.row("logpsi.re", "", absolute, &v.log_psi, tolerance_psi, text_psi);
         self.row("logpsi.im", "rad", Measure::Phase, &v.log_phi[1], tolerance_psi, text_psi);
-        let text = "4 ε (L g + 4 D)";
+        let text = "4 ε (L g + 4 D) + g times the effect on z of rounding the parameters to f32";
         let scaled = Measure::Scaled;
         self.row("grad_logpsi.re", "", scaled, &v.gradient[0], relative, text);
         self.row("grad_logpsi.im", "", scaled, &v.gradient[1], relative, text);
         self.row("grad_half_logdetjac", "", scaled, &v.half_gradient, relative, text);
         self.row("lap_half_logdetjac", "", scaled, &v.half_laplacian, relative, text);
-        self.row("lap_logpsi.re", "", scaled, &v.laplacian[0], relative, text);
-        self.row("lap_logpsi.im", "", scaled, &v.laplacian[1], relative, text);
+        // next to a node ∇ ln Ψ grows like 1/r and Δ ln Ψ like 1/r²: twice the relative error of r
+        let twice = "twice that of the gradient: near a node it grows with its square";
+        self.row("lap_logpsi.re", "", scaled, &v.laplacian[0], 2.0 * relative, twice);
+        self.row("lap_logpsi.im", "", scaled, &v.laplacian[1], 2.0 * relative, twice);
         self.row("kinetic.re", "Ry/rs²", scaled, &v.kinetic[0], relative, text);
         self.row("kinetic.im", "Ry/rs²", scaled, &v.kinetic[1], relative, text);
         self.row("potential", "Ry/rs²", scaled, &v.potential, EPS * 64.0, "64 ε: the background cancels most of the pairs");
@@ -238,7 +242,7 @@ impl Comparison<'_> {
         self.row("quantum_score.im", "", scaled, &scores[2], relative, text);
         let gradients = 4.0 * relative;
         self.row("grad_van", "Ry/rs²", scaled, &gradient.occupation, gradients.max(4.0 * score), "4 times that of F and scores");
-        self.row("grad_flow", "Ry/rs²", scaled, &gradient.flow, gradients, "16 ε (L g + 4 D)");
+        self.row("grad_flow", "Ry/rs²", scaled, &gradient.flow, gradients, "4 times that of E and scores");
         let complex: Vec<f64> = scores[1].chunks(flow.len()).zip(scores[2].chunks(flow.len())).flat_map(|(a, b)| [a, b].concat()).collect();
         self.update("update_van", &update.occupation, &gradient.occupation, &scores[0], 1, gradients.max(score));
         self.update("update_flow", &update.flow, &gradient.flow, &complex, 2, gradients);
@@ -248,7 +252,7 @@ impl Comparison<'_> {
     /// Energies are sums of K and V that may cancel: compared on the scale of the larger.
     fn energies(&mut self, name: &str, got: &[f64], relative: f64) {
         let scale = self.values.kinetic[0].iter().chain(&self.values.potential).fold(0.0f64, |m, v| m.max(v.abs()));
-        self.row(name, "Ry/rs²", Measure::Absolute, got, relative * scale, "4 ε (L g + 4 D) on the scale of K and V");
+        self.row(name, "Ry/rs²", Measure::Absolute, got, relative * scale, "the same as of K, on the scale of K and V");
     }
 
     /// An update d = (F + damping)⁻¹ g is well conditioned in the norm of F + damping: errors of the scores
