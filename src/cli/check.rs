@@ -1,5 +1,7 @@
 //! `helmholtz check`.
 
+use std::ffi::OsString;
+
 use crate::config::{KEYS, Resolved};
 use crate::error::Result;
 use crate::gpu::{self, Gpu};
@@ -9,7 +11,7 @@ use crate::run::memory::{self, Bill};
 #[derive(clap::Args)]
 pub struct Args {
     /// The system (electron-gas) or a TOML file
-    target: String,
+    target: OsString,
     /// Settings, for example n=13 rs=10 theta=0.15
     #[arg(value_name = "KEY=VALUE")]
     settings: Vec<String>,

@@ -1,5 +1,6 @@
 //! `helmholtz profile`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::atomic_file;
@@ -11,7 +12,7 @@ use crate::run::profile;
 #[derive(clap::Args)]
 pub struct Args {
     /// The system (electron-gas) or a TOML file
-    target: String,
+    target: OsString,
     /// Settings, for example n=13 rs=10 theta=0.15
     #[arg(value_name = "KEY=VALUE")]
     settings: Vec<String>,

@@ -1,5 +1,6 @@
 //! `helmholtz train`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::config::Resolved;
@@ -12,7 +13,7 @@ use crate::run::{Claim, Job, RunLog, Summary, memory, stop, train};
 #[derive(clap::Args)]
 pub struct Args {
     /// The system (electron-gas) or a TOML file
-    target: String,
+    target: OsString,
     /// Settings, for example n=13 rs=10 theta=0.15
     #[arg(value_name = "KEY=VALUE")]
     settings: Vec<String>,

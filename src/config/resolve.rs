@@ -1,6 +1,7 @@
 //! Lays sources over one another and reports every mistake at once.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -106,20 +107,22 @@ fn read_arguments(arguments: &[String], mistakes: &mut Vec<String>) -> Vec<Sourc
 }
 
 impl Resolved {
-    /// Resolves `target` (the system's name or a TOML file) and `key=value` arguments. The error
+    /// Resolves `target` (the system's name, or the path of a TOML file) and `key=value` arguments. The error
     /// lists everything that is wrong.
-    pub fn from_command(target: &str, arguments: &[String]) -> Result<Resolved> {
+    pub fn from_command(target: impl AsRef<OsStr>, arguments: &[String]) -> Result<Resolved> {
         let mut mistakes = Vec::new();
         let mut sources = Vec::new();
-        if target.contains('=') {
+        // any path the system allows: text is for showing only
+        let path = Path::new(target.as_ref());
+        let target = path.to_string_lossy();
+        if path.is_file() || path.extension().is_some_and(|e| e == "toml") {
+            sources = read_file(path, &mut mistakes)?;
+        } else if target.contains('=') {
             return Err(Error::User(format!(
                 "{target:?} stands where the system or a TOML file belongs; for example: helmholtz train electron-gas n=13 rs=10 theta=0.15"
             )));
-        }
-        if target.ends_with(".toml") || Path::new(target).is_file() {
-            sources = read_file(Path::new(target), &mut mistakes)?;
-        } else if !SYSTEMS.contains(&target) {
-            let hint = nearest(target, SYSTEMS.iter().copied()).map_or_else(
+        } else if !SYSTEMS.contains(&target.as_ref()) {
+            let hint = nearest(&target, SYSTEMS.iter().copied()).map_or_else(
                 || format!("there is {}; a settings file ends in .toml", SYSTEMS.join(", ")),
                 |near| format!("did you mean {near}?"),
             );
