@@ -14,6 +14,8 @@ pub struct RunDir {
     pub path: PathBuf,
     pub resolved: Resolved,
     pub records: Vec<StepRecord>,
+    /// Lines of `metrics.csv` that were torn and are left out.
+    pub torn: usize,
     pub summary: Summary,
 }
 
@@ -25,15 +27,15 @@ pub fn read(path: &Path) -> Result<RunDir> {
         return Err(Error::User(format!("{shown} is no run directory: config.toml or metrics.csv is missing")));
     }
     let text = |name: &str| fs::read_to_string(path.join(name)).map_err(|e| Error::Io(format!("{shown}/{name}: cannot be read: {e}")));
-    let resolved = Resolved::from_command(&path.join("config.toml").to_string_lossy(), &[])?;
-    let (unit, records) = record::read_csv(&text("metrics.csv")?)
+    let resolved = Resolved::from_command(path.join("config.toml"), &[])?;
+    let log = record::read_csv(&text("metrics.csv")?)
         .map_err(|e| Error::User(format!("{shown}/metrics.csv {e}: not written by helmholtz, or damaged")))?;
     let summary = if path.join("summary.json").is_file() {
         serde_json::from_str(&text("summary.json")?).map_err(|e| Error::User(format!("{shown}/summary.json is damaged: {e}")))?
     } else {
-        from_records(&resolved, unit, &records)?
+        from_records(&resolved, log.energy, &log.records)?
     };
-    Ok(RunDir { path: path.into(), resolved, records, summary })
+    Ok(RunDir { path: path.into(), resolved, records: log.records, torn: log.torn, summary })
 }
 
 fn from_records(resolved: &Resolved, unit: String, records: &[StepRecord]) -> Result<Summary> {

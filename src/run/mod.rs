@@ -13,5 +13,5 @@ pub mod trainer;
 
 pub use job::Job;
 pub use log::{Claim, RunLog};
-pub use record::{COLUMNS, Column, StepRecord};
+pub use record::{COLUMNS, Column, Phase, StepRecord};
 pub use summary::{Estimate, Ideal, Summary, Thermo};

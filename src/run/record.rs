@@ -4,12 +4,40 @@ use super::Thermo;
 use crate::config::Settings;
 use crate::estimate::Energies;
 
+/// What a step did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// Moved p(K) alone towards the ideal gas; F is that of the ideal gas in the model's states.
+    Pretraining,
+    /// Measured, then updated the parameters; what logs without the column hold.
+    #[default]
+    Training,
+    /// Measured with frozen parameters.
+    Frozen,
+}
+
+impl Phase {
+    /// The word in the logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Pretraining => "pretraining",
+            Phase::Training => "training",
+            Phase::Frozen => "frozen",
+        }
+    }
+
+    fn read(text: &str) -> Option<Phase> {
+        [Phase::Pretraining, Phase::Training, Phase::Frozen].into_iter().find(|p| p.name() == text)
+    }
+}
+
 /// One step. Energies are per electron in Ry (at rs = 0 in Ry/rs²), entropies per electron in k_B,
 /// each with its statistical error of this step (one standard deviation). Unknown: NaN.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepRecord {
-    /// Counted from 0; step 0 is measured before the first update.
+    /// Counted from 0, pretraining by itself; step 0 is measured before the first update.
     pub step: usize,
+    pub phase: Phase,
     /// Since the run began.
     pub seconds: f64,
     /// Free energy F = E − T S.
@@ -79,6 +107,7 @@ impl Default for StepRecord {
         let nan = f64::NAN;
         StepRecord {
             step: 0,
+            phase: Phase::default(),
             seconds: 0.0,
             f: nan,
             f_err: nan,
@@ -162,20 +191,24 @@ impl Column {
     }
 }
 
+/// The column of [`Phase`], the last one: half a word there tells a torn line from a whole one.
+const PHASE: &str = "phase";
+
 /// The header of `metrics.csv`.
 pub fn csv_header(energy: &str) -> String {
-    COLUMNS.iter().map(|c| c.header(energy)).collect::<Vec<_>>().join(",")
+    COLUMNS.iter().map(|c| c.header(energy)).chain([PHASE.to_string()]).collect::<Vec<_>>().join(",")
 }
 
 /// A line of `metrics.csv`.
 pub fn csv_line(r: &StepRecord) -> String {
-    COLUMNS.iter().map(|c| c.text(r)).collect::<Vec<_>>().join(",")
+    COLUMNS.iter().map(|c| c.text(r)).chain([r.phase.name().to_string()]).collect::<Vec<_>>().join(",")
 }
 
 /// The object of a step in `events.jsonl`; unknown values are null.
 pub fn json(r: &StepRecord) -> serde_json::Value {
     let mut map = serde_json::Map::new();
     map.insert("event".into(), "step".into());
+    map.insert(PHASE.into(), r.phase.name().into());
     for c in COLUMNS.iter() {
         let v = (c.get)(r);
         map.insert(c.name.into(), if c.whole { (v as u64).into() } else { v.into() });
@@ -183,48 +216,68 @@ pub fn json(r: &StepRecord) -> serde_json::Value {
     map.into()
 }
 
+/// `metrics.csv` read back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Logged {
+    /// Unit of the energies.
+    pub energy: String,
+    pub records: Vec<StepRecord>,
+    /// Lines that are no step: torn by a full disk or the death of the run. They are left out.
+    pub torn: usize,
+}
+
+/// Where the cells of a line belong.
+enum Cell {
+    Number(&'static Column),
+    Phase,
+    /// Written by another version.
+    Unknown,
+}
+
 /// Reads `metrics.csv` back: columns are found by name, so that order and additions do not matter.
-/// Returns the energy unit and the steps; a torn last line is dropped.
-pub fn read_csv(text: &str) -> Result<(String, Vec<StepRecord>), String> {
-    // a killed run may leave half a line
-    let mut lines = text[..text.rfind('\n').map_or(text.len(), |end| end + 1)].lines();
-    let header = lines.next().ok_or("is empty")?;
+pub fn read_csv(text: &str) -> Result<Logged, String> {
+    let mut lines = text.split_inclusive('\n');
+    let header = lines.next().ok_or("is empty")?.trim_end();
     let mut energy = "Ry".to_string();
-    let columns: Vec<Option<&Column>> = header
-        .split(',')
-        .map(|h| {
-            let name = h.split(" [").next().unwrap_or(h);
-            let found = COLUMNS.iter().find(|c| c.name == name);
-            if name == "F"
-                && let Some((_, unit)) = h.trim_end_matches(']').split_once(" [")
-            {
-                energy = unit.into();
-            }
-            found
-        })
-        .collect();
-    if !columns.iter().flatten().any(|c| c.name == "F") {
+    let mut columns = Vec::new();
+    for h in header.split(',') {
+        let name = h.split(" [").next().unwrap_or(h);
+        if name == "F"
+            && let Some((_, unit)) = h.trim_end_matches(']').split_once(" [")
+        {
+            energy = unit.into();
+        }
+        let number = COLUMNS.iter().find(|c| c.name == name).map(Cell::Number);
+        columns.push(number.unwrap_or(if name == PHASE { Cell::Phase } else { Cell::Unknown }));
+    }
+    if !columns.iter().any(|c| matches!(c, Cell::Number(c) if c.name == "F")) {
         return Err("has no column F".into());
     }
-    let mut records = Vec::new();
-    for (number, line) in lines.enumerate() {
-        let cells: Vec<&str> = line.split(',').collect();
-        if cells.len() != columns.len() {
-            return Err(format!("line {}: {} cells, the header has {}", number + 2, cells.len(), columns.len()));
+    let mut logged = Logged { energy, records: Vec::new(), torn: 0 };
+    for line in lines {
+        match line.strip_suffix('\n').and_then(|whole| read_line(whole, &columns)) {
+            Some(r) => logged.records.push(r),
+            None => logged.torn += 1,
         }
-        let mut r = StepRecord::default();
-        for (column, cell) in columns.iter().zip(&cells) {
-            let Some(column) = column else { continue };
-            let value = if cell.is_empty() {
-                f64::NAN
-            } else {
-                cell.parse().map_err(|_| format!("line {}: {}={cell:?} is not a number", number + 2, column.name))?
-            };
-            (column.set)(&mut r, value);
-        }
-        records.push(r);
     }
-    Ok((energy, records))
+    Ok(logged)
+}
+
+/// A step; nothing if the line is not whole.
+fn read_line(line: &str, columns: &[Cell]) -> Option<StepRecord> {
+    let cells: Vec<&str> = line.trim_end_matches('\r').split(',').collect();
+    if cells.len() != columns.len() {
+        return None;
+    }
+    let mut r = StepRecord::default();
+    for (column, cell) in columns.iter().zip(cells) {
+        match column {
+            Cell::Number(c) => (c.set)(&mut r, if cell.is_empty() { f64::NAN } else { cell.parse().ok()? }),
+            Cell::Phase => r.phase = Phase::read(cell)?,
+            Cell::Unknown => {}
+        }
+    }
+    Some(r)
 }
 
 #[cfg(test)]
@@ -239,11 +292,32 @@ mod tests {
                 (c.set)(&mut a, 1.0 / 3.0);
             }
         }
-        let text = format!("{}\n{}\n", csv_header("Ry"), csv_line(&a));
-        assert_eq!(read_csv(&text).unwrap(), ("Ry".into(), vec![a.clone()]));
-        let torn = format!("{text}8,1.0");
-        assert_eq!(read_csv(&torn).unwrap().1.len(), 1);
+        for phase in [Phase::Pretraining, Phase::Training, Phase::Frozen] {
+            a.phase = phase;
+            let text = format!("{}\n{}\n", csv_header("Ry"), csv_line(&a));
+            assert_eq!(read_csv(&text).unwrap(), Logged { energy: "Ry".into(), records: vec![a.clone()], torn: 0 });
+            assert_eq!(json(&a)["phase"], phase.name());
+        }
         assert!(read_csv("step,E\n").is_err());
+        // a log without phases
+        assert_eq!(read_csv("step,F [Ry]\n0,-1\n").unwrap().records[0].phase, Phase::Training);
+    }
+
+    /// A line cut anywhere, in the middle of the log or at its end, is left out and counted, and spoils no other.
+    #[test]
+    fn torn_lines_are_left_out_and_counted() {
+        let records: Vec<StepRecord> = (0..3).map(|step| StepRecord { step, f: -0.5, nonfinite: 12, ..Default::default() }).collect();
+        let lines: Vec<String> = records.iter().map(|r| format!("{}\n", csv_line(r))).collect();
+        let head = format!("{}\n", csv_header("Ry"));
+        let whole = lines[1].len() - 1;
+        let left = |log: &Logged| log.records.iter().map(|r| (r.step, r.nonfinite)).collect::<Vec<_>>();
+        for cut in 1..whole {
+            let torn = &lines[1][..cut];
+            let middle = read_csv(&format!("{head}{}{torn}\n{}", lines[0], lines[2])).unwrap();
+            assert_eq!((left(&middle), middle.torn), (vec![(0, 12), (2, 12)], 1), "{cut}");
+            let end = read_csv(&format!("{head}{}{torn}", lines[0])).unwrap();
+            assert_eq!((left(&end), end.torn), (vec![(0, 12)], 1), "{cut}");
+        }
     }
 
     #[test]
