@@ -9,20 +9,37 @@ pub fn say(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-/// `-0.16812 ± 0.00034`: two digits of error; the bare value where the error is unknown.
+/// `-0.16812 ± 0.00034`: two digits of error, `± ≥ 0.00034` where it is a lower bound, `± ?` where it is unknown.
 pub fn plus_minus(e: Estimate) -> String {
     if !e.value.is_finite() {
         return "–".into();
     }
-    if !e.error.is_finite() || e.error <= 0.0 {
-        return format!("{:.6}", e.value);
+    if !e.error.is_finite() {
+        return format!("{} ± ?", plain(e.value));
     }
-    let digits = (1 - e.error.log10().floor() as i32).clamp(0, 12) as usize;
-    format!("{:.digits$} ± {:.digits$}", e.value, e.error)
+    if e.error <= 0.0 {
+        return format!("{} ± 0", plain(e.value));
+    }
+    let sign = if e.at_least { "≥ " } else { "" };
+    // 0.0996 rounds to 0.10
+    let digits = 1 - format!("{:.1e}", e.error).split('e').nth(1).and_then(|d| d.parse::<i32>().ok()).unwrap_or(0);
+    if digits > 12 || e.value.abs() >= LARGE {
+        let digits = (e.value.abs() / e.error).log10().clamp(0.0, 14.0).round() as usize + 1;
+        return format!("{:.digits$e} ± {sign}{:.1e}", e.value, e.error);
+    }
+    let digits = digits.max(0) as usize;
+    format!("{:.digits$} ± {sign}{:.digits$}", e.value, e.error)
+}
+
+/// From here on numbers are written with an exponent.
+const LARGE: f64 = 1e7;
+
+fn plain(v: f64) -> String {
+    if v.abs() >= LARGE { format!("{v:.6e}") } else { format!("{v:.6}") }
 }
 
 fn exact(v: Option<f64>) -> String {
-    v.map_or("–".into(), |v| format!("{v:.6}"))
+    v.filter(|v| v.is_finite()).map_or("–".into(), plain)
 }
 
 /// F, E, K, V, S per electron beside the values before training and those of the ideal gas.
@@ -49,13 +66,15 @@ pub fn result_table(s: &Summary) -> String {
         && i.s > 0.0
         && s.result.s.value.is_finite()
     {
-        let ratio = Estimate::new(s.result.s.value / i.s, s.result.s.error / i.s);
+        let ratio = Estimate { value: s.result.s.value / i.s, error: s.result.s.error / i.s, ..s.result.s };
         lines.push(format!("     {:<20} {:<7} {:<25} {:<25} 1", "S / S of ideal gas", "", plus_minus(ratio), ""));
     }
     lines.push(String::new());
     let acceptance = if s.acceptance.is_finite() { format!(", acceptance {:.2}", s.acceptance) } else { String::new() };
-    let tau = if s.tau.is_finite() { format!(", autocorrelation time {:.1} steps", s.tau) } else { String::new() };
-    lines.push(format!("  {} training steps in {}{acceptance}{tau}; averages over {}", s.steps, duration(s.seconds), s.averaged_over));
+    lines.push(format!("  {} training steps in {}{acceptance}; averages over {}", s.steps, duration(s.seconds), s.averaged_over));
+    if !s.errors.is_empty() {
+        lines.push(format!("  errors: {}", s.errors));
+    }
     for note in &s.notes {
         lines.push(format!("  note: {note}"));
     }
@@ -78,10 +97,20 @@ mod tests {
 
     #[test]
     fn errors_set_the_digits() {
-        assert_eq!(plus_minus(Estimate::new(-0.168_123_4, 0.000_342)), "-0.16812 ± 0.00034");
-        assert_eq!(plus_minus(Estimate::new(12.3456, 0.5)), "12.35 ± 0.50");
-        assert_eq!(plus_minus(Estimate::new(1.0, f64::NAN)), "1.000000");
-        assert_eq!(plus_minus(Estimate::new(f64::NAN, 1.0)), "–");
+        let text = |value, error| plus_minus(Estimate::new(value, error));
+        assert_eq!(text(-0.168_123_4, 0.000_342), "-0.16812 ± 0.00034");
+        assert_eq!(text(12.3456, 0.5), "12.35 ± 0.50");
+        assert_eq!(text(12.3456, 0.0996), "12.35 ± 0.10");
+        assert_eq!(text(12.3456, 0.0994), "12.346 ± 0.099");
+        assert_eq!(text(-4321.5, 38.2), "-4322 ± 38");
+        assert_eq!(text(1.0, f64::NAN), "1.000000 ± ?");
+        assert_eq!(text(1.0, 0.0), "1.000000 ± 0");
+        assert_eq!(text(f64::NAN, 1.0), "–");
+        assert_eq!(text(-1.234_567e9, 2e5), "-1.23457e9 ± 2.0e5");
+        assert_eq!(text(3e-15, 2e-15), "3.0e-15 ± 2.0e-15");
+        assert_eq!(plus_minus(Estimate { at_least: true, ..Estimate::new(-0.168_123_4, 0.000_342) }), "-0.16812 ± ≥ 0.00034");
+        assert_eq!(duration(99.4), "99 s");
+        assert_eq!(duration(185.0), "3 min 5 s");
         assert_eq!(duration(7620.0), "2 h 7 min");
     }
 }

@@ -6,6 +6,7 @@ pub mod memory;
 pub mod network;
 pub mod profile;
 pub mod record;
+pub mod result;
 pub mod stop;
 pub mod summary;
 pub mod train;

@@ -78,7 +78,7 @@ pub struct StepRecord {
 impl StepRecord {
     /// The averages of a step's batch in printed units; everything else unknown.
     pub fn new(step: usize, seconds: f64, energies: &Energies, settings: &Settings) -> StepRecord {
-        let t = Thermo::new(energies, settings, 1.0);
+        let t = Thermo::new(energies, settings);
         StepRecord {
             step,
             seconds,

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::Settings;
-use crate::estimate::{Energies, Mean};
+use crate::error::Result;
+use crate::estimate::{Average, Energies, Mean};
 use crate::system::IdealGas;
 
 /// JSON has no NaN: unknown numbers are null there.
@@ -19,6 +20,10 @@ mod nullable {
     }
 }
 
+fn unknown() -> f64 {
+    f64::NAN
+}
+
 /// A number and its standard error, autocorrelation included.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
@@ -26,11 +31,14 @@ pub struct Estimate {
     pub value: f64,
     #[serde(with = "nullable")]
     pub error: f64,
+    /// The error is a lower bound: what is longer is not known (see [`crate::estimate::average()`]).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_least: bool,
 }
 
 impl Estimate {
     pub fn new(value: f64, error: f64) -> Self {
-        Estimate { value, error }
+        Estimate { value, error, at_least: false }
     }
 }
 
@@ -41,9 +49,9 @@ impl Default for Estimate {
     }
 }
 
-impl From<crate::estimate::statistics::Estimate> for Estimate {
-    fn from(e: crate::estimate::statistics::Estimate) -> Self {
-        Estimate { value: e.mean, error: e.error }
+impl From<Average> for Estimate {
+    fn from(a: Average) -> Self {
+        Estimate { value: a.mean, error: a.error, at_least: a.at_least }
     }
 }
 
@@ -88,14 +96,21 @@ pub struct Summary {
     pub seconds: f64,
     /// Final averages (frozen parameters if there were evaluation steps).
     pub result: Thermo,
-    /// What the averages are over, in words: "50 evaluation steps of 512 walkers".
+    /// What the averages are over, in words: "50 steps of 512 walkers with frozen parameters".
     pub averaged_over: String,
+    /// What the error bars mean, in words (unknown in older files).
+    #[serde(default)]
+    pub errors: String,
+    /// Standard deviations by which the scatter of F, E, K, V, S between the averaged steps lies above (or, negative,
+    /// below) what their own errors give: the one farthest off. Null where that is no check: chains, changing parameters.
+    #[serde(with = "nullable", default = "unknown")]
+    pub scatter: f64,
     /// The same quantities before the first update.
     pub start: Option<Thermo>,
     pub ideal: Option<Ideal>,
     #[serde(with = "nullable")]
     pub acceptance: f64,
-    /// Integrated autocorrelation time of the energy, in steps.
+    /// Integrated autocorrelation time of F, in steps: 1 by construction for exact draws; null where it is not known.
     #[serde(with = "nullable")]
     pub tau: f64,
     /// Walkers left out because their local energy was not finite.
@@ -108,6 +123,12 @@ pub struct Summary {
 }
 
 impl Ideal {
+    /// The ideal gas of the settings' own orbitals.
+    pub fn of(settings: &Settings) -> Result<Ideal> {
+        let gas = settings.gas()?;
+        Ok(Ideal::new(&IdealGas::new(&gas.energies(), gas.n, gas.beta())?, settings))
+    }
+
     /// The ideal gas in printed units.
     pub fn new(gas: &IdealGas, settings: &Settings) -> Ideal {
         let units = settings.units();
@@ -116,11 +137,10 @@ impl Ideal {
 }
 
 impl Thermo {
-    /// Averages of a batch in printed units; `tau` is the autocorrelation time of successive batches
-    /// in batches (1: independent), by whose root the errors grow.
-    pub fn new(e: &Energies, settings: &Settings, tau: f64) -> Thermo {
+    /// Averages of a batch in printed units.
+    pub fn new(e: &Energies, settings: &Settings) -> Thermo {
         let units = settings.units();
-        let scaled = |m: &Mean, unit: f64| Estimate::new(unit * m.mean, unit * m.error * tau.max(1.0).sqrt());
+        let scaled = |m: &Mean, unit: f64| Estimate::new(unit * m.mean, unit * m.error);
         Thermo {
             f: scaled(&e.free_energy, units.energy),
             e: scaled(&e.energy, units.energy),
@@ -148,6 +168,8 @@ impl Summary {
             seconds,
             result,
             averaged_over: averaged_over.into(),
+            errors: String::new(),
+            scatter: f64::NAN,
             start: None,
             ideal: None,
             acceptance: f64::NAN,

@@ -3,13 +3,11 @@
 use std::time::Instant;
 
 use super::memory;
-use super::summary::Thermo;
 use super::trainer::Trainer;
-use super::{Estimate, Ideal, Job, StepRecord, Summary};
+use super::{Job, StepRecord, Summary};
 use crate::config::{Prior, Sampler, Settings};
 use crate::error::{Error, Result};
 use crate::estimate::Energies;
-use crate::estimate::statistics;
 use crate::model::file::{ParameterFile, Part};
 use crate::sample::Round;
 
@@ -35,20 +33,12 @@ pub fn train(job: &mut Job) -> Result<Summary> {
     thermalise(job, &mut trainer, &s)?;
     let mut run = Run { records: Vec::new(), begun, refused: 0, settings: s.clone() };
     let training = run.steps(job, &mut trainer, s.steps, true)?;
-    let mut averaged = run.records.clone();
-    let mut over = format!("the last {} training steps of {} walkers", averaged.len() - averaged.len() / 2, s.batch);
-    averaged.drain(..averaged.len() / 2);
     if s.eval_steps > 0 && !job.stopped() {
         job.phase(&format!("measuring: {} steps with frozen parameters", s.eval_steps));
-        let first = run.records.len();
         run.steps(job, &mut trainer, s.eval_steps, false)?;
-        if run.records.len() > first {
-            averaged = run.records[first..].to_vec();
-            over = format!("{} steps of {} walkers with frozen parameters", averaged.len(), s.batch);
-        }
     }
     save(job, &trainer)?;
-    Ok(summary(job, &trainer, &s, &run, training, &averaged, over))
+    summary(job, &run, training)
 }
 
 /// Settles batch and chunk, builds the trainer, loads parameters.
@@ -257,38 +247,14 @@ fn save(job: &mut Job, trainer: &Trainer) -> Result<()> {
     job.save(&[Part { table: &van, prefix: "van/", values: &occupation }, Part { table: &backflow, prefix: "flow/", values: &flow }])
 }
 
-/// Average over steps with their autocorrelation, but never below what the walkers of the steps say.
-fn average(records: &[StepRecord], value: fn(&StepRecord) -> f64, error: fn(&StepRecord) -> f64) -> Estimate {
-    let series: Vec<f64> = records.iter().map(value).collect();
-    let within = records.iter().map(|r| error(r).powi(2)).sum::<f64>().sqrt() / records.len().max(1) as f64;
-    let e = statistics::estimate(&series);
-    Estimate::new(e.mean, if e.error.is_nan() { within } else { e.error.max(within) })
-}
-
-fn thermo(records: &[StepRecord]) -> Thermo {
-    Thermo {
-        f: average(records, |r| r.f, |r| r.f_err),
-        e: average(records, |r| r.e, |r| r.e_err),
-        k: average(records, |r| r.k, |r| r.k_err),
-        v: average(records, |r| r.v, |r| r.v_err),
-        s: average(records, |r| r.s, |r| r.s_err),
-        k_local: average(records, |r| r.k_local, |r| r.k_local_err),
-        v_local: average(records, |r| r.v_local, |r| r.v_local_err),
+fn summary(job: &Job, run: &Run, training: usize) -> Result<Summary> {
+    if run.records.is_empty() && job.stopped() {
+        return Err(Error::Interrupted);
     }
-}
-
-fn summary(job: &Job, trainer: &Trainer, s: &Settings, run: &Run, steps: usize, averaged: &[StepRecord], over: String) -> Summary {
-    let mean = |value: fn(&StepRecord) -> f64| averaged.iter().map(value).sum::<f64>() / averaged.len().max(1) as f64;
-    let energies: Vec<f64> = averaged.iter().map(|r| r.e).collect();
-    let mut summary = Summary::new(s, &job.gpu.describe(), steps, run.begun.elapsed().as_secs_f64(), thermo(averaged), over);
-    summary.start = run.records.first().map(|r| thermo(std::slice::from_ref(r)));
-    summary.ideal = Some(Ideal::new(&trainer.ideal, s));
-    // the acceptance of exact draws is a known number
-    summary.acceptance = if s.sampler == Sampler::Exact { f64::NAN } else { mean(|r| r.acceptance) };
-    summary.tau = statistics::estimate(&energies).tau.max(1.0);
-    summary.nonfinite = run.records.iter().map(|r| r.nonfinite as u64).sum();
+    let mut summary = Summary::of_records(&run.settings, &job.gpu.describe(), &run.records, training)?;
+    summary.seconds = run.begun.elapsed().as_secs_f64();
     if job.stopped() {
         summary.ended = "stopped by the user".into();
     }
-    summary
+    Ok(summary)
 }

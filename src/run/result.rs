@@ -1,0 +1,95 @@
+//! The result of a run from its records: the same for the table at the end and for `report` of a run that was killed.
+
+use super::summary::{Ideal, Thermo};
+use super::{StepRecord, Summary};
+use crate::config::{Sampler, Settings};
+use crate::error::{Error, Result};
+use crate::estimate::average::LEAST_STEPS;
+use crate::estimate::{Average, Batch, Draws, average};
+
+/// F, E, K, V, S and the local K and V: their values and errors in a record.
+type Column = (fn(&StepRecord) -> f64, fn(&StepRecord) -> f64);
+const COLUMNS: [Column; 7] = [
+    (|r| r.f, |r| r.f_err),
+    (|r| r.e, |r| r.e_err),
+    (|r| r.k, |r| r.k_err),
+    (|r| r.v, |r| r.v_err),
+    (|r| r.s, |r| r.s_err),
+    (|r| r.k_local, |r| r.k_local_err),
+    (|r| r.v_local, |r| r.v_local_err),
+];
+
+/// What the walkers of successive steps of a run have to do with each other.
+fn draws(s: &Settings) -> Draws {
+    if s.sampler == Sampler::Exact { Draws::Independent } else { Draws::Chains }
+}
+
+/// Averages of the seven columns over some steps of a run of these settings.
+pub fn averages(s: &Settings, records: &[StepRecord]) -> [Average; 7] {
+    // a batch left to the program and never settled: steps weigh the same
+    let walkers = s.batch.max(2);
+    COLUMNS.map(|(value, error)| {
+        let batch = |r: &StepRecord| Batch { mean: value(r), error: error(r), walkers: walkers.saturating_sub(r.nonfinite) };
+        average(&records.iter().map(batch).collect::<Vec<_>>(), draws(s))
+    })
+}
+
+impl From<[Average; 7]> for Thermo {
+    fn from(a: [Average; 7]) -> Thermo {
+        let [f, e, k, v, s, k_local, v_local] = a.map(Into::into);
+        Thermo { f, e, k, v, s, k_local, v_local }
+    }
+}
+
+impl Summary {
+    /// The result of a run that made these records (rs a0, units of the settings), of which the first `training` with
+    /// changing parameters: averages over the frozen steps, or, where there is none, over the last half of training.
+    ///
+    /// # Errors
+    /// [`Error::User`] if there is no record.
+    pub fn of_records(s: &Settings, device: &str, records: &[StepRecord], training: usize) -> Result<Summary> {
+        let (Some(first), Some(last)) = (records.first(), records.last()) else {
+            return Err(Error::User("the run made no step: there is nothing to report".into()));
+        };
+        let training = training.min(records.len());
+        let frozen = &records[training..];
+        let (averaged, over) = if frozen.is_empty() {
+            let half = &records[training / 2..];
+            (half, format!("the last {} of {training} training steps of {} walkers", half.len(), s.batch))
+        } else {
+            (frozen, format!("{} steps of {} walkers with frozen parameters", frozen.len(), s.batch))
+        };
+        let averages = averages(s, averaged);
+        let mut summary = Summary::new(s, device, training, last.seconds, averages.into(), over);
+        summary.errors = meaning(&averages[0], averaged.len(), frozen.is_empty(), draws(s));
+        summary.start = (training > 0).then(|| self::averages(s, std::slice::from_ref(first)).into());
+        summary.ideal = Some(Ideal::of(s)?);
+        // the share of candidates of exact draws is a known number
+        let accepted = averaged.iter().map(|r| r.acceptance).sum::<f64>() / averaged.len() as f64;
+        summary.acceptance = if draws(s) == Draws::Independent { f64::NAN } else { accepted };
+        summary.tau = averages[0].tau;
+        if !frozen.is_empty() && frozen.len() > 1 && draws(s) == Draws::Independent {
+            let off = averages.map(|a| a.scatter.deviations());
+            summary.scatter = off[..5].iter().fold(0.0, |m: f64, d| if d.abs() > m.abs() { *d } else { m });
+        }
+        summary.nonfinite = records.iter().map(|r| r.nonfinite as u64).sum();
+        Ok(summary)
+    }
+}
+
+/// What the error bars of an average mean.
+fn meaning(f: &Average, steps: usize, changing: bool, draws: Draws) -> String {
+    let mut text = match draws {
+        Draws::Independent => "one standard deviation, from the spread of all walkers, which are independent".to_string(),
+        Draws::Chains if f.at_least => format!(
+            "marked ≥ are lower bounds: {steps} steps do not tell how long the chains remember (give {LEAST_STEPS} or more with eval_steps)"
+        ),
+        Draws::Chains => format!("one standard deviation, times the root of the autocorrelation time of {:.1} steps", f.tau),
+    };
+    if changing {
+        text.push_str(
+            "; parameters changed during these steps: values and errors are those of the mean over them, not of the last parameters",
+        );
+    }
+    text
+}
