@@ -72,11 +72,13 @@ fn a_run_prints_and_leaves_everything_and_repeats() {
     run(folder.path(), "train a/config.toml seed=7 steps=1 --out c --quiet");
     assert_ne!(numbers(&at("a"))[0], numbers(&at("c"))[0]);
     // saved parameters can be trained on, and a model they do not fit is refused
-    let o = run(folder.path(), "train a/config.toml steps=1 --params a/params.safetensors --out d");
+    let o = run(folder.path(), "train a/config.toml steps=1 rs=2 --params a/params.safetensors --out d");
     assert_eq!(o.status.code(), Some(0), "{}", text(&o.stderr));
+    let (said, notes) = ("started from parameters made at rs = 1; now rs = 2", json(&at("d").join("summary.json"))["notes"].to_string());
+    assert!(text(&o.stderr).contains(said) && notes.contains(said), "{} {notes}", text(&o.stderr));
     let o = run(folder.path(), "train a/config.toml steps=1 spsize=8 --params a/params.safetensors --out e");
     assert_eq!(o.status.code(), Some(2));
-    assert!(text(&o.stderr).contains("the settings need"), "{}", text(&o.stderr));
+    assert!(text(&o.stderr).contains("spsize = 4 in the file, 8 now: set spsize=4"), "{}", text(&o.stderr));
     // several runs of one system in one figure
     let o = run(folder.path(), "report a b --compare both.svg");
     let figure = std::fs::read_to_string(folder.path().join("both.svg")).unwrap_or_default();

@@ -33,6 +33,7 @@
 //! wave function and its derivatives, [`optimize`] for the updates.
 
 pub mod atomic_file;
+pub mod checksum;
 pub mod cli;
 pub mod config;
 pub mod error;

@@ -7,7 +7,7 @@ use crate::config::Resolved;
 use crate::error::{Error, Result};
 use crate::model::file::ParameterFile;
 use crate::report::{Console, draw, notes, read, result_table, say};
-use crate::run::train::initial;
+use crate::run::initial::initial;
 use crate::run::{Claim, Job, RunLog, Summary, memory, stop, train};
 
 #[derive(clap::Args)]
@@ -67,7 +67,7 @@ pub fn run(args: Args) -> Result<()> {
     let console = Console::new(s.steps, s.units().energy_name, args.quiet, args.json);
     console.line(&format!("run directory: {}", log.path.display()));
     stop::listen();
-    let mut job = Job { resolved, gpu, parameters, log, console };
+    let mut job = Job { resolved, gpu, parameters, remarks: Vec::new(), log, console };
     let outcome = train::train(&mut job);
     job.console.finish();
     let summary = match outcome {

@@ -16,7 +16,29 @@ pub struct Key {
     pub meaning: &'static str,
 }
 
+/// What a setting is to parameters made with another value of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bearing {
+    /// They would be other functions, or of other orbitals: not to be used.
+    Meaning,
+    /// They start elsewhere in the same space: to be said.
+    Start,
+    /// Nothing.
+    None,
+}
+
 impl Key {
+    /// What another value means for parameters from a file.
+    pub fn bearing(&self) -> Bearing {
+        match (self.group, self.name) {
+            // the twist orders the orbitals, emax counts them
+            ("model", _) | (_, "dim" | "emax" | "twist") => Bearing::Meaning,
+            // chains do not notice a flow that is not invertible; the gauge fixes the parameters' global phase
+            ("system", _) | (_, "sampler" | "gauge") => Bearing::Start,
+            _ => Bearing::None,
+        }
+    }
+
     /// What it takes, in words.
     pub fn takes(&self) -> String {
         let range = self.range.text();
@@ -54,6 +76,21 @@ macro_rules! settings {
                     _ => return Err("unknown key".into()),
                 }
                 Ok(())
+            }
+
+            /// One setting as it is given in `key=value`.
+            pub fn text(&self, key: &Key) -> String {
+                let text = match key.name {
+                    $($(stringify!($name) => Value::text(&self.$name),)*)*
+                    _ => String::new(),
+                };
+                if key.default == "auto" && text == "0" { "auto".into() } else { text }
+            }
+
+            /// Whether `text` gives the value that is set.
+            pub fn reads_as(&self, key: &Key, text: &str) -> bool {
+                let mut other = self.clone();
+                other.set(key, text).is_ok() && other == *self
             }
 
             /// One setting as TOML.

@@ -6,8 +6,8 @@ mod rules;
 mod spelling;
 mod value;
 
-pub use keys::{KEYS, Key, Settings};
+pub use keys::{Bearing, KEYS, Key, Settings};
 pub use resolve::{Origin, Resolved, SYSTEMS, Source};
 pub use rules::Units;
 pub use spelling::nearest;
-pub use value::{Baseline, Feature, Gauge, Laplacian, Optimizer, Prior, Range, Sampler, Value};
+pub use value::{Baseline, Feature, Gauge, Laplacian, Optimizer, Prior, Range, Sampler, Value, compact};

@@ -7,6 +7,10 @@ pub trait Value: Sized + Default + PartialEq {
     fn parse(text: &str) -> Result<Self, String>;
     /// The value in TOML.
     fn toml(&self) -> String;
+    /// The value as it is given in `key=value`.
+    fn text(&self) -> String {
+        self.toml().trim_matches('"').to_string()
+    }
     /// The numbers a [`Range`] applies to.
     fn numbers(&self) -> Vec<f64> {
         Vec::new()
@@ -56,6 +60,11 @@ impl Range {
     }
 }
 
+/// A number in as few characters as give it back: 0.15, 1e-300.
+pub fn compact(v: f64) -> String {
+    if v == 0.0 || (1e-4..1e7).contains(&v.abs()) { format!("{v}") } else { format!("{v:e}") }
+}
+
 fn number(text: &str) -> Result<f64, String> {
     let text = text.trim();
     let parse = |t: &str| t.trim().parse::<f64>().ok().filter(|v| v.is_finite());
@@ -77,6 +86,9 @@ impl Value for f64 {
     }
     fn toml(&self) -> String {
         format!("{self:?}")
+    }
+    fn text(&self) -> String {
+        compact(*self)
     }
     fn numbers(&self) -> Vec<f64> {
         vec![*self]
@@ -130,6 +142,9 @@ impl Value for Vec<f64> {
     }
     fn toml(&self) -> String {
         format!("[{}]", self.iter().map(|v| format!("{v:?}")).collect::<Vec<_>>().join(", "))
+    }
+    fn text(&self) -> String {
+        self.iter().map(|v| compact(*v)).collect::<Vec<_>>().join(",")
     }
     fn numbers(&self) -> Vec<f64> {
         self.clone()

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Gpu;
 use crate::atomic_file;
+use crate::checksum::Checksum;
 use crate::error::{Error, Result};
 
 /// Before the driver's bytes in a file: format, then their checksum. A driver need not survive damaged bytes.
@@ -38,16 +39,11 @@ pub fn cache_folder() -> Option<PathBuf> {
     }
 }
 
-/// FNV-1a.
-fn checksum(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ *b as u64).wrapping_mul(0x0000_0100_0000_01b3))
-}
-
 /// The driver's bytes of a file; nothing where it is damaged or not ours.
 fn content(file: &[u8]) -> Option<&[u8]> {
     let (head, data) = file.split_at_checked(HEADER)?;
     let sum = u64::from_le_bytes(head[MAGIC.len()..].try_into().ok()?);
-    (head.starts_with(MAGIC) && sum == checksum(data) && data.len() <= MOST).then_some(data)
+    (head.starts_with(MAGIC) && sum == Checksum::of(data).value() && data.len() <= MOST).then_some(data)
 }
 
 impl Gpu {
@@ -81,7 +77,7 @@ impl Gpu {
         if let Some(folder) = cache.path.parent() {
             std::fs::create_dir_all(folder).map_err(|e| Error::Io(format!("{}: cannot be made: {e}", folder.display())))?;
         }
-        let file = [MAGIC.as_slice(), &checksum(&data).to_le_bytes(), &data].concat();
+        let file = [MAGIC.as_slice(), &Checksum::of(&data).value().to_le_bytes(), &data].concat();
         atomic_file::write(&cache.path, &file)?;
         Ok(Some(data.len()))
     }
@@ -93,7 +89,7 @@ mod tests {
 
     #[test]
     fn damaged_files_are_nothing() {
-        let file = [MAGIC.as_slice(), &checksum(b"code").to_le_bytes(), b"code"].concat();
+        let file = [MAGIC.as_slice(), &Checksum::of(b"code").value().to_le_bytes(), b"code"].concat();
         assert_eq!(content(&file), Some(b"code".as_slice()));
         for at in 0..file.len() {
             let mut damaged = file.clone();

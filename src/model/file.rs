@@ -1,13 +1,16 @@
 //! Parameter files: safetensors with the published names, checked against a model's table.
 //!
-//! A file holds `van/…` (occupation network) and `flow/…` (flow) leaves as F32 or F64.
+//! A file holds `van/…` (occupation network) and `flow/…` (flow) leaves as F32 or F64 (F16 and BF16 are read too), and
+//! how they were made ([`Provenance`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
+use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::parameters::Table;
+use super::provenance::Provenance;
 use crate::atomic_file;
 use crate::error::{Error, Result};
 
@@ -15,6 +18,8 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
     pub shape: Vec<usize>,
+    /// As stored.
+    pub dtype: Dtype,
     pub data: Vec<f64>,
 }
 
@@ -23,6 +28,8 @@ pub struct Tensor {
 pub struct ParameterFile {
     pub path: PathBuf,
     pub tensors: BTreeMap<String, Tensor>,
+    /// How the parameters were made, where the file says.
+    pub made: Option<Provenance>,
 }
 
 /// One network's parameters to be saved: its table, the prefix of its names and the flat vector.
@@ -38,7 +45,7 @@ fn full(prefix: &str, name: &str) -> String {
 }
 
 /// Values of a tensor as f64; integers included, for reference cases.
-pub(crate) fn widen(view: &TensorView<'_>) -> Option<Vec<f64>> {
+fn widen(view: &TensorView<'_>) -> Option<Vec<f64>> {
     fn numbers<const N: usize>(bytes: &[u8], read: fn([u8; N]) -> f64) -> Vec<f64> {
         bytes.as_chunks::<N>().0.iter().map(|b| read(*b)).collect()
     }
@@ -46,74 +53,124 @@ pub(crate) fn widen(view: &TensorView<'_>) -> Option<Vec<f64>> {
     Some(match view.dtype() {
         Dtype::F64 => numbers(bytes, f64::from_le_bytes),
         Dtype::F32 => numbers(bytes, |b: [u8; 4]| f32::from_le_bytes(b) as f64),
+        Dtype::F16 => numbers(bytes, |b: [u8; 2]| f16::from_le_bytes(b).to_f64()),
+        Dtype::BF16 => numbers(bytes, |b: [u8; 2]| bf16::from_le_bytes(b).to_f64()),
         Dtype::I32 => numbers(bytes, |b: [u8; 4]| i32::from_le_bytes(b) as f64),
         Dtype::I64 => numbers(bytes, |b: [u8; 8]| i64::from_le_bytes(b) as f64),
         _ => return None,
     })
 }
 
-/// Reads every tensor of a safetensors file.
-pub(crate) fn read_tensors(path: &Path) -> Result<BTreeMap<String, Tensor>> {
+/// Bytes of a file.
+fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     let shown = path.display();
-    let bytes = std::fs::read(path).map_err(|e| match e.kind() {
+    std::fs::read(path).map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => Error::User(format!("{shown}: no such file")),
         _ => Error::Io(format!("{shown}: cannot be read: {e}")),
-    })?;
-    let file = SafeTensors::deserialize(&bytes)
-        .map_err(|e| Error::User(format!("{shown} is not a safetensors file, or is damaged ({e}); {} bytes", bytes.len())))?;
+    })
+}
+
+fn parse<'b>(path: &Path, bytes: &'b [u8]) -> Result<SafeTensors<'b>> {
+    SafeTensors::deserialize(bytes)
+        .map_err(|e| Error::User(format!("{} is not a safetensors file, or is damaged ({e}); {} bytes", path.display(), bytes.len())))
+}
+
+fn widen_all(path: &Path, file: &SafeTensors<'_>) -> Result<BTreeMap<String, Tensor>> {
     let mut tensors = BTreeMap::new();
     for (name, view) in file.tensors() {
-        let data = widen(&view).ok_or_else(|| Error::User(format!("{shown}: {name} has type {:?}; F32 or F64 is needed", view.dtype())))?;
-        tensors.insert(name, Tensor { shape: view.shape().to_vec(), data });
+        let data = widen(&view)
+            .ok_or_else(|| Error::User(format!("{}: {name} has type {:?}; F32 or F64 is needed", path.display(), view.dtype())))?;
+        tensors.insert(name, Tensor { shape: view.shape().to_vec(), dtype: view.dtype(), data });
     }
     Ok(tensors)
 }
 
+/// Reads every tensor of a safetensors file, integers included.
+pub(crate) fn read_tensors(path: &Path) -> Result<BTreeMap<String, Tensor>> {
+    let bytes = read_bytes(path)?;
+    widen_all(path, &parse(path, &bytes)?)
+}
+
 impl ParameterFile {
+    /// Reads a file of floating-point tensors.
+    ///
+    /// # Errors
+    /// [`Error::User`] for what is no safetensors file, is cut short, does not have its checksum, or holds integers or
+    /// values beyond single precision; [`Error::Io`] for what cannot be read.
     pub fn read(path: &Path) -> Result<ParameterFile> {
-        let file = ParameterFile { path: path.into(), tensors: read_tensors(path)? };
-        for (name, tensor) in &file.tensors {
-            if let Some(i) = tensor.data.iter().position(|v| !(*v as f32).is_finite()) {
-                return Err(Error::User(format!("{}: {name}[{i}] = {} is not finite in single precision", path.display(), tensor.data[i])));
-            }
-        }
-        Ok(file)
+        ParameterFile::of_bytes(path, &read_bytes(path)?)
     }
 
-    /// The flat vector of `table`, whose names get `prefix` where they lack it. The error names
-    /// every leaf that is missing, mis-shaped, or of this network but not of the table.
-    pub fn vector(&self, table: &Table, prefix: &str) -> Result<Vec<f64>> {
-        let mut wrong = Vec::new();
-        let mut out = vec![0.0; table.len()];
-        let mut known = Vec::new();
-        for leaf in &table.leaves {
-            let name = full(prefix, &leaf.name);
-            match self.tensors.get(&name) {
-                None => wrong.push(format!("{name} {:?} is missing", leaf.shape)),
-                Some(t) if t.shape != leaf.shape => {
-                    wrong.push(format!("{name} has shape {:?}, the settings need {:?}", t.shape, leaf.shape))
-                }
-                Some(t) => out[leaf.offset..leaf.offset + leaf.size()].copy_from_slice(&t.data),
+    /// The file at `path` that holds `bytes`.
+    fn of_bytes(path: &Path, bytes: &[u8]) -> Result<ParameterFile> {
+        let shown = path.display();
+        let parsed = parse(path, bytes)?;
+        let made = Provenance::open(bytes, &parsed).map_err(|e| Error::User(format!("{shown}: {e}; take another copy of it")))?;
+        let tensors = widen_all(path, &parsed)?;
+        for (name, tensor) in &tensors {
+            if matches!(tensor.dtype, Dtype::I32 | Dtype::I64) {
+                return Err(Error::User(format!("{shown}: {name} holds integers ({:?}), parameters are F32 or F64", tensor.dtype)));
             }
-            known.push(name);
+            if let Some(i) = tensor.data.iter().position(|v| !(*v as f32).is_finite()) {
+                return Err(Error::User(format!("{shown}: {name}[{i}] = {} is not finite in single precision", tensor.data[i])));
+            }
         }
+        Ok(ParameterFile { path: path.into(), tensors, made })
+    }
+
+    /// The flat vector of `table`, whose names get `prefix` where they lack it; tensors of other groups (the part of a
+    /// name before its first `/`) are left alone.
+    ///
+    /// # Errors
+    /// [`Error::User`] names every leaf that is missing, mis-shaped, or of this network but not of the table.
+    pub fn vector(&self, table: &Table, prefix: &str) -> Result<Vec<f64>> {
         let group = |name: &str| name.split('/').next().unwrap_or("").to_string();
-        let own = known.first().map(|n| group(n));
-        for name in self.tensors.keys().filter(|n| Some(group(n)) == own && !known.contains(n)) {
+        let own = table.leaves.first().map(|leaf| group(&full(prefix, &leaf.name)));
+        let [vector] = self.matched([(table, prefix)], |name| Some(group(name)) == own)?;
+        Ok(vector)
+    }
+
+    /// The flat vectors of all networks of a model, which together must claim every tensor of the file.
+    ///
+    /// # Errors
+    /// [`Error::User`] names every leaf that is missing, mis-shaped, or of no network.
+    pub fn vectors<const N: usize>(&self, networks: [(&Table, &str); N]) -> Result<[Vec<f64>; N]> {
+        self.matched(networks, |_| true)
+    }
+
+    /// The vectors of `networks`; tensors for which `asked` holds must belong to one of them.
+    fn matched<const N: usize>(&self, networks: [(&Table, &str); N], asked: impl Fn(&str) -> bool) -> Result<[Vec<f64>; N]> {
+        let (mut wrong, mut known) = (Vec::new(), BTreeSet::new());
+        let vectors = networks.map(|(table, prefix)| {
+            let mut out = vec![0.0; table.len()];
+            for leaf in &table.leaves {
+                let name = full(prefix, &leaf.name);
+                match self.tensors.get(&name) {
+                    None => wrong.push(format!("{name} {:?} is missing", leaf.shape)),
+                    Some(t) if t.shape != leaf.shape => {
+                        wrong.push(format!("{name} has shape {:?}, the settings need {:?}", t.shape, leaf.shape))
+                    }
+                    Some(t) => out[leaf.offset..leaf.offset + leaf.size()].copy_from_slice(&t.data),
+                }
+                known.insert(name);
+            }
+            out
+        });
+        for name in self.tensors.keys().filter(|n| asked(n) && !known.contains(*n)) {
             wrong.push(format!("{name} belongs to no layer of this model (deeper or other network?)"));
         }
         if wrong.is_empty() {
-            return Ok(out);
+            return Ok(vectors);
         }
         Err(Error::User(format!(
-            "{} does not fit the settings:\n  {}\nset dim, emax, depth and the widths as they were when it was made",
+            "{} does not fit the settings:\n  {}\nset dim, emax, depth, nlayers and the widths as they were when it was made",
             self.path.display(),
             wrong.join("\n  ")
         )))
     }
 
-    /// Writes parameters as F32 under their published names: aside, synced, renamed.
-    pub fn write(path: &Path, parts: &[Part<'_>]) -> Result<()> {
+    /// Writes parameters as F32 under their published names, with how they were made: aside, synced, renamed.
+    pub fn write(path: &Path, parts: &[Part<'_>], made: &Provenance) -> Result<()> {
         let mut leaves: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
         for part in parts {
             for leaf in &part.table.leaves {
@@ -124,14 +181,16 @@ impl ParameterFile {
                 leaves.push((full(part.prefix, &leaf.name), leaf.shape.clone(), bytes));
             }
         }
-        let views: std::result::Result<Vec<_>, _> = leaves
-            .iter()
-            .map(|(name, shape, bytes)| TensorView::new(Dtype::F32, shape.clone(), bytes).map(|v| (name.as_str(), v)))
-            .collect();
-        let bytes = views
-            .and_then(|v| safetensors::serialize(v, None))
-            .map_err(|e| Error::Io(format!("{}: cannot be encoded: {e}", path.display())))?;
-        atomic_file::write(path, &bytes)
+        let encode = |metadata: HashMap<String, String>| -> Result<Vec<u8>> {
+            let views: std::result::Result<Vec<_>, _> = leaves
+                .iter()
+                .map(|(name, shape, bytes)| TensorView::new(Dtype::F32, shape.clone(), bytes).map(|v| (name.as_str(), v)))
+                .collect();
+            views
+                .and_then(|v| safetensors::serialize(v, Some(metadata)))
+                .map_err(|e| Error::Io(format!("{}: cannot be encoded: {e}", path.display())))
+        };
+        atomic_file::write(path, &made.seal(encode)?)
     }
 }
 
@@ -143,14 +202,40 @@ mod tests {
         Table::new(vec![("net/linear/w".into(), vec![2, 3]), ("net/linear/b".into(), vec![3])])
     }
 
+    fn made() -> Provenance {
+        let settings = BTreeMap::from([("rs".to_string(), "5".to_string()), ("feature".into(), "half".into())]);
+        Provenance { version: "0.1.0".into(), system: "electron-gas".into(), settings, steps: 7 }
+    }
+
+    fn written(folder: &Path, values: &[f32]) -> PathBuf {
+        let path = folder.join("p ä.safetensors");
+        ParameterFile::write(&path, &[Part { table: &table(), prefix: "flow/", values }], &made()).unwrap();
+        path
+    }
+
+    /// A file of one tensor besides those of the table, with or without provenance.
+    fn with(folder: &Path, name: &str, dtype: Dtype, bytes: &[u8]) -> PathBuf {
+        let path = written(folder, &[1.0; 9]);
+        let whole = std::fs::read(&path).unwrap();
+        let file = SafeTensors::deserialize(&whole).unwrap();
+        let size = match dtype {
+            Dtype::F16 | Dtype::BF16 => 2,
+            Dtype::I64 => 8,
+            Dtype::U8 => 1,
+            _ => 4,
+        };
+        let mut views: Vec<_> = file.tensors().into_iter().filter(|(n, _)| n != name).collect();
+        views.push((name.into(), TensorView::new(dtype, vec![bytes.len() / size], bytes).unwrap()));
+        std::fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();
+        path
+    }
+
     #[test]
     fn parameters_read_back() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("p ä.safetensors");
         let values: Vec<f32> = (0..9).map(|i| i as f32 / 3.0).collect();
-        ParameterFile::write(&path, &[Part { table: &table(), prefix: "flow/", values: &values }]).unwrap();
-        let file = ParameterFile::read(&path).unwrap();
-        assert_eq!(file.tensors["flow/net/linear/b"].shape, [3]);
+        let file = ParameterFile::read(&written(folder.path(), &values)).unwrap();
+        assert_eq!((&file.tensors["flow/net/linear/b"].shape[..], file.made.as_ref()), (&[3][..], Some(&made())));
         let back: Vec<f32> = file.vector(&table(), "flow/").unwrap().iter().map(|&v| v as f32).collect();
         assert_eq!(back, values);
         // another width: every clash is named
@@ -166,15 +251,73 @@ mod tests {
     #[test]
     fn damaged_files_are_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("p.safetensors");
-        ParameterFile::write(&path, &[Part { table: &table(), prefix: "", values: &[1.0; 9] }]).unwrap();
+        let path = written(folder.path(), &[1.0; 9]);
         let whole = std::fs::read(&path).unwrap();
         for length in 0..whole.len() {
-            std::fs::write(&path, &whole[..length]).unwrap();
-            assert_eq!(ParameterFile::read(&path).unwrap_err().exit_code(), 2, "{length} bytes");
+            assert_eq!(ParameterFile::of_bytes(&path, &whole[..length]).unwrap_err().exit_code(), 2, "{length} bytes");
         }
-        ParameterFile::write(&path, &[Part { table: &table(), prefix: "", values: &[f32::NAN; 9] }]).unwrap();
+        let path = written(folder.path(), &[f32::NAN; 9]);
         assert!(ParameterFile::read(&path).unwrap_err().to_string().contains("not finite"));
         assert_eq!(ParameterFile::read(&folder.path().join("none")).unwrap_err().exit_code(), 2);
+    }
+
+    /// A flipped bit, and a byte replaced, anywhere in a file: refused, or of no effect but that the file's settings
+    /// are not found (which is said).
+    #[test]
+    fn flipped_bits_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let values: Vec<f32> = (0..9).map(|i| 0.1 + i as f32).collect();
+        let path = written(folder.path(), &values);
+        let (whole, good) = (std::fs::read(&path).unwrap(), ParameterFile::read(&path).unwrap());
+        let (mut refused, mut harmless) = (0, 0);
+        for at in 0..whole.len() {
+            for flip in (0..8).map(|b| 1u8 << b).chain([0xff]) {
+                let mut damaged = whole.clone();
+                damaged[at] ^= flip;
+                match ParameterFile::of_bytes(&path, &damaged).and_then(|f| f.vectors([(&table(), "flow/")]).map(|v| (v, f.made))) {
+                    Err(e) => {
+                        assert_eq!(e.exit_code(), 2, "{e}");
+                        refused += 1;
+                    }
+                    Ok(([vector], made)) => {
+                        assert_eq!(vector, good.vector(&table(), "flow/").unwrap(), "byte {at}");
+                        assert!(made.is_none() || made == good.made, "byte {at}: {made:?}");
+                        harmless += 1;
+                    }
+                }
+            }
+        }
+        // the name of the metadata's key, and white space behind the header
+        assert!(refused > 10 * harmless && harmless < 120, "{refused} {harmless}");
+    }
+
+    #[test]
+    fn tensors_of_no_layer_and_integers_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["flow/net/more/b", "van/net/b", "optimiser/m", "lonely"] {
+            let file = ParameterFile::read(&with(folder.path(), name, Dtype::F32, &[0; 12])).unwrap();
+            assert_eq!(file.made, None);
+            let text = file.vectors([(&table(), "flow/")]).unwrap_err().to_string();
+            assert!(text.contains(&format!("{name} belongs to no layer of this model")), "{text}");
+        }
+        for (dtype, bytes) in [(Dtype::I32, &[0u8; 12][..]), (Dtype::I64, &[0; 24])] {
+            let path = with(folder.path(), "flow/net/linear/b", dtype, bytes);
+            let text = ParameterFile::read(&path).unwrap_err().to_string();
+            assert!(text.contains("flow/net/linear/b holds integers") && text.contains("F32 or F64"), "{text}");
+            assert!(read_tensors(&path).is_ok());
+        }
+        let text = ParameterFile::read(&with(folder.path(), "flow/net/linear/b", Dtype::U8, &[0; 12])).unwrap_err().to_string();
+        assert!(text.contains("has type U8"), "{text}");
+    }
+
+    /// 1, -2 and 0.5 in both half precisions.
+    #[test]
+    fn half_precision_is_widened() {
+        let folder = tempfile::tempdir().unwrap();
+        for (dtype, words) in [(Dtype::F16, [0x3c00u16, 0xc000, 0x3800]), (Dtype::BF16, [0x3f80, 0xc000, 0x3f00])] {
+            let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+            let file = ParameterFile::read(&with(folder.path(), "flow/net/linear/b", dtype, &bytes)).unwrap();
+            assert_eq!(file.tensors["flow/net/linear/b"].data, [1.0, -2.0, 0.5]);
+        }
     }
 }

@@ -4,3 +4,4 @@ pub mod backflow;
 pub mod file;
 pub mod occupation;
 pub mod parameters;
+pub mod provenance;

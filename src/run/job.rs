@@ -4,6 +4,7 @@ use crate::config::{Resolved, Settings};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::model::file::{ParameterFile, Part};
+use crate::model::provenance::Provenance;
 use crate::report::Console;
 
 use super::{RunLog, StepRecord, stop};
@@ -14,6 +15,8 @@ pub struct Job {
     pub gpu: Gpu,
     /// Initial parameters, if the user gave a file.
     pub parameters: Option<ParameterFile>,
+    /// What the summary will note beside what follows from the numbers.
+    pub remarks: Vec<String>,
     pub log: RunLog,
     pub console: Console,
 }
@@ -46,9 +49,15 @@ impl Job {
         self.console.warning(text);
     }
 
-    /// Saves parameters under their published names as `params.safetensors`.
-    pub fn save(&mut self, parts: &[Part<'_>]) -> Result<()> {
-        ParameterFile::write(&self.log.path.join("params.safetensors"), parts)
+    /// A warning that stays with the result.
+    pub fn remark(&mut self, text: String) {
+        self.warning(&text);
+        self.remarks.push(text);
+    }
+
+    /// Saves parameters after `steps` updates under their published names as `params.safetensors`.
+    pub fn save(&mut self, parts: &[Part<'_>], steps: usize) -> Result<()> {
+        ParameterFile::write(&self.log.path.join("params.safetensors"), parts, &Provenance::of(&self.resolved.settings, steps))
     }
 
     /// Whether the user asked to stop; the loop then finishes the step, saves and returns

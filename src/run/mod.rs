@@ -1,5 +1,6 @@
 //! A training run: what it records, its directory, how it is stopped.
 
+pub mod initial;
 pub mod job;
 pub mod log;
 pub mod memory;

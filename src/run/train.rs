@@ -2,13 +2,14 @@
 
 use std::time::Instant;
 
+use super::initial::initial;
 use super::memory;
 use super::trainer::Trainer;
 use super::{Job, StepRecord, Summary};
 use crate::config::{Prior, Sampler, Settings};
 use crate::error::{Error, Result};
 use crate::estimate::Energies;
-use crate::model::file::{ParameterFile, Part};
+use crate::model::file::Part;
 use crate::sample::Round;
 
 /// Refused updates in a row after which a run stops.
@@ -54,7 +55,15 @@ fn prepare(job: &mut Job) -> Result<Trainer> {
         }
     }
     let s = job.settings().clone();
-    let (occupation, flow) = job.parameters.as_ref().map(|file| initial(file, &s)).transpose()?.unzip();
+    let (occupation, flow) = match job.parameters.as_ref().map(|file| initial(file, &s)).transpose()? {
+        Some(start) => {
+            if let Some(remark) = start.remark {
+                job.remark(remark);
+            }
+            (Some(start.occupation), Some(start.flow))
+        }
+        None => (None, None),
+    };
     let mut trainer = Trainer::new(&job.gpu, &s, occupation, flow)?;
     job.phase("compiling kernels");
     let recording = trainer.record_step(&job.gpu)?;
@@ -66,13 +75,6 @@ fn prepare(job: &mut Job) -> Result<Trainer> {
         job.warning(&format!("n = {} is an open shell at this twist: the ideal ground state is degenerate", s.n));
     }
     Ok(trainer)
-}
-
-/// Parameters of occupation network and flow from a file, refused where they do not fit the settings.
-pub fn initial(file: &ParameterFile, s: &Settings) -> Result<(Vec<f32>, Vec<f32>)> {
-    let single = |v: Vec<f64>| v.iter().map(|v| *v as f32).collect();
-    let occupation = file.vector(&s.occupation(s.gas()?.orbital_count()).parameters(), "van/")?;
-    Ok((single(occupation), single(file.vector(&s.backflow().table(), "flow/")?)))
 }
 
 /// Trains p(K) alone to the ideal gas, whose exact F it approaches from above.
@@ -244,7 +246,8 @@ fn save(job: &mut Job, trainer: &Trainer) -> Result<()> {
     let s = job.settings().clone();
     let (occupation, flow) = (trainer.occupation.values(&job.gpu)?, trainer.flow.values(&job.gpu)?);
     let (van, backflow) = (s.occupation(trainer.gas.orbital_count()).parameters(), s.backflow().table());
-    job.save(&[Part { table: &van, prefix: "van/", values: &occupation }, Part { table: &backflow, prefix: "flow/", values: &flow }])
+    let parts = [Part { table: &van, prefix: "van/", values: &occupation }, Part { table: &backflow, prefix: "flow/", values: &flow }];
+    job.save(&parts, trainer.updates())
 }
 
 fn summary(job: &Job, run: &Run, training: usize) -> Result<Summary> {
@@ -253,6 +256,7 @@ fn summary(job: &Job, run: &Run, training: usize) -> Result<Summary> {
     }
     let mut summary = Summary::of_records(&run.settings, &job.gpu.describe(), &run.records, training)?;
     summary.seconds = run.begun.elapsed().as_secs_f64();
+    summary.notes.extend(job.remarks.iter().cloned());
     if job.stopped() {
         summary.ended = "stopped by the user".into();
     }

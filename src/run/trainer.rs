@@ -385,6 +385,11 @@ impl Trainer {
         })
     }
 
+    /// Updates so far.
+    pub fn updates(&self) -> usize {
+        self.updates
+    }
+
     /// What makes the steps of [`Trainer::pretrain`]: stochastic reconfiguration, whatever trains later.
     pub fn pretraining(&self) -> Result<StochasticReconfiguration> {
         self.occupation.pretraining()

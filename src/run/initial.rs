@@ -1,0 +1,150 @@
+//! Parameters that a run starts from: the settings they were made with against those of the run.
+
+use crate::config::{Bearing, KEYS, SYSTEMS, Settings};
+use crate::error::{Error, Result};
+use crate::model::file::ParameterFile;
+use crate::model::provenance::Provenance;
+
+/// Parameters from a file that fits the settings.
+#[derive(Clone, Debug)]
+pub struct Initial {
+    /// Published order.
+    pub occupation: Vec<f32>,
+    pub flow: Vec<f32>,
+    /// What the user should know of them: other settings they were made with, or that none are known.
+    pub remark: Option<String>,
+}
+
+impl Provenance {
+    /// Of parameters that `steps` updates with these settings have made.
+    pub fn of(s: &Settings, steps: usize) -> Provenance {
+        Provenance {
+            version: env!("CARGO_PKG_VERSION").into(),
+            system: SYSTEMS[0].into(),
+            settings: KEYS.iter().map(|key| (key.name.to_string(), s.text(key))).collect(),
+            steps,
+        }
+    }
+}
+
+/// Parameters of occupation network and flow from a file.
+///
+/// # Errors
+/// [`Error::User`] with every setting that changes the parameters' meaning and is not what it was, or with the tensors
+/// that do not fit.
+pub fn initial(file: &ParameterFile, s: &Settings) -> Result<Initial> {
+    let remark = compare(file, s)?;
+    let (van, flow) = (s.occupation(s.gas()?.orbital_count()).parameters(), s.backflow().table());
+    let [occupation, flow] = file.vectors([(&van, "van/"), (&flow, "flow/")])?.map(|v| v.iter().map(|v| *v as f32).collect());
+    Ok(Initial { occupation, flow, remark })
+}
+
+/// Refuses other settings that change what the parameters mean; returns what is to be said of the others.
+fn compare(file: &ParameterFile, s: &Settings) -> Result<Option<String>> {
+    let shown = file.path.display();
+    let Some(made) = &file.made else {
+        return Ok(Some(format!(
+            "{shown} does not say with which settings its parameters were made: nothing is known of them but that their shapes fit"
+        )));
+    };
+    let (mut refused, mut then, mut now) = (Vec::new(), Vec::new(), Vec::new());
+    if !SYSTEMS.contains(&made.system.as_str()) {
+        refused.push(format!("system = {} in the file, {} now", made.system, SYSTEMS.join(" or ")));
+    }
+    for key in KEYS {
+        let here = s.text(key);
+        let there = made.settings.get(key.name).map(String::as_str);
+        // a value may be written in several ways
+        if there.is_some_and(|text| s.reads_as(key, text)) {
+            continue;
+        }
+        let old = there.unwrap_or("not told");
+        match key.bearing() {
+            Bearing::Meaning if there.is_some() => {
+                refused.push(format!("{} = {old} in the file, {here} now: set {}={old}", key.name, key.name));
+            }
+            Bearing::Meaning | Bearing::Start => {
+                then.push(format!("{} = {old}", key.name));
+                now.push(format!("{} = {here}", key.name));
+            }
+            Bearing::None => {}
+        }
+    }
+    if !refused.is_empty() {
+        return Err(Error::User(format!(
+            "{shown} was made with other settings, without which its parameters mean something else:\n  {}\nor start without --params",
+            refused.join("\n  ")
+        )));
+    }
+    Ok((!then.is_empty()).then(|| format!("started from parameters made at {}; now {} ({shown})", then.join(", "), now.join(", "))))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Resolved;
+    use crate::model::file::Part;
+
+    const TINY: &str = "n=3 rs=1 theta=0.5 emax=4 spsize=4 tpsize=4 modelsize=4 nheads=2 nhidden=4 nlayers=1";
+
+    fn settings(more: &str) -> Settings {
+        let words: Vec<String> = format!("{TINY} {more}").split_whitespace().map(String::from).collect();
+        let mut own: Vec<String> = Vec::new();
+        // what comes later replaces what came before
+        for word in words {
+            let key = word.split('=').next().unwrap().to_string();
+            own.retain(|w| !w.starts_with(&format!("{key}=")));
+            own.push(word);
+        }
+        Resolved::from_command("electron-gas", &own).unwrap().settings
+    }
+
+    /// Parameters made with `s`.
+    fn saved(folder: &Path, s: &Settings) -> ParameterFile {
+        let path = folder.join("p.safetensors");
+        let (van, flow) = (s.occupation(s.gas().unwrap().orbital_count()).parameters(), s.backflow().table());
+        let (a, b) = (vec![0.1; van.len()], vec![0.2; flow.len()]);
+        let parts = [Part { table: &van, prefix: "van/", values: &a }, Part { table: &flow, prefix: "flow/", values: &b }];
+        ParameterFile::write(&path, &parts, &Provenance::of(s, 7)).unwrap();
+        ParameterFile::read(&path).unwrap()
+    }
+
+    #[test]
+    fn parameters_of_another_model_are_refused_with_the_difference() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = saved(folder.path(), &settings(""));
+        assert_eq!(file.made.as_ref().map(|m| m.steps), Some(7));
+        for (more, difference) in [
+            ("prior=none", "prior = ideal in the file, none now: set prior=ideal"),
+            ("feature=legacy", "feature = half in the file, legacy now: set feature=half"),
+            ("emax=5", "emax = 4 in the file, 5 now: set emax=4"),
+            ("twist=0.1", "twist = 0.25,0.25 in the file, 0.1,0.1 now: set twist=0.25,0.25"),
+            ("dim=3", "dim = 2 in the file, 3 now: set dim=2"),
+            ("nheads=4", "nheads = 2 in the file, 4 now: set nheads=2"),
+            ("depth=3", "depth = 2 in the file, 3 now: set depth=2"),
+            ("nlayers=2 spsize=8", "spsize = 4 in the file, 8 now: set spsize=4"),
+        ] {
+            let error = initial(&file, &settings(more)).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().contains(difference), "{more}: {error}");
+        }
+    }
+
+    #[test]
+    fn other_settings_are_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = saved(folder.path(), &settings("sampler=metropolis"));
+        let same = initial(&file, &settings("sampler=metropolis seed=7 batch=64 steps=10 damping=0.01 rs=1.0")).unwrap();
+        assert_eq!((same.remark, same.occupation[0], same.flow[0]), (None, 0.1, 0.2));
+        let remark = initial(&file, &settings("rs=5 theta=0.15 gauge=published n=4")).unwrap().remark.unwrap();
+        let said = "made at n = 3, rs = 1, theta = 0.5, sampler = metropolis, gauge = fixed; now n = 4, rs = 5, theta = 0.15, sampler = exact, gauge = published";
+        assert!(remark.contains(said), "{remark}");
+        // a setting that an older program did not have
+        file.made.as_mut().unwrap().settings.remove("feature");
+        assert!(initial(&file, &settings("")).unwrap().remark.unwrap().contains("feature = not told"));
+        file.made = None;
+        assert!(initial(&file, &settings("")).unwrap().remark.unwrap().contains("nothing is known of them"));
+    }
+}
