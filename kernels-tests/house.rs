@@ -151,6 +151,8 @@ fn nothing_is_left_lying_about() {
         ("/ro", "ot/"),
         ("/ho", "me/"),
         ("/wo", "rk/"),
+        // tests read nothing beside the repository
+        ("../sha", "red/"),
     ]
     .iter()
     .map(|(a, b)| format!("{a}{b}"))

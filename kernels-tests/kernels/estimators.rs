@@ -264,7 +264,7 @@ fn broken_kernels_are_noticed() {
 
 /// At high density the energy of the ideal gas is most of what E_loc scatters by: the line halves the spread.
 #[test]
-fn the_baseline_takes_the_ideal_gas_out_of_the_spread() {
+fn the_baseline_takes_the_ideal_gas_out_of_the_published_spread() {
     for (name, most) in [("n29_d2_rs1", 0.8), ("n29_d2_rs10", 1.0)].into_iter().filter(|(name, _)| !present(&[name]).is_empty()) {
         let case = Case::load(name);
         let (re, im, v) = (case.array("kinetic.re"), case.array("kinetic.im"), case.array("potential"));

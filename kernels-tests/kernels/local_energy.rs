@@ -12,7 +12,7 @@ use helmholtz::system::ewald::DEVICE;
 use helmholtz::wave_function::WaveFunction;
 
 use crate::harness::{Check, close, mutant, padded, random, verify};
-use crate::published::{Case, rounded, single};
+use crate::published::{self, Case, rounded, single};
 use crate::reference_data::{find, present};
 
 const EPS: f64 = f32::EPSILON as f64;
@@ -136,7 +136,7 @@ fn whole(gpu: &Gpu) -> Check {
 fn whole_by(gpu: &Gpu, directions: Directions) -> Check {
     // error allowed of ln|Psi|, gradient (of its largest), and of E in spreads of the batch
     for (name, feature) in [("n29_d2_rs10_legacy", Feature::Legacy), ("n29_d2_rs1", Feature::Half), ("n7_d3_random", Feature::Half)] {
-        if find(&format!("{name}.json")).is_none() {
+        if present(&[name]).is_empty() {
             continue;
         }
         let case = Case::load(name);
@@ -189,9 +189,7 @@ fn whole_by(gpu: &Gpu, directions: Directions) -> Check {
 /// Single precision may cost 1e-3 of the spread of E, as at n = 29: a step of training averages hundreds of walkers, whose error
 /// is a twentieth of the spread. All but one walker must keep it, and the mean error must be 0 within its own error.
 fn fifty_seven(gpu: &Gpu) -> Check {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels-tests/data/n57_d2_local_energy.json");
-    let data: serde_json::Value =
-        serde_json::from_str(&std::fs::read_to_string(path).map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
+    let data = published::data("n57_d2_local_energy.json")?;
     let numbers =
         |v: &serde_json::Value| -> Vec<f64> { v.as_array().map_or(Vec::new(), |a| a.iter().filter_map(|v| v.as_f64()).collect()) };
     let text = |e: helmholtz::Error| e.to_string();

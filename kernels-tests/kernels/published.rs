@@ -69,6 +69,13 @@ impl Case {
     }
 }
 
+/// A JSON file of kernels-tests/data.
+pub fn data(file: &str) -> Result<serde_json::Value, String> {
+    let path = find(file).ok_or_else(|| format!("kernels-tests/data/{file} comes with the repository"))?;
+    let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))
+}
+
 /// As the device takes it.
 pub fn single(x: &[f64]) -> Vec<f32> {
     x.iter().map(|&v| v as f32).collect()

@@ -3,6 +3,7 @@
 use helmholtz::{IdealGas, Trainer};
 
 use crate::harness::{EPS, device, mean, settings, trainer};
+use crate::reference_data;
 
 /// ln p of the present states, and the states.
 fn drawn(t: &Trainer) -> (Vec<f64>, Vec<Vec<usize>>) {
@@ -15,8 +16,8 @@ fn drawn(t: &Trainer) -> (Vec<f64>, Vec<Vec<usize>>) {
 fn rows() -> Vec<(usize, usize, f64, usize, [f64; 3])> {
     let mut rows = Vec::new();
     for dim in [2, 3] {
-        let path = format!("{}/../shared/reference/coulombgas/freefermion_{dim}d.json", env!("CARGO_MANIFEST_DIR"));
-        let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("reference data {path}: {e}"));
+        let path = reference_data::find(&format!("freefermion_{dim}d.json")).expect("it comes with the repository");
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         let file: serde_json::Value = serde_json::from_str(&text).unwrap();
         for row in file["rows"].as_array().unwrap() {
             let Some(emax) = row["Emax"].as_u64() else { continue };

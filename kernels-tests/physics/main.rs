@@ -7,6 +7,8 @@ mod bound;
 mod estimators;
 mod harness;
 mod ideal;
+#[path = "../reference_data.rs"]
+mod reference_data;
 mod states;
 mod symmetry;
 mod training;
