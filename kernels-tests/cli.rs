@@ -75,6 +75,14 @@ fn bad_settings_are_refused_with_a_remedy() {
         ("GAS optimizer=adam damping=0.1 gauge=published", &["damping, gauge"]),
         ("GAS pretrain_steps=10", &["prior=none"]),
         ("GAS emax=2", &["electrons but only", "raise emax to"]),
+        ("GAS kappa=30 gmax=9", &["kappa=30 gmax=9", "Ry/rs per electron too low", "give kappa=7 gmax=9"]),
+        ("GAS gmax=1", &["gmax=1", "cannot be had to ewald_tolerance", "a larger gmax"]),
+        ("GAS kappa=0.1", &["kappa=0.1", "another kappa (auto)"]),
+        ("GAS kappa=0", &["kappa=0: it must be positive", "auto"]),
+        ("GAS kappa=31", &["kappa=31", "between 0 and 30 or auto"]),
+        ("GAS gmax=41", &["gmax=41", "between 0 and 40 or auto"]),
+        ("GAS ewald_tolerance=0.1", &["ewald_tolerance=0.1", "out of range"]),
+        ("check electron-gas n=7 rs=1 theta=1e9", &["theta = 1000000000", "lower theta"]),
         ("GAS seed=4294967296", &["too large"]),
         ("check electron-gas n=0 rs=-1 theta=0", &["3 mistakes", "n=0", "rs=-1", "theta=0"]),
         ("frobnicate", &["unrecognized subcommand"]),
@@ -109,8 +117,8 @@ fn files_and_arguments_mean_the_same() {
     assert_eq!(values(&a), values(&b));
     assert_eq!(a["settings"]["rs"]["origin"], "command line");
     assert!(a["settings"]["theta"]["origin"].as_str().unwrap().ends_with("run ä 1.toml line 5"));
-    assert_eq!(a["settings"]["kappa"]["origin"], "default");
-    assert_eq!(a["settings"]["emax"]["origin"], "from n, dim and theta");
+    assert_eq!(a["settings"]["kappa"]["origin"], "from ewald_tolerance and n");
+    assert_eq!(a["settings"]["emax"]["origin"], "from n, dim, theta and twist");
     assert_eq!(a["settings"]["rs"]["unit"], "a0");
     // what `check` prints names the same origins
     let text = out(&run_in(folder.path(), &["check", &path]));
@@ -123,6 +131,10 @@ fn check_says_what_the_settings_mean() {
     let o = run("check electron-gas n=29 rs=10 theta=0.15");
     let text = out(&o);
     assert!(o.status.success() && text.contains("81 orbitals"), "{text}");
+    assert!(text.contains("κ = 7/L, 126 pairs of vectors with |G| ≤ 9"), "{text}");
+    assert!(text.contains("above |m|² = 25 with probability 1.4e-4"), "{text}");
+    let text = out(&run("check electron-gas n=29 rs=10 theta=0.3 emax=25"));
+    assert!(text.contains("warning: emax=25") && text.contains("would do"), "{text}");
     assert!(text.contains("5826 parameters of the occupation network, 1074 of the flow"), "{text}");
 }
 

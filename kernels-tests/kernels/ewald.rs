@@ -41,6 +41,29 @@ fn uniform(gpu: &Gpu) -> Check {
     Ok(())
 }
 
+/// The extremes that settings allow: at large κ the reciprocal sum and the electrons' own terms are each 30 times V and
+/// cancel (in the constants, made in float64), at large Gmax phases turn up to 40 times. No more is lost than at the usual κ.
+fn extremes(gpu: &Gpu) -> Check {
+    for (case, &(walkers, n, dim, kappa, gmax)) in
+        [(4, 13, 2, 3.5, 4), (4, 13, 2, 4.0, 40), (4, 13, 2, 30.0, 40), (2, 5, 3, 30.0, 40), (4, 7, 3, 3.5, 4), (2, 7, 3, 12.0, 20)]
+            .iter()
+            .enumerate()
+    {
+        let length = 3.7;
+        let tables = Ewald::new(dim, kappa, gmax).unwrap();
+        let x: Vec<f64> = rounded(&random(70 + case as u64, walkers * n * dim).iter().map(|v| v * length).collect::<Vec<_>>());
+        let got = device(gpu, &tables, &x, n, 2.0, length)?;
+        let want: Vec<f64> = x.chunks(n * dim).map(|x| tables.potential(x, 2.0, length)).collect();
+        close(&format!("{dim}D κ={kappa} Gmax={gmax}"), &got, &want, BOUND)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn extreme_splittings_lose_no_digits() {
+    verify(extremes);
+}
+
 /// The rounding must stay below 1e-5 of the spread of V, for its own splitting and for the published one.
 fn published(gpu: &Gpu) -> Check {
     for name in present(&["n29_d2_rs10", "n29_d2_rs1", "n7_d3_random"]) {

@@ -6,6 +6,7 @@ use crate::config::{KEYS, Resolved};
 use crate::error::Result;
 use crate::gpu::{self, Gpu};
 use crate::report::say;
+use crate::run::Cutoffs;
 use crate::run::memory::{self, Bill};
 
 #[derive(clap::Args)]
@@ -36,7 +37,7 @@ pub fn run(args: Args) -> Result<()> {
         refuse(gpu.as_ref(), bill.as_ref(), &resolved)?;
         let means = serde_json::json!({
             "orbitals": orbitals, "box_side_rs_a0": gas.length(), "beta_per_Ry_rs2": gas.beta(), "closed_shell": gas.closed_shell(),
-            "parameters": { "occupation": occupation, "flow": flow },
+            "cutoffs": Cutoffs::new(s, &gas).json(), "parameters": { "occupation": occupation, "flow": flow },
         });
         let device = gpu.as_ref().map(Gpu::manifest);
         let object = serde_json::json!({
@@ -56,6 +57,9 @@ pub fn run(args: Args) -> Result<()> {
     say("which means");
     say(&format!("  {orbitals} orbitals, a box of side {:.4} rs a0, β = {:.4} rs²/Ry", gas.length(), gas.beta()));
     say(&format!("  {occupation} parameters of the occupation network, {flow} of the flow"));
+    let cutoffs = Cutoffs::new(s, &gas);
+    cutoffs.lines().iter().for_each(|line| say(&format!("  {line}")));
+    cutoffs.warnings().iter().for_each(|line| say(&format!("  warning: {line}")));
     if !gas.closed_shell() {
         say("  an open shell: the ground state of the ideal gas is degenerate");
     }

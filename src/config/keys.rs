@@ -33,7 +33,8 @@ impl Key {
         match (self.group, self.name) {
             // the twist orders the orbitals, emax counts them
             ("model", _) | (_, "dim" | "emax" | "twist") => Bearing::Meaning,
-            // chains do not notice a flow that is not invertible; the gauge fixes the parameters' global phase
+            // how V is summed has no part in them; chains do not notice a flow that is not invertible; the gauge fixes the parameters' global phase
+            (_, "kappa" | "gmax" | "ewald_tolerance") => Bearing::None,
             ("system", _) | (_, "sampler" | "gauge") => Bearing::Start,
             _ => Bearing::None,
         }
@@ -99,7 +100,7 @@ macro_rules! settings {
                     $($(stringify!($name) => Value::toml(&self.$name),)*)*
                     _ => String::new(),
                 };
-                if key.default == "auto" && text == "0" { "\"auto\"".into() } else { text }
+                if key.default == "auto" && matches!(text.as_str(), "0" | "0.0") { "\"auto\"".into() } else { text }
             }
         }
     };
@@ -111,10 +112,11 @@ settings! {
         dim: usize = "2", Range::Either(2.0, 3.0), "", "dimension of space";
         rs: f64 = "", Range::AtLeast(0.0), "a0", "Wigner–Seitz radius: the density (0: no interaction)";
         theta: f64 = "", Range::Above(0.0), "T_F", "temperature over the Fermi temperature";
-        emax: usize = "auto", Range::AtLeast(0.0), "(2π/L)²", "orbitals with |m|² up to this, m integer; auto: as published, or more where theta needs it";
+        emax: usize = "auto", Range::Within(0.0, 10_000.0), "(2π/L)²", "orbitals with |m|² up to this, m integer; auto: as published, or more where theta, twist and n need it";
         twist: Vec<f64> = "auto", Range::AboveTo(-0.5, 0.5), "2π/L", "twist of the boundary, one number for each direction or one for all; auto: 1/4 in 2D, 0 in 3D";
-        kappa: f64 = "7", Range::Above(0.0), "1/L", "splitting parameter of the Ewald sum";
-        gmax: usize = "9", Range::AtLeast(1.0), "2π/L", "cut-off of the reciprocal Ewald sum";
+        kappa: f64 = "auto", Range::Within(0.0, 30.0), "1/L", "splitting parameter of the Ewald sum; auto: the smallest that ewald_tolerance allows";
+        gmax: usize = "auto", Range::Within(0.0, 40.0), "2π/L", "cut-off of the reciprocal Ewald sum; auto: the smallest that ewald_tolerance allows";
+        ewald_tolerance: f64 = "5e-7", Range::Within(1e-10, 1e-3), "Ry/rs", "largest error of V per electron from kappa and gmax; V itself is -1 to -2 Ry/rs";
     }
     "model" {
         prior: Prior = "ideal", Range::Any, "", "start the occupation network from the exact ideal gas (ideal) or from nothing (none, as published)";

@@ -173,7 +173,9 @@ impl Resolved {
         }
         let mut resolved = Resolved { settings, origins };
         if mistakes.is_empty() {
-            rules::derive(&mut resolved);
+            mistakes.extend(rules::derive(&mut resolved).err());
+        }
+        if mistakes.is_empty() {
             mistakes.extend(rules::RULES.iter().filter_map(|rule| rule(&resolved.settings).err()));
         }
         match mistakes.as_slice() {

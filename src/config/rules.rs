@@ -4,7 +4,7 @@ use super::{Feature, KEYS, Laplacian, Optimizer, Origin, Prior, Resolved, Sample
 use crate::error;
 use crate::model::backflow::{self, Backflow};
 use crate::model::occupation::{self, Occupation};
-use crate::system::ElectronGas;
+use crate::system::{ElectronGas, splitting};
 
 /// A condition on all settings together; the error says which values clash and what to change.
 type Rule = fn(&Settings) -> Result<(), String>;
@@ -12,6 +12,7 @@ type Rule = fn(&Settings) -> Result<(), String>;
 pub(super) const RULES: &[Rule] = &[
     physical,
     twist_length,
+    coulomb_sum,
     heads_divide_width,
     batch_of_two,
     chunk_in_batch,
@@ -22,7 +23,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// Fills in what was left to the program and needs no device.
-pub(super) fn derive(resolved: &mut Resolved) {
+pub(super) fn derive(resolved: &mut Resolved) -> Result<(), String> {
     let s = &mut resolved.settings;
     let (n, dim) = (s.n, s.dim);
     if *resolved.origins.get("twist").unwrap_or(&Origin::Default) == Origin::Default {
@@ -32,10 +33,36 @@ pub(super) fn derive(resolved: &mut Resolved) {
         let why = format!("{}, the same in each direction", resolved.origin("twist"));
         resolved.origins.insert("twist", Origin::Derived(why));
     }
+    let mut twist = [0.0; 3];
+    twist[..dim].iter_mut().zip(&resolved.settings.twist).for_each(|(t, given)| *t = *given);
     if resolved.settings.emax == 0 && *resolved.origin("emax") == Origin::Default {
-        let emax = ElectronGas::default_emax(n, dim, resolved.settings.theta) as usize;
-        resolved.derive("emax", emax, "from n, dim and theta");
+        let emax = ElectronGas::default_emax(n, dim, resolved.settings.theta, twist).map_err(|e| e.to_string())?;
+        resolved.derive("emax", emax as usize, "from n, dim, theta and twist");
     }
+    split(resolved)
+}
+
+/// κ and Gmax where they were left to the program; `physical` complains about a gas that is none.
+fn split(resolved: &mut Resolved) -> Result<(), String> {
+    let s = &resolved.settings;
+    let left = ["kappa", "gmax"].map(|name| *resolved.origin(name) == Origin::Default);
+    for (name, zero) in [("kappa", !left[0] && s.kappa == 0.0), ("gmax", !left[1] && s.gmax == 0)] {
+        if zero {
+            return Err(format!("{name}=0: it must be positive; leave it to the program (auto)"));
+        }
+    }
+    let Ok(gas) = s.gas() else { return Ok(()) };
+    if left == [false, false] {
+        return Ok(());
+    }
+    let (kappa, gmax) = ((!left[0]).then_some(s.kappa), (!left[1]).then_some(s.gmax as u32));
+    let (kappa, gmax) = splitting::choose(&gas, s.ewald_tolerance, kappa, gmax).map_err(|e| e.to_string())?;
+    for (name, left, value) in [("kappa", left[0], kappa as usize), ("gmax", left[1], gmax as usize)] {
+        if left {
+            resolved.derive(name, value, "from ewald_tolerance and n");
+        }
+    }
+    Ok(())
 }
 
 /// Enough orbitals, and whatever else the gas itself asks for.
@@ -51,6 +78,22 @@ fn twist_length(s: &Settings) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("twist has {} numbers, dim={} needs {} (or one for all directions)", s.twist.len(), s.dim, s.dim))
+}
+
+/// Cut-offs of the Coulomb sum given by hand: V must not be wrong by an amount that matters to anybody.
+fn coulomb_sum(s: &Settings) -> Result<(), String> {
+    let Ok(gas) = s.gas() else { return Ok(()) };
+    let (kappa, gmax) = (s.kappa, s.gmax as u32);
+    let error = splitting::error_of(&gas, kappa, gmax);
+    // an ideal gas has no V
+    if s.rs == 0.0 || error <= splitting::REFUSED {
+        return Ok(());
+    }
+    let (best, g) = splitting::choose(&gas, s.ewald_tolerance, None, None).map_err(|e| e.to_string())?;
+    Err(format!(
+        "kappa={kappa} gmax={gmax}: V may be {error:.1e} Ry/rs per electron too low, more than {:.0e} is refused; give kappa={best} gmax={g}, or leave both to the program (auto)",
+        splitting::REFUSED
+    ))
 }
 
 fn heads_divide_width(s: &Settings) -> Result<(), String> {

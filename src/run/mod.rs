@@ -1,5 +1,6 @@
 //! A training run: what it records, its directory, how it is stopped.
 
+pub mod cutoffs;
 pub mod initial;
 pub mod job;
 pub mod log;
@@ -13,6 +14,7 @@ pub mod summary;
 pub mod train;
 pub mod trainer;
 
+pub use cutoffs::Cutoffs;
 pub use job::Job;
 pub use log::{Claim, RunLog};
 pub use record::{COLUMNS, Column, Phase, StepRecord};

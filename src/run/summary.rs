@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Settings;
 use crate::error::Result;
 use crate::estimate::{Average, Energies, Mean};
-use crate::system::IdealGas;
+use crate::system::{Complete, IdealGas};
 
 /// JSON has no NaN: unknown numbers are null there.
 mod nullable {
@@ -55,7 +55,7 @@ impl From<Average> for Estimate {
     }
 }
 
-/// Exact values of the ideal gas (canonical, in the run's orbitals), per electron.
+/// Exact values of the ideal gas (canonical, in all orbitals), per electron.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ideal {
     /// F and E in the run's energy unit, S in k_B.
@@ -123,16 +123,19 @@ pub struct Summary {
 }
 
 impl Ideal {
-    /// The ideal gas of the settings' own orbitals.
+    /// The ideal gas of the settings' electrons in all orbitals: that is what "exact" means, and every variational F lies
+    /// above it. In the run's own orbitals, which is what training at rs = 0 approaches, F is higher by
+    /// [`Cutoffs::orbital_energy`](super::Cutoffs::orbital_energy); too hot a gas to sum all orbitals has its values there.
     pub fn of(settings: &Settings) -> Result<Ideal> {
-        let gas = settings.gas()?;
-        Ok(Ideal::new(&IdealGas::new(&gas.energies(), gas.n, gas.beta())?, settings))
-    }
-
-    /// The ideal gas in printed units.
-    pub fn new(gas: &IdealGas, settings: &Settings) -> Ideal {
-        let units = settings.units();
-        Ideal { f: units.energy * gas.free_energy, e: units.energy * gas.energy, s: units.entropy * gas.entropy }
+        let (gas, units) = (settings.gas()?, settings.units());
+        let (f, e, s) = match Complete::new(&gas) {
+            Ok(all) => (all.free_energy, all.energy, all.entropy),
+            Err(_) => {
+                let own = IdealGas::new(&gas.energies(), gas.n, gas.beta())?;
+                (own.free_energy, own.energy, own.entropy)
+            }
+        };
+        Ok(Ideal { f: units.energy * f, e: units.energy * e, s: units.entropy * s })
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::initial::initial;
 use super::memory;
 use super::trainer::Trainer;
-use super::{Job, StepRecord, Summary};
+use super::{Cutoffs, Job, StepRecord, Summary};
 use crate::config::{Prior, Sampler, Settings};
 use crate::error::{Error, Result};
 use crate::estimate::Energies;
@@ -71,6 +71,9 @@ fn prepare(job: &mut Job) -> Result<Trainer> {
     // some drivers, the software one among them, do the work at the first launch: the first steps' times tell
     let (pipelines, seconds) = job.gpu.compiled();
     job.phase(&format!("{pipelines} pipelines made in {seconds:.1} s"));
+    for warning in Cutoffs::new(&s, &gas).warnings() {
+        job.remark(warning);
+    }
     if !gas.closed_shell() {
         job.warning(&format!("n = {} is an open shell at this twist: the ideal ground state is degenerate", s.n));
     }

@@ -6,8 +6,15 @@
 
 use std::f64::consts::PI;
 
+use super::Complete;
 use super::lattice::{key, momenta_below, square};
 use crate::error::{Error, Result};
+
+/// Largest emax: 31,000 orbitals in 2D and 4 million in 3D, past any use.
+pub const MOST_EMAX: u32 = 10_000;
+/// Free energy per electron in k_B T that the cut may add to the ideal gas: more is not left out in silence. It is also
+/// the number of electrons above the cut over all electrons. The published cuts cost 0 to 5e-5 at Θ = 0.15.
+pub const LEFT_OUT: f64 = 1e-4;
 
 /// Cell, temperature and one-particle orbitals of the electron gas.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,19 +71,23 @@ impl ElectronGas {
         }
         let mut twist = [0.0; 3];
         twist[..dim].copy_from_slice(given);
-        let emax = emax.unwrap_or_else(|| Self::default_emax(n, dim, theta));
-        // |m|² ≤ 10⁴ is 31,000 orbitals in 2D and 4 million in 3D: past any use
-        if emax > 10_000 {
-            return wrong(format!("emax = {emax}; at most 10000 (theta = {theta} may be too high: set emax by hand)"));
+        let emax = match emax {
+            Some(emax) => emax,
+            None => Self::default_emax(n, dim, theta, twist)?,
+        };
+        if emax > MOST_EMAX {
+            return wrong(format!("emax = {emax}; at most {MOST_EMAX} (if it was chosen for you, theta = {theta} is too high)"));
         }
         let mut orbitals = momenta_below(emax, dim, twist);
         orbitals.reverse();
         if n > orbitals.len() {
-            let needed = (0..).find(|&e| momenta_below(e, dim, twist).len() >= n).unwrap_or(emax);
-            return wrong(format!(
-                "n = {n} electrons but only {} orbitals with |m|² ≤ emax = {emax}; raise emax to {needed} or more",
-                orbitals.len()
-            ));
+            let few = format!("n = {n} electrons but only {} orbitals with |m|² ≤ emax = {emax}", orbitals.len());
+            // a little below the ball that holds n cubes, or there is none to be had
+            let least = (Self::fermi_square(n, dim).min(1e6) as u32 * 2 / 3).max(emax + 1);
+            return match (least..=MOST_EMAX).find(|&e| momenta_below(e, dim, twist).len() >= n) {
+                Some(needed) => wrong(format!("{few}; raise emax to {needed} or more")),
+                None => wrong(format!("{few}, and emax = {MOST_EMAX} is the most; give fewer electrons")),
+            };
         }
         Ok(ElectronGas { n, dim, rs, theta, emax, twist, orbitals })
     }
@@ -106,10 +117,12 @@ impl ElectronGas {
         if dim == 2 { [0.25, 0.25, 0.0] } else { [0.0; 3] }
     }
 
-    /// The published cut-offs (2D: 25 up to n = 29, 36 up to 49, 49 up to 57; 3D: 4), raised where the ideal
-    /// Fermi gas would occupy orbitals above them with probability of more than 1e-3:
-    /// E_F + 7 k_B T in units of (2π/L)².
-    pub fn default_emax(n: usize, dim: usize, theta: f64) -> u32 {
+    /// The published cut-offs (2D: 25 up to n = 29, 36 up to 49, 49 up to 57; 3D: 4), E_F + 7 k_B T in units of (2π/L)²
+    /// where that is more, and more still where the ideal gas at this twist would lose more than [`LEFT_OUT`] by it.
+    ///
+    /// # Errors
+    /// [`Error::User`] at temperatures where millions of orbitals would be needed.
+    pub fn default_emax(n: usize, dim: usize, theta: f64, twist: [f64; 3]) -> Result<u32> {
         let published = match (dim, n) {
             (2, 0..=29) => 25,
             (2, 30..=49) => 36,
@@ -117,28 +130,33 @@ impl ElectronGas {
             (2, _) => 0,
             _ => 4,
         };
-        let fermi = if dim == 2 { n as f64 / PI } else { (3.0 * n as f64 / (4.0 * PI)).powf(2.0 / 3.0) };
-        let mut emax = ((fermi * (1.0 + 7.0 * theta)).ceil().min(1e6) as u32).max(published);
-        while emax < 10_000 && momenta_below(emax, dim, [0.0; 3]).len() < n {
-            emax += 1;
-        }
-        emax
+        let usual = (Self::fermi_square(n, dim) * (1.0 + 7.0 * theta)).ceil().min(1e6) as u32;
+        Ok(usual.max(published).max(Complete::of(n, dim, theta, twist)?.emax(LEFT_OUT)))
+    }
+
+    /// Square of the Fermi momentum of an infinite system in units of (2π/L)².
+    pub fn fermi_square(n: usize, dim: usize) -> f64 {
+        if dim == 2 { n as f64 / PI } else { (3.0 * n as f64 / (4.0 * PI)).powf(2.0 / 3.0) }
+    }
+
+    /// Side of the box of n electrons in units of rs a0.
+    pub fn side(n: usize, dim: usize) -> f64 {
+        if dim == 2 { (PI * n as f64).sqrt() } else { (4.0 * PI * n as f64 / 3.0).cbrt() }
+    }
+
+    /// β in (Ry/rs²)⁻¹ at T/T_F = theta.
+    pub fn inverse_temperature(dim: usize, theta: f64) -> f64 {
+        if dim == 2 { 1.0 / (4.0 * theta) } else { 1.0 / ((4.5 * PI).powf(2.0 / 3.0) * theta) }
     }
 
     /// Side L of the box in units of rs a0: one electron a disk (ball) of radius 1.
     pub fn length(&self) -> f64 {
-        match self.dim {
-            2 => (PI * self.n as f64).sqrt(),
-            _ => (4.0 * PI * self.n as f64 / 3.0).cbrt(),
-        }
+        Self::side(self.n, self.dim)
     }
 
     /// Inverse temperature in (Ry/rs²)⁻¹.
     pub fn beta(&self) -> f64 {
-        match self.dim {
-            2 => 1.0 / (4.0 * self.theta),
-            _ => 1.0 / ((4.5 * PI).powf(2.0 / 3.0) * self.theta),
-        }
+        Self::inverse_temperature(self.dim, self.theta)
     }
 
     /// Integer momenta m, highest energy first: sorted by |m+t|² ascending, equal energies in the order
@@ -220,6 +238,33 @@ mod tests {
         assert!((gas.length() - 9.544956100166413).abs() < 1e-14 && (gas.beta() - 1.6666666666666667).abs() < 1e-14);
         let gas = ElectronGas::new(7, 3, 2.0, 0.25).unwrap();
         assert!((gas.length() - 3.0836296752162995).abs() < 1e-14 && (gas.beta() - 0.6841506338828918).abs() < 1e-14);
+    }
+
+    /// Occupied orbitals at the edge of the Brillouin zone have |m|² far above |m+t|², and F of the ideal gas must not
+    /// depend on where the cut is: exact 3.618786 Ry/rs² per electron.
+    #[test]
+    fn the_automatic_cut_counts_the_twist() {
+        let gas = ElectronGas::with(27, 3, 0.0, 0.01, None, Some(&[0.5; 3])).unwrap();
+        // the shell |m+t|² = 2.75 holds m = (-2, -1, -1)
+        assert!(gas.emax >= 6, "emax = {}", gas.emax);
+        let ideal = crate::system::IdealGas::new(&gas.energies(), 27, gas.beta()).unwrap();
+        assert!((ideal.free_energy / 27.0 - 3.618786).abs() < 1e-5, "{}", ideal.free_energy / 27.0);
+    }
+
+    /// Whatever the gas, the cut adds less than LEFT_OUT k_B T per electron to the exact free energy.
+    #[test]
+    fn the_automatic_cut_leaves_little_out() {
+        for (dim, most) in [(2, 57), (3, 40)] {
+            for (i, n) in (1..=most).step_by(3).enumerate() {
+                for theta in [0.01, 0.15, 0.5, 2.0] {
+                    let t = [[0.0; 3], [0.5; 3], [0.25; 3], [-0.4, 0.3, 0.5]][i % 4];
+                    let gas = ElectronGas::with(n, dim, 1.0, theta, None, Some(&t[..dim])).unwrap();
+                    let whole = Complete::new(&gas).unwrap();
+                    let cost = whole.cost(gas.emax);
+                    assert!(cost <= LEFT_OUT, "n={n} dim={dim} theta={theta} {t:?}: {cost}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -10,10 +10,11 @@
 
 use std::f64::consts::PI;
 
+use super::splitting::{self, MOST_GMAX, MOST_KAPPA};
 use crate::error::{Error, Result};
 use crate::reference::special::erfc;
 
-/// κ and Gmax whose error is below the rounding of f32.
+/// κ and Gmax whose error is below the rounding of f32: what [`splitting::choose`] gives for up to a hundred electrons.
 pub const DEVICE: (f64, u32) = (7.0, 9);
 /// κ and Gmax of the published code; error per electron about 1e-10.
 pub const FINE: (f64, u32) = (10.0, 15);
@@ -44,11 +45,11 @@ impl Ewald {
         if dim != 2 && dim != 3 {
             return Err(Error::User(format!("ewald: dim = {dim}; only 2 and 3 are possible")));
         }
-        if !(kappa > 0.0 && kappa <= 30.0) {
-            return Err(Error::User(format!("ewald: kappa = {kappa}; give a number in (0, 30], usually {}", DEVICE.0)));
+        if !(kappa > 0.0 && kappa <= MOST_KAPPA) {
+            return Err(Error::User(format!("ewald: kappa = {kappa}; give auto or a number in (0, {MOST_KAPPA}], usually {}", DEVICE.0)));
         }
-        if !(1..=40).contains(&gmax) {
-            return Err(Error::User(format!("ewald: gmax = {gmax}; give 1 to 40, usually {}", DEVICE.1)));
+        if !(1..=MOST_GMAX).contains(&gmax) {
+            return Err(Error::User(format!("ewald: gmax = {gmax}; give auto or 1 to {MOST_GMAX}, usually {}", DEVICE.1)));
         }
         let r = gmax as i32;
         let depth = if dim == 3 { r } else { 0 };
@@ -122,25 +123,9 @@ impl Ewald {
         n as f64 * rs / length * self.xi
     }
 
-    /// Upper estimate of |error of V₁| per electron of an n-electron gas, box of side 1: images beyond the nearest
-    /// and G beyond Gmax. 1 to 300 times the error found on random configurations.
+    /// Bound of the error of V₁ and ξ per electron of a liquid of n electrons, box of side 1: see [`splitting::error`].
     pub fn error(&self, n: usize) -> f64 {
-        // Images left out are at least 1/2 away, up to 2^dim of them at once; their sum over n electrons fluctuates
-        // as √n.
-        let half = 0.5 * self.kappa;
-        let tail = erfc(half) / 0.5;
-        let images = 2f64.powi(self.dim as i32) * tail * (n as f64).sqrt();
-        // Reciprocal tail: a spherical shell of vectors beyond Gmax, |ρ_G|² ~ n
-        let mut reciprocal = 0.0;
-        for shell in 0..400 {
-            let g = self.gmax as f64 + 0.05 * (shell as f64 + 0.5);
-            let (w, surface) = match self.dim {
-                2 => (erfc(PI * g / self.kappa) / g, 2.0 * PI * g),
-                _ => ((-(PI * g / self.kappa).powi(2)).exp() / (PI * g * g), 4.0 * PI * g * g),
-            };
-            reciprocal += 0.05 * surface * w;
-        }
-        0.5 * images + 0.5 * reciprocal
+        splitting::error(self.dim, self.kappa, self.gmax, n)
     }
 
     /// Rows (Gx, Gy, Gz, g_G) as f32, padded with zero rows to a multiple of 4 rows: what the kernel reads.
@@ -197,7 +182,7 @@ mod tests {
                 let e = Ewald::new(dim, *kappa, *gmax).unwrap();
                 let (error, stated) = ((total(&e) - reference).abs() / n as f64, e.error(n));
                 assert!(error < 2.0 * known, "{dim}D κ={kappa} Gmax={gmax}: {error:.1e}, known {known:.1e}");
-                assert!(error <= stated && stated < 400.0 * known, "{dim}D κ={kappa} Gmax={gmax}: {error:.1e}, stated {stated:.1e}");
+                assert!(error <= stated && stated < 30.0 * known, "{dim}D κ={kappa} Gmax={gmax}: {error:.1e}, stated {stated:.1e}");
             }
         }
     }

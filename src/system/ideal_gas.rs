@@ -44,22 +44,14 @@ impl IdealGas {
             return Err(Error::User(format!("ideal gas: a level of energy {bad}; levels must be finite")));
         }
         let row = n + 1;
-        let mut suffix = vec![f64::NEG_INFINITY; (m + 1) * row];
-        let mut mean = vec![0.0; row];
-        suffix[m * row] = 0.0;
+        let mut suffix = vec![0.0; (m + 1) * row];
+        let mut growing = Growing::new(n, beta);
+        suffix[m * row..].copy_from_slice(&growing.log_e);
         for j in (0..m).rev() {
-            suffix[j * row] = 0.0;
-            // downwards in k: mean[k - 1] is still that of the levels after j
-            for k in (1..=n.min(m - j)).rev() {
-                let without = suffix[(j + 1) * row + k];
-                let with = suffix[(j + 1) * row + k - 1] - beta * levels[j];
-                let sum = log_sum(without, with);
-                let taken = (with - sum).exp();
-                suffix[j * row + k] = sum;
-                mean[k] = (1.0 - taken) * mean[k] + taken * (mean[k - 1] + levels[j]);
-            }
+            growing.add(levels[j]);
+            suffix[j * row..(j + 1) * row].copy_from_slice(&growing.log_e);
         }
-        let (energy, free_energy) = (mean[n], -suffix[n] / beta);
+        let (energy, free_energy) = (growing.mean[n], -suffix[n] / beta);
         Ok(IdealGas { n, beta, levels: levels.to_vec(), free_energy, energy, entropy: beta * (energy - free_energy), suffix })
     }
 
@@ -83,6 +75,38 @@ impl IdealGas {
             row[i..=m - n + i].iter_mut().for_each(|v| *v -= most);
         }
         table
+    }
+}
+
+/// The gases of 0 to n fermions on levels that are added one by one.
+#[derive(Clone, Debug)]
+pub(super) struct Growing {
+    beta: f64,
+    /// ln e_k of the weights so far, k = 0..=n.
+    pub log_e: Vec<f64>,
+    /// Mean energy of k fermions.
+    pub mean: Vec<f64>,
+    levels: usize,
+}
+
+impl Growing {
+    pub fn new(n: usize, beta: f64) -> Self {
+        let mut log_e = vec![f64::NEG_INFINITY; n + 1];
+        log_e[0] = 0.0;
+        Growing { beta, log_e, mean: vec![0.0; n + 1], levels: 0 }
+    }
+
+    /// Adds a level: e_k becomes e_k + w e_(k-1).
+    pub fn add(&mut self, level: f64) {
+        self.levels += 1;
+        // downwards in k: entry k - 1 is still that of the levels before
+        for k in (1..self.log_e.len().min(self.levels + 1)).rev() {
+            let with = self.log_e[k - 1] - self.beta * level;
+            let sum = log_sum(self.log_e[k], with);
+            let taken = (with - sum).exp();
+            self.log_e[k] = sum;
+            self.mean[k] = (1.0 - taken) * self.mean[k] + taken * (self.mean[k - 1] + level);
+        }
     }
 }
 
