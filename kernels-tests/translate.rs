@@ -1,6 +1,9 @@
 //! Every kernel in every variant parses, validates without optional capabilities, keeps WebGPU's
 //! default limits, and is written as SPIR-V, MSL and HLSL. Needs no GPU.
 
+#[path = "tint.rs"]
+mod tint;
+
 use std::io::Write;
 use std::process::{Command, Stdio};
 

@@ -84,23 +84,28 @@ fn diagonal_block(lane: u32) {
   }
 }
 
+fn start() {
+  if (p.attempt == 0u) {
+    for (var i = 0u; i < 16u; i++) { state[i] = 0u; }
+  } else {
+    state[SKIP_FACTOR] = select(1u, 0u, state[BREAKDOWN] == 1u);
+  }
+  if (state[SKIP_FACTOR] == 0u) { state[ATTEMPTS] += 1u; }
+  state[BREAKDOWN] = 0u;
+}
+
+fn finish() {
+  if (state[BREAKDOWN] == 1u) { state[STATUS] |= 2u; }
+  if (state[STATUS] != 0u) { state[SKIP_SOLVE] = 1u; }
+}
+
 @compute @workgroup_size(WG)
 fn main(@builtin(local_invocation_index) lane: u32) {
-  if (p.phase == 0u) {
-    if (lane != 0u) { return; }
-    if (p.attempt == 0u) {
-      for (var i = 0u; i < 16u; i++) { state[i] = 0u; }
-    } else {
-      state[SKIP_FACTOR] = select(1u, 0u, state[BREAKDOWN] == 1u);
+  // no invocation leaves before the others where barriers follow
+  if (p.phase == 0u || p.phase == 3u) {
+    if (lane == 0u) {
+      if (p.phase == 0u) { start(); } else { finish(); }
     }
-    if (state[SKIP_FACTOR] == 0u) { state[ATTEMPTS] += 1u; }
-    state[BREAKDOWN] = 0u;
-    return;
-  }
-  if (p.phase == 3u) {
-    if (lane != 0u) { return; }
-    if (state[BREAKDOWN] == 1u) { state[STATUS] |= 2u; }
-    if (state[STATUS] != 0u) { state[SKIP_SOLVE] = 1u; }
     return;
   }
   if (state_word(SKIP_FACTOR, lane) == 1u) { return; }
