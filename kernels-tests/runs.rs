@@ -46,7 +46,8 @@ fn a_run_prints_and_leaves_everything_and_repeats() {
     assert_eq!(o.status.code(), Some(0), "{}", text(&o.stderr));
     let printed = text(&o.stdout);
     assert!(printed.starts_with("device: "), "{printed}");
-    for part in ["free energy E − TS", "ideal gas, exact", "note: "] {
+    for part in ["free energy E − TS", "ideal gas, exact", "note: chains less 64 exact draws at the same parameters, Ry per electron: E "]
+    {
         assert!(printed.contains(part), "{part}: {printed}");
     }
     for name in ["config.toml", "manifest.json", "metrics.csv", "events.jsonl", "summary.json", "params.safetensors", "figures/run.svg"] {
@@ -89,6 +90,19 @@ fn a_run_prints_and_leaves_everything_and_repeats() {
     assert!(o.status.code() == Some(2) && text(&o.stderr).contains("one system"), "{}", text(&o.stderr));
     let o = run(folder.path(), "report a");
     assert!(o.status.success() && text(&o.stdout).contains("ideal gas, exact"), "{}", text(&o.stderr));
+}
+
+/// Chains that never move keep their random start, whose V is wrong with a small error bar: refused before anything is averaged.
+#[test]
+fn chains_that_stand_still_give_no_result() {
+    let folder = tempfile::tempdir().unwrap();
+    for more in ["mc_width=1e-9", "mc_width=1e-9 mc_acceptance=0 therm_steps=0 mc_steps=3"] {
+        let o = run(folder.path(), &format!("train electron-gas TINY rs=1 steps=2 sampler=metropolis {more} --out a --fresh --quiet"));
+        let said = text(&o.stderr);
+        assert_eq!(o.status.code(), Some(4), "{more}: {said}");
+        assert!(said.contains("chains do not move") && said.contains("mc_width"), "{more}: {said}");
+        assert!(!text(&o.stdout).contains("free energy"), "{more}: {}", text(&o.stdout));
+    }
 }
 
 /// Without interaction the exact F is known, and the variational one cannot lie below it by more than

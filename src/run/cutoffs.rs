@@ -50,16 +50,17 @@ impl Cutoffs {
     /// What `check` says.
     pub fn lines(&self) -> Vec<String> {
         let (s, unit) = (&self.settings, self.settings.units().energy_name);
+        let sum = if s.rs > 0.0 { format!("; V too low by at most {:.1e} {unit} per electron", self.coulomb) } else { String::new() };
+        let above = match self.above() {
+            p if p < 1e-9 => "less than 1e-9".to_string(),
+            p => format!("{p:.1e}"),
+        };
         vec![
+            format!("Coulomb sum: κ = {}/L, {} pairs of vectors with |G| ≤ {} · 2π/L{sum}", s.kappa, self.vectors, s.gmax),
             format!(
-                "Coulomb sum: κ = {}/L, {} pairs of vectors with |G| ≤ {} · 2π/L; V too low by at most {:.1e} {unit} per electron",
-                s.kappa, self.vectors, s.gmax, self.coulomb
-            ),
-            format!(
-                "orbitals: the ideal gas has an electron above |m|² = {} with probability {:.1e}; leaving that out adds {:.1e} {unit} per electron to its F",
+                "orbitals: the ideal gas has an electron above |m|² = {} with probability {above}; leaving that out adds {:.1e} {unit} per electron to its F",
                 self.gas.emax,
-                self.above(),
-                self.orbital_energy()
+                self.orbital_energy().max(0.0)
             ),
         ]
     }

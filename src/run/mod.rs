@@ -1,5 +1,6 @@
 //! A training run: what it records, its directory, how it is stopped.
 
+pub mod chains;
 pub mod cutoffs;
 pub mod initial;
 pub mod job;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::initial::initial;
 use super::memory;
 use super::trainer::Trainer;
-use super::{Cutoffs, Job, StepRecord, Summary};
+use super::{Cutoffs, Job, StepRecord, Summary, chains};
 use crate::config::{Prior, Sampler, Settings};
 use crate::error::{Error, Result};
 use crate::estimate::Energies;
@@ -39,7 +39,9 @@ pub fn train(job: &mut Job) -> Result<Summary> {
         run.steps(job, &mut trainer, s.eval_steps, false)?;
     }
     save(job, &trainer)?;
-    summary(job, &run, training)
+    let mut summary = summary(job, &run, training)?;
+    chains::conclude(job, &mut trainer, &mut summary, run.records.len() - training)?;
+    Ok(summary)
 }
 
 /// Settles batch and chunk, builds the trainer, loads parameters.
@@ -131,10 +133,10 @@ fn thermalise(job: &mut Job, trainer: &mut Trainer, s: &Settings) -> Result<()> 
         let r = trainer.sample(&job.gpu)?;
         job.phase(&format!("thermalising {}/{rounds}: acceptance {:.2}, width {:.3} rs a0", round + 1, r.acceptance, r.width));
         if job.stopped() {
-            break;
+            return Ok(());
         }
     }
-    Ok(())
+    chains::refuse_still(s, &trainer.drawn, (s.steps + s.eval_steps) * s.mc_steps)
 }
 
 /// The steps so far.

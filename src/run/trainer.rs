@@ -57,6 +57,8 @@ pub struct Trainer {
     momentum: Buffer,
     ideal_energy: Buffer,
     zeros: Buffer,
+    /// Rounds of sampling so far and how the last one went.
+    pub drawn: (usize, Round),
     draws: u32,
     updates: usize,
     /// The scores of the flow are those of the present walkers and parameters.
@@ -125,6 +127,7 @@ impl Trainer {
             zeros: gpu.upload("zeros", &vec![0.0f32; batch]),
             gas,
             ideal,
+            drawn: Default::default(),
             draws: 0,
             updates: 0,
             scored: false,
@@ -333,10 +336,17 @@ impl Trainer {
         gpu.run(&rec)?;
         self.count_states(gpu)?;
         let round = self.sampler.draw(gpu, &self.wave, &self.chunk_states)?;
+        self.drawn = (self.drawn.0 + 1, round);
         if round.usable() {
             self.flow.keep(gpu)?;
         }
         Ok(round)
+    }
+
+    /// Draws exactly from now on, whatever the settings say: what chains have given can be compared with it.
+    pub(super) fn draw_exactly(&mut self) -> Result<()> {
+        self.sampler = Box::new(exact(&self.settings, &self.gas)?);
+        Ok(())
     }
 
     /// Undoes the flow's updates since the last usable draws, whose parameters are restored, and halves its steps,

@@ -195,7 +195,7 @@ impl Sampler for Exact {
     }
 
     fn round(&self, gpu: &Gpu) -> Result<Round> {
-        let mut round = Round { tau: 1.0, width: f64::NAN, smallest: f64::INFINITY, ..Round::default() };
+        let mut round = Round { tau: 1.0, width: f64::NAN, moved: f64::NAN, smallest: f64::INFINITY, ..Round::default() };
         let mut candidates = 0.0;
         for ((chunk, fermions), it) in self.chunks.iter().zip(&self.fermions).zip(&self.iterations) {
             let progress: Vec<u32> = gpu.read_words(&fermions.progress, 4 * chunk.walkers)?;

@@ -16,6 +16,9 @@ use super::{Chunk, LogPsi, Round, Sampler};
 /// Chains whose ln|Ψ|² is kept, sweep by sweep.
 const TRACKED: usize = 256;
 
+/// Root mean square distance of its coordinates from where they began below which a chain has not moved, rs a0.
+const STILL: f64 = 0.05;
+
 /// Sizes and choices of a sampler.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
@@ -58,6 +61,8 @@ pub struct Metropolis {
     series: Buffer,
     state: Buffer,
     step: u32,
+    /// Where the tracked chains began.
+    origin: Vec<f32>,
 }
 
 impl Metropolis {
@@ -93,7 +98,7 @@ impl Metropolis {
             first += walkers;
         }
         let largest = chunks[0].walkers;
-        let sampler = Metropolis {
+        let mut sampler = Metropolis {
             settings,
             proposal: Buffer::new("proposed x", largest * s.size),
             proposed: Buffer::new("ln|psi| proposed", largest),
@@ -102,6 +107,7 @@ impl Metropolis {
             state: Buffer::new("metropolis", STATE),
             chunks,
             step: 0,
+            origin: Vec::new(),
         };
         let saved = Saved { step: 0, state: vec![s.width as f32, 0.0, 0.0, 0.0], x: start(&s) };
         sampler.write(gpu, &saved);
@@ -134,9 +140,25 @@ impl Metropolis {
         Ok(())
     }
 
-    fn write(&self, gpu: &Gpu, saved: &Saved) {
+    fn write(&mut self, gpu: &Gpu, saved: &Saved) {
         gpu.write(&self.state, &saved.state);
-        super::write(gpu, &self.chunks, &saved.x);
+        self.place(gpu, &saved.x);
+    }
+
+    fn place(&mut self, gpu: &Gpu, x: &[f32]) {
+        super::write(gpu, &self.chunks, x);
+        self.origin = x[..TRACKED.min(self.settings.walkers) * self.settings.size].to_vec();
+    }
+
+    /// Mean squared distance of a coordinate from its origin, and the share of the tracked chains that stayed there.
+    fn displacement(&self, gpu: &Gpu) -> Result<(f64, f64)> {
+        let s = &self.settings;
+        let tracked = self.origin.len() / s.size;
+        let mut x: Vec<f32> = Vec::with_capacity(self.origin.len());
+        for chunk in self.chunks.iter().take_while(|c| c.first < tracked) {
+            x.extend(gpu.read_words::<f32>(&chunk.x, chunk.walkers.min(tracked - chunk.first) * s.size)?);
+        }
+        Ok(displacement(&self.origin, &x, s.length, s.size))
     }
 
     /// Name and bytes of every array of chains not yet made; those of one kind in all chunks together.
@@ -215,7 +237,10 @@ impl Sampler for Metropolis {
         let tracked = TRACKED.min(self.settings.walkers);
         let series: Vec<f32> = gpu.read_words(&self.series, self.settings.sweeps * tracked)?;
         let series: Vec<f64> = series.iter().map(|&v| v as f64).collect();
+        let (moved, still) = self.displacement(gpu)?;
         Ok(Round {
+            moved,
+            still,
             acceptance: state[1] as f64,
             non_finite: state[2] as f64,
             width: state[0] as f64,
@@ -225,12 +250,29 @@ impl Sampler for Metropolis {
     }
 
     fn load(&mut self, gpu: &Gpu, x: &[f32]) {
-        super::write(gpu, &self.chunks, x);
+        self.place(gpu, x);
     }
 
     fn bill(&self) -> Vec<(String, u64)> {
         Metropolis::bill_of(&self.settings)
     }
+}
+
+/// Mean squared difference of a coordinate between two sets of positions \[walker\]\[n dim\], nearest images, and the share
+/// of walkers in which it is below [`STILL`]² on average.
+fn displacement(from: &[f32], to: &[f32], length: f64, size: usize) -> (f64, f64) {
+    let (mut sum, mut still, walkers) = (0.0, 0.0, from.len() / size);
+    for (a, b) in from.chunks(size).zip(to.chunks(size)) {
+        let square = |(a, b): (&f32, &f32)| {
+            let r = (*a as f64 - *b as f64) / length;
+            (length * (r - r.round())).powi(2)
+        };
+        let mean = a.iter().zip(b).map(square).sum::<f64>() / size as f64;
+        sum += mean;
+        // a chain that is not finite does not move either
+        still += (mean.is_nan() || mean < STILL * STILL) as usize as f64;
+    }
+    (sum / walkers as f64, still / walkers as f64)
 }
 
 /// Uniform positions in the box.
@@ -244,4 +286,19 @@ fn start(s: &Settings) -> Vec<f32> {
         }
     }
     x
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn displacements_are_to_the_nearest_image() {
+        // two walkers of two electrons in a box of side 4: one stays, of the other one electron crosses the edge
+        let from = [0.1, 0.2, 3.9, 1.0, 0.1, 0.2, 3.9, 1.0];
+        let to = [0.1, 0.2, 3.9, 1.05, 0.1, 0.25, 0.1, 1.0];
+        let (moved, still) = displacement(&from, &to, 4.0, 4);
+        assert!((moved - (2.0 * 0.05 * 0.05 + 0.2 * 0.2) / 8.0).abs() < 1e-6 && still == 0.5, "{moved} {still}");
+        assert_eq!(displacement(&from, &[f32::NAN; 8], 4.0, 4).1, 1.0);
+    }
 }

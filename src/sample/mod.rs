@@ -37,6 +37,10 @@ pub struct Round {
     pub width: f64,
     /// Integrated autocorrelation time of ln|Ψ|² in sweeps, at most half the sweeps of a round; 1 for exact draws.
     pub tau: f64,
+    /// Mean squared distance of a coordinate from where its chain began, to the nearest image, (rs a0)²; NaN for exact draws.
+    pub moved: f64,
+    /// Share of chains whose coordinates are less than 0.05 rs a0 (root mean square) from there; 0 for exact draws.
+    pub still: f64,
     /// Walkers drawn, those that failed included (exact draws only).
     pub walkers: usize,
     /// Exact draws that failed: z(x) = ζ has no solution that the iteration finds, or det J ≤ 0 there. Left out of
