@@ -80,14 +80,20 @@ fn a_run_prints_and_leaves_everything_and_repeats() {
     let o = run(folder.path(), "train a/config.toml steps=1 spsize=8 --params a/params.safetensors --out e");
     assert_eq!(o.status.code(), Some(2));
     assert!(text(&o.stderr).contains("spsize = 4 in the file, 8 now: set spsize=4"), "{}", text(&o.stderr));
-    // several runs of one system in one figure
-    let o = run(folder.path(), "report a b --compare both.svg");
+    // several runs in one figure: of one system, and as a scan; the ending chooses the format
+    let o = run(folder.path(), "report a c --compare both.svg");
     let figure = std::fs::read_to_string(folder.path().join("both.svg")).unwrap_or_default();
-    assert!(o.status.success() && figure.contains("Metropolis sweeps") && figure.contains("seconds"), "{}", text(&o.stderr));
+    assert!(o.status.success() && figure.contains("time of training") && figure.contains("seed=7"), "{}", text(&o.stderr));
     let o = run(folder.path(), "train electron-gas TINY rs=2 steps=2 --out f --quiet");
     assert_eq!(o.status.code(), Some(0), "{}", text(&o.stderr));
-    let o = run(folder.path(), "report a f --compare both.svg");
-    assert!(o.status.code() == Some(2) && text(&o.stderr).contains("one system"), "{}", text(&o.stderr));
+    let o = run(folder.path(), "report a f --compare both.pdf");
+    assert!(o.status.success() && std::fs::read(at("both.pdf")).is_ok_and(|b| b.starts_with(b"%PDF")), "{}", text(&o.stderr));
+    let o = run(folder.path(), "report a --figure a.png");
+    assert!(o.status.success() && std::fs::read(at("a.png")).is_ok_and(|b| b.starts_with(b"\x89PNG")), "{}", text(&o.stderr));
+    for (bad, why) in [("report a --figure a.jpg", ".svg, .png or .pdf"), ("report a c --figure a.png", "--compare")] {
+        let o = run(folder.path(), bad);
+        assert!(o.status.code() == Some(2) && text(&o.stderr).contains(why), "{bad}: {}", text(&o.stderr));
+    }
     let o = run(folder.path(), "report a");
     assert!(o.status.success() && text(&o.stdout).contains("ideal gas, exact"), "{}", text(&o.stderr));
 }

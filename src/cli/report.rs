@@ -2,16 +2,18 @@
 
 use std::path::PathBuf;
 
-use crate::atomic_file;
 use crate::error::{Error, Result};
-use crate::report::{compare, draw, notes, read, result_table, say};
+use crate::report::{check_picture, compare, draw, notes, read, result_table, say};
 
 #[derive(clap::Args)]
 pub struct Args {
     /// Run directories
     #[arg(required = true, value_name = "DIR")]
     runs: Vec<PathBuf>,
-    /// Draw the free energy of all runs against the time they took (SVG)
+    /// Draw the run's figure into this file too: .svg, .png or .pdf
+    #[arg(long, value_name = "FILE")]
+    figure: Option<PathBuf>,
+    /// Draw the learning curves and final free energies of all runs into one figure: .svg, .png or .pdf
     #[arg(long, value_name = "FILE")]
     compare: Option<PathBuf>,
     /// Print one JSON object: the summary, or {"runs": [...]} of several
@@ -20,8 +22,11 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<()> {
-    if let Some(path) = &args.compare {
-        atomic_file::check(path)?;
+    for path in args.figure.iter().chain(&args.compare) {
+        check_picture(path)?;
+    }
+    if args.figure.is_some() && args.runs.len() > 1 {
+        return Err(Error::User(format!("--figure draws one run, and {} are given; --compare draws several", args.runs.len())));
     }
     let (mut summaries, mut runs) = (Vec::new(), Vec::new());
     for path in &args.runs {
@@ -32,12 +37,15 @@ pub fn run(args: Args) -> Result<()> {
         let figure = path.join("figures").join("run.svg");
         std::fs::create_dir_all(path.join("figures")).map_err(|e| Error::Io(format!("{}: cannot be made: {e}", figure.display())))?;
         draw(&figure, &run.summary, &run.records)?;
+        if let Some(path) = &args.figure {
+            draw(path, &run.summary, &run.records)?;
+        }
         if args.json {
             let summary = serde_json::to_value(&run.summary);
             summaries.push(summary.map_err(|e| Error::Io(format!("the summary cannot be encoded: {e}")))?);
         } else {
             say(&result_table(&run.summary));
-            say(&format!("  figure: {}", figure.display()));
+            say(&format!("  figure: {}", args.figure.as_ref().unwrap_or(&figure).display()));
         }
         runs.push(run);
     }

@@ -1,114 +1,333 @@
-//! The figure of several runs: free energy against the time they took, as SVG.
+//! The figure of several runs: learning curves of one system, or a scan over rs, Θ or n, with their final F.
 
+use std::ops::Range;
 use std::path::Path;
 
-use plotters::prelude::*;
-
 use super::RunDir;
-use super::figure::{INK, PALE, robust, running_median};
-use crate::atomic_file;
+use super::figure::phases;
+use super::picture::curve::{self, Point, running};
+use super::picture::text::{measured, number};
+use super::picture::{self, Anchor, Axis, COLORS, DASHES, GREY, INK, Labels, Panel, Picture, SHADE, Stroke, Text};
+use super::table::duration;
+use crate::config::KEYS;
 use crate::error::{Error, Result};
+use crate::run::{Ideal, StepRecord};
 
-/// One a way of sampling, in the order of appearance.
-const COLORS: [RGBColor; 4] = [RGBColor(31, 90, 160), RGBColor(190, 60, 40), RGBColor(40, 130, 90), RGBColor(130, 90, 160)];
+const TITLE: f64 = 26.0;
+const NAMES: f64 = 19.0;
+const SMALL: f64 = 16.0;
+/// Height of a row of the legend.
+const ROW: f64 = 29.0;
+/// A run so much further off than the others are apart leaves the scale to them.
+const FAR: f64 = 200.0;
+const BODY: Range<f64> = 140.0..560.0;
+/// Settings of the device's work, not of the result.
+const TECHNICAL: &[&str] = &["chunk"];
 
-/// Draws F per electron against seconds of training into `path` (SVG): a line a run, a colour a way of sampling.
+/// Draws the final F and the learning curves of `runs` into `path`: SVG, PNG or PDF by its ending.
+///
+/// Runs of one system (n, rs, Θ) show F per electron against time and against the step. Runs at several rs, Θ or n show
+/// the final F minus that of the ideal gas, and how each approached its own end.
 ///
 /// # Errors
-/// [`Error::User`] if the runs are of different systems, or none has two steps.
+/// [`Error::User`] if the runs are of different dimensions, some with rs = 0 and some not, or none has a finite F;
+/// [`Error::Io`] if the file cannot be written.
 pub fn compare(path: &Path, runs: &[RunDir]) -> Result<()> {
-    let system = |r: &RunDir| {
-        let s = &r.resolved.settings;
-        format!("Electron gas, n = {}, {}D, rs = {}, T/T_F = {}", s.n, s.dim, s.rs, s.theta)
-    };
-    let Some(first) = runs.first().map(system) else { return Err(Error::User("no run to compare".into())) };
-    if let Some(other) = runs.iter().find(|r| system(r) != first) {
-        return Err(Error::User(format!(
-            "{}: {}, but {} is {first}; compare runs of one system",
-            other.path.display(),
-            system(other),
-            runs[0].path.display()
-        )));
-    }
-    let mut text = String::new();
-    render(&mut text, &first, runs).map_err(|e| Error::Io(format!("{}: the figure cannot be drawn: {e}", path.display())))?;
-    atomic_file::write(path, text.as_bytes())
+    picture::write(path, svg(runs)?)
 }
 
-type Drawn = std::result::Result<(), Box<dyn std::error::Error>>;
+/// A run as it is drawn.
+struct Curve<'r> {
+    run: &'r RunDir,
+    name: String,
+    settings: String,
+    stroke: Stroke<'static>,
+    /// F per electron against seconds, and against the step.
+    time: Vec<Point>,
+    steps: Vec<Point>,
+}
 
-fn render(text: &mut String, title: &str, runs: &[RunDir]) -> Drawn {
-    let curves: Vec<(String, Vec<(f64, f64)>)> = runs
-        .iter()
-        .map(|r| {
-            let points: Vec<(f64, f64, f64)> = r.records.iter().map(|s| (s.seconds, s.f, s.f_err)).filter(|p| p.1.is_finite()).collect();
-            (r.resolved.settings.sampling(), running_median(&points))
-        })
-        .filter(|c| c.1.len() > 1)
-        .collect();
-    if curves.is_empty() {
-        return Err("no run has two steps".into());
+impl Curve<'_> {
+    /// The final F per electron at `x`.
+    fn end(&self, x: f64) -> Option<Point> {
+        let f = self.run.summary.result.f;
+        f.value.is_finite().then(|| Point::new(x, f.value, f.error))
     }
-    let mut ways: Vec<&str> = Vec::new();
-    for (way, _) in &curves {
-        if !ways.contains(&way.as_str()) {
-            ways.push(way);
-        }
-    }
-    // the start is far above: the later two thirds of each run set the scale
-    let late: Vec<f64> = curves.iter().flat_map(|c| c.1[c.1.len() / 3..].iter().map(|p| p.1)).collect();
-    let range = robust(&late);
-    let margin = range.end - range.start;
-    let range = range.start - 0.1 * margin..range.end + 0.6 * margin;
-    let end = curves.iter().filter_map(|c| c.1.last().map(|p| p.0)).fold(0.0, f64::max);
-    let digits = (1.5 - (range.end - range.start).log10()).ceil().clamp(1.0, 9.0) as usize;
-    let unit = &runs[0].summary.energy_unit;
+}
 
-    let root = SVGBackend::with_string(text, (900, 560)).into_drawing_area();
-    root.fill(&WHITE)?;
-    root.draw(&Text::new(title.to_string(), (24, 16), ("sans-serif", 21).into_font().color(&INK)))?;
-    let below = "Free energy per electron against the time of training; running medians, a line a run.";
-    root.draw(&Text::new(below, (24, 43), ("sans-serif", 13).into_font().color(&INK.mix(0.7))))?;
-    let (_, body) = root.split_vertically(62);
-    let mut chart = ChartBuilder::on(&body)
-        .margin_top(6)
-        .margin_right(28)
-        .margin_left(10)
-        .x_label_area_size(42)
-        .y_label_area_size(84)
-        .build_cartesian_2d(0.0..end.max(1e-9), range.clone())?;
-    chart
-        .configure_mesh()
-        .x_desc("seconds")
-        .y_desc(format!("F/n, {unit}"))
-        .x_labels(8)
-        .x_label_formatter(&|v| format!("{v:.0}"))
-        .y_label_formatter(&move |v| format!("{v:.digits$}"))
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(PALE)
-        .axis_style(INK.mix(0.6))
-        .label_style(("sans-serif", 13).into_font().color(&INK))
-        .axis_desc_style(("sans-serif", 14).into_font().color(&INK))
-        .draw()?;
-    for (number, way) in ways.iter().enumerate() {
-        let color = COLORS[number % COLORS.len()];
-        for (index, (_, points)) in curves.iter().filter(|c| c.0 == *way).enumerate() {
-            // a line that comes from above enters through the frame
-            let inside = points.iter().map(|(x, y)| (*x, y.clamp(range.start, range.end)));
-            let drawn = chart.draw_series(LineSeries::new(inside, color.mix(0.85).stroke_width(2)))?;
-            if index == 0 {
-                drawn.label(way.to_string()).legend(move |(x, y)| PathElement::new([(x, y), (x + 22, y)], color.stroke_width(3)));
+/// The figure as SVG.
+fn svg(runs: &[RunDir]) -> Result<String> {
+    if let [first, others @ ..] = runs {
+        for other in others {
+            let (a, b) = (&first.summary, &other.summary);
+            let wrong = |what: &str, a: String, b: String| {
+                let (one, two) = (first.path.display(), other.path.display());
+                Err(Error::User(format!("{two}: {what} {b}, but {one} has {a}; compare runs of one {what}")))
+            };
+            if a.dim != b.dim {
+                return wrong("dimension", a.dim.to_string(), b.dim.to_string());
+            }
+            if a.energy_unit != b.energy_unit {
+                return wrong("unit of energy", a.energy_unit.clone(), b.energy_unit.clone());
             }
         }
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
-        .background_style(WHITE.mix(0.9))
-        .border_style(PALE)
-        .label_font(("sans-serif", 14).into_font().color(&INK))
-        .draw()?;
-    drop(chart);
-    root.present()?;
-    Ok(())
+    let curves = curves(runs);
+    if curves.iter().all(|c| c.end(0.0).is_none() && c.steps.is_empty()) {
+        return Err(Error::User("no run has a finite F: there is nothing to compare".into()));
+    }
+    let scanned = scanned(runs);
+    let mut picture = Picture::new(1200.0, BODY.end + 125.0 + ROW * runs.len() as f64);
+    picture.text((30.0, 42.0), &title(runs), TITLE, INK, Anchor::Start);
+    match scanned {
+        None => learning(&mut picture, &curves),
+        Some(key) => scan(&mut picture, &curves, key),
+    }
+    legend(&mut picture, &curves);
+    Ok(picture.svg())
 }
+
+fn curves(runs: &[RunDir]) -> Vec<Curve<'_>> {
+    let names = names(runs);
+    let differences = differences(runs);
+    runs.iter()
+        .zip(names.into_iter().zip(differences))
+        .enumerate()
+        .map(|(i, (run, (name, settings)))| {
+            let course = |x: fn(&StepRecord) -> f64| {
+                let (training, _) = phases(&run.summary, &run.records);
+                running(&training.into_iter().map(|r| Point::new(x(r), r.f, r.f_err)).collect::<Vec<_>>())
+            };
+            let stroke = Stroke::new(COLORS[i % COLORS.len()], 2.6).dashed(DASHES[i / COLORS.len() % DASHES.len()]);
+            Curve { run, name, settings, stroke, time: course(|r| r.seconds), steps: course(|r| r.step as f64) }
+        })
+        .collect()
+}
+
+/// The last part of each path, as much of it as tells the runs apart.
+fn names(runs: &[RunDir]) -> Vec<String> {
+    let parts = |r: &RunDir| -> Vec<String> {
+        let whole = std::path::absolute(&r.path).unwrap_or(r.path.clone());
+        whole.components().map(|c| c.as_os_str().to_string_lossy().into_owned()).collect()
+    };
+    let all: Vec<Vec<String>> = runs.iter().map(parts).collect();
+    let tail = |p: &[String], k: usize| p[p.len().saturating_sub(k)..].join("/");
+    let longest = all.iter().map(Vec::len).max().unwrap_or(1);
+    let unlike = |k: &usize| {
+        let mut names: Vec<String> = all.iter().map(|p| tail(p, *k)).collect();
+        names.sort_unstable();
+        names.windows(2).all(|w| w[0] != w[1])
+    };
+    let k = (1..=longest).find(unlike).unwrap_or(1);
+    all.iter().map(|p| tail(p, k)).collect()
+}
+
+/// For each run the settings in which the runs differ, those at their default left out.
+fn differences(runs: &[RunDir]) -> Vec<String> {
+    let value = |r: &RunDir, key| {
+        let text = r.resolved.settings.toml(key).replace('"', "");
+        text.strip_suffix(".0").unwrap_or(&text).to_string()
+    };
+    let varied: Vec<_> =
+        KEYS.iter().filter(|k| !TECHNICAL.contains(&k.name) && runs.iter().any(|r| value(r, k) != value(&runs[0], k))).collect();
+    let one = |r: &RunDir| {
+        let given = varied.iter().filter(|k| value(r, k) != k.default);
+        given.map(|k| format!("{}={}", k.name, value(r, k))).collect::<Vec<_>>().join(", ")
+    };
+    runs.iter().map(one).collect()
+}
+
+/// A quantity that a scan runs over: symbol, and its value in a run.
+type Scanned = (&'static str, fn(&RunDir) -> f64);
+
+const SCANNED: [Scanned; 3] = [("*r*_{s}", |r| r.summary.rs), ("*T*/*T*_{F}", |r| r.summary.theta), ("*n*", |r| r.summary.n as f64)];
+
+fn varies(runs: &[RunDir], get: fn(&RunDir) -> f64) -> bool {
+    runs.iter().any(|r| get(r) != get(&runs[0]))
+}
+
+/// What the runs are a scan over; none for runs of one system.
+fn scanned(runs: &[RunDir]) -> Option<Scanned> {
+    SCANNED.into_iter().find(|(_, get)| varies(runs, *get))
+}
+
+fn title(runs: &[RunDir]) -> Text {
+    let part = |(symbol, get): Scanned| {
+        let (low, high) = runs.iter().map(get).fold((f64::INFINITY, f64::NEG_INFINITY), |r, v| (r.0.min(v), r.1.max(v)));
+        let to = if low < high { format!(" to {}", number(high)) } else { String::new() };
+        format!("{symbol} = {}{to}", number(low))
+    };
+    let [rs, theta, n] = SCANNED.map(part);
+    let dim = runs.first().map_or(0, |r| r.summary.dim);
+    Text::math(&format!("Electron gas, {n}, {dim}D, {rs}, {theta}"))
+}
+
+/// F per electron against time and against the step, and the final F beside.
+fn learning(picture: &mut Picture, curves: &[Curve<'_>]) {
+    let unit = &curves[0].run.summary.energy_unit;
+    heading(picture, &format!("Free energy per electron *F*/*n* ({unit})"));
+    let y = Axis::around(scale(curves), 0.08);
+    let seconds = curves.iter().filter_map(|c| c.time.last()).map(|p| p.x).fold(0.0, f64::max);
+    let steps = longest(curves);
+    let (per, name) = match seconds {
+        s if s < 600.0 => (1.0, "s"),
+        s if s < 36_000.0 => (60.0, "min"),
+        _ => (3600.0, "h"),
+    };
+    let frame = |left, width, x| Panel { left, top: BODY.start, width, height: BODY.end - BODY.start, x, y };
+    let time = frame(110.0, 450.0, Axis::linear(0.0..seconds / per));
+    let step = frame(610.0, 420.0, Axis::linear(0.0..steps));
+    let last = frame(1060.0, 110.0, Axis::linear(-0.7..curves.len() as f64 - 0.3));
+    for (panel, of_time) in [(&time, true), (&step, false)] {
+        panel.grid(picture, (5, 8), Labels { x: true, y: of_time, whole: !of_time });
+        panel.clipped(picture, |p| {
+            for c in curves {
+                let points: Vec<Point> =
+                    if of_time { c.time.iter().map(|q| Point { x: q.x / per, ..*q }).collect() } else { c.steps.clone() };
+                panel.band(p, &points, c.stroke.color, 0.25);
+                panel.curve(p, &points, c.stroke);
+            }
+        });
+        panel.frame(picture);
+    }
+    picture.rect(last.left, last.top, last.width, last.height, SHADE);
+    last.grid(picture, (0, 8), Labels { x: false, y: false, whole: false });
+    last.clipped(picture, |p| {
+        for (i, c) in curves.iter().enumerate() {
+            if let Some(end) = c.end(i as f64) {
+                last.bar(p, end, c.stroke.color);
+            }
+        }
+    });
+    last.frame(picture);
+    for (panel, text) in [(&time, format!("time of training ({name})")), (&step, "step".into()), (&last, "final".into())] {
+        below(picture, panel, &text);
+    }
+}
+
+/// The most training steps.
+fn longest(curves: &[Curve<'_>]) -> f64 {
+    curves.iter().filter_map(|c| c.steps.last()).map(|p| p.x).fold(0.0, f64::max)
+}
+
+/// The range of the later two thirds of each run and of its end within two errors. Runs from the lowest F up
+/// take part as long as they are not too far from the others.
+fn scale(curves: &[Curve<'_>]) -> Range<f64> {
+    let mut ranges: Vec<Range<f64>> = curves
+        .iter()
+        .filter_map(|c| {
+            let wide = c.end(0.0).map(|p| Point::new(0.0, p.y, 2.0 * p.err));
+            curve::range(&c.steps[c.steps.len() / 3..].iter().copied().chain(wide).collect::<Vec<_>>())
+        })
+        .collect();
+    ranges.sort_by(|a, b| a.start.total_cmp(&b.start));
+    let mut ranges = ranges.into_iter();
+    let first = ranges.next().unwrap_or(0.0..1.0);
+    ranges.fold(first, |all, one| {
+        let both = curve::join(all.clone(), one.clone());
+        let width = (all.end - all.start).max(one.end - one.start);
+        if width == 0.0 || both.end - both.start < FAR * width { both } else { all }
+    })
+}
+
+/// Final F minus that of the ideal gas against what is scanned; beside it how each run approached its end.
+fn scan(picture: &mut Picture, curves: &[Curve<'_>], (symbol, get): Scanned) {
+    let unit = &curves[0].run.summary.energy_unit;
+    heading(picture, &format!("(*F* − *F*_{{ideal}})/*n* ({unit})"));
+    let mut ends: Vec<(Point, &str)> = Vec::new();
+    for c in curves {
+        if let (Some(end), Some(ideal)) = (c.end(get(c.run)), ideal(c.run)) {
+            ends.push((Point { y: end.y - ideal, ..end }, c.stroke.color));
+        }
+    }
+    ends.sort_by(|a, b| a.0.x.total_cmp(&b.0.x));
+    let points: Vec<Point> = ends.iter().map(|e| e.0).collect();
+    let x = points.first().map_or(0.0, |p| p.x)..points.last().map_or(1.0, |p| p.x);
+    let y = curve::range(&points).unwrap_or(0.0..1.0);
+    let frame = |left, width, x, y| Panel { left, top: BODY.start, width, height: BODY.end - BODY.start, x, y };
+    let left = frame(110.0, 480.0, Axis::around(x, 0.06), Axis::around(y, 0.08));
+    left.grid(picture, (6, 8), Labels { x: true, y: true, whole: false });
+    left.clipped(picture, |p| {
+        if points.windows(2).all(|w| w[0].x < w[1].x) && points.len() > 1 {
+            left.curve(p, &points, Stroke::new(GREY, 1.4));
+        }
+        for (point, color) in &ends {
+            left.bar(p, *point, color);
+        }
+    });
+    left.frame(picture);
+    below(picture, &left, symbol);
+
+    let approaches: Vec<Vec<Point>> = curves.iter().map(approach).collect();
+    let high = approaches.iter().flatten().map(|p| p.y).fold(0.0, f64::max);
+    let low = approaches.iter().flatten().map(|p| p.y).fold(high, f64::min);
+    let steps = longest(curves);
+    let range = if high > 0.0 { 0.7 * low..1.5 * high } else { 0.1..1.0 };
+    let right = frame(690.0, 480.0, Axis::linear(0.0..steps), Axis::logarithmic(range));
+    picture.text(
+        (right.left, right.top - 11.0),
+        &Text::math("*β*(*F* − *F*_{final})/*n*, until within two errors"),
+        SMALL,
+        GREY,
+        Anchor::Start,
+    );
+    right.grid(picture, (5, 6), Labels { x: true, y: true, whole: true });
+    right.clipped(picture, |p| {
+        for (points, c) in approaches.iter().zip(curves) {
+            right.curve(p, points, c.stroke);
+        }
+    });
+    right.frame(picture);
+    below(picture, &right, "step");
+}
+
+/// F of the ideal gas per electron: from the summary, or computed where a killed run has none.
+fn ideal(run: &RunDir) -> Option<f64> {
+    run.summary.ideal.or_else(|| Ideal::of(&run.resolved.settings).ok()).map(|i| i.f)
+}
+
+/// β (F - final F)/n against the step: the loss of relative entropy still ahead, nats per electron. It ends where F is
+/// first within two standard errors of its end.
+fn approach(c: &Curve<'_>) -> Vec<Point> {
+    let settings = &c.run.resolved.settings;
+    let (Some(end), Ok(gas)) = (c.end(0.0), settings.gas()) else { return Vec::new() };
+    let beta = gas.beta() / (settings.units().energy * gas.n as f64);
+    let ahead = c.steps.iter().take_while(|p| p.y - end.y > 2.0 * p.bar().hypot(end.bar()));
+    ahead.map(|p| Point::new(p.x, beta * (p.y - end.y), f64::NAN)).collect()
+}
+
+fn heading(picture: &mut Picture, markup: &str) {
+    let drawn = "Lines: running mean of the steps ± standard error. Final: averages of each run ± standard error.";
+    picture.text((30.0, 72.0), &Text::plain(drawn), SMALL, GREY, Anchor::Start);
+    picture.text((110.0, BODY.start - 11.0), &Text::math(markup), NAMES, INK, Anchor::Start);
+}
+
+fn below(picture: &mut Picture, panel: &Panel, markup: &str) {
+    picture.text((panel.left + 0.5 * panel.width, panel.bottom() + 54.0), &Text::math(markup), NAMES, INK, Anchor::Middle);
+}
+
+/// A row for each run: its line, name, settings of its own, length and final F.
+fn legend(picture: &mut Picture, curves: &[Curve<'_>]) {
+    let unit = &curves[0].run.summary.energy_unit;
+    let top = BODY.end + 92.0;
+    let columns = [100.0, 340.0, 770.0, 960.0, 1186.0];
+    let right = columns[4] - 16.0;
+    let heads = ["run", "settings that differ, if not the default", "steps, time"].map(Text::plain);
+    for (x, head) in columns.iter().zip(&heads) {
+        picture.text((*x, top), head, SMALL, GREY, Anchor::Start);
+    }
+    picture.text((right, top), &Text::math(&format!("final *F*/*n* ({unit})")), SMALL, GREY, Anchor::End);
+    for (i, c) in curves.iter().enumerate() {
+        let y = top + ROW * (i + 1) as f64;
+        let s = &c.run.summary;
+        picture.line(&[(36.0, y - 6.0), (88.0, y - 6.0)], Stroke { width: 3.5, ..c.stroke });
+        let cell = |text: &str, k: usize| Text::plain(text).fitted(SMALL, columns[k + 1] - columns[k] - 16.0);
+        picture.text((columns[0], y), &cell(&c.name, 0), SMALL, INK, Anchor::Start);
+        picture.text((columns[1], y), &cell(if c.settings.is_empty() { "default" } else { &c.settings }, 1), SMALL, INK, Anchor::Start);
+        picture.text((columns[2], y), &cell(&format!("{}, {}", s.steps, duration(s.seconds)), 2), SMALL, INK, Anchor::Start);
+        picture.text((right, y), &cell(&measured(s.result.f), 3), SMALL, INK, Anchor::End);
+    }
+}
+
+#[cfg(test)]
+mod tests;
