@@ -43,7 +43,10 @@ impl WaveFunction {
             slater_laplacian: Buffer::new("slater laplacian", 2 * chunk),
             matrix: Buffer::new("slater matrix", 2 * chunk * n * n),
             current: Buffer::new("slater current", slater_gradient::current_words(chunk, n, gas.dim)),
-            orbitals: gpu.upload("orbitals", &gas.momenta_padded()),
+            orbitals: Buffer::filled("orbitals", 4 * gas.orbital_count(), {
+                let gas = gas.clone();
+                move || gas.momenta_padded()
+            }),
             profile: gpu.profile,
         })
     }

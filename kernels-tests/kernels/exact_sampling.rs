@@ -142,7 +142,7 @@ fn means_agree(gpu: &Gpu, n: usize, model: Backflow, values: &[f32]) -> Check {
         acceptance: Some(0.4),
         seed: 9,
     };
-    let mut chains = Metropolis::new(gpu, settings).map_err(text)?;
+    let mut chains = Metropolis::new(settings).map_err(text)?;
     let mut sums = vec![[Running::default(); 4]; walkers];
     for number in 0..8 {
         chains.draw(gpu, &s.wave, &s.states).map_err(text)?;

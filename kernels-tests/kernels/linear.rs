@@ -20,13 +20,13 @@ fn product(gpu: &Gpu) -> Check {
         let w_at = layout.matrix(n, n, 0, k);
         let b_at = layout.vector(0, n);
         let t_at = layout.transposed(n, n, 0, k);
-        let (params, map) = (gpu.upload("parameters", &stored), gpu.upload("map", &layout.map));
-        let packed = Buffer::new("packed", layout.map.len());
+        let (params, map) = (gpu.upload("parameters", &stored), gpu.upload("map", &layout.map()));
+        let packed = Buffer::new("packed", layout.words());
         let xb = gpu.upload("x", &padded(&x, k));
         let y = Buffer::new("y", rows * pad4(n));
         let back = Buffer::new("x w w^T", rows * pad4(k));
         let mut rec = Recording::new();
-        pack::record(&mut rec, "pack", layout.map.len(), &params, &map, &packed);
+        pack::record(&mut rec, "pack", layout.words(), &params, &map, &packed);
         let p = linear::Params::new(rows, pad4(k) / 4, pad4(n) / 4, w_at);
         linear::record(&mut rec, "product", p.bias(b_at, 3), &xb, &packed, &y);
         linear::record(&mut rec, "again", p.accumulate(), &xb, &packed, &y);

@@ -148,7 +148,7 @@ fn whole_by(gpu: &Gpu, directions: Directions) -> Check {
         let file = ParameterFile::read(&path).map_err(text)?;
         let parameters = gpu.upload("parameters", &single(&file.vector(&model.table(), "flow").map_err(text)?));
         let wave = WaveFunction::new(gpu, &gas, model, count).map_err(text)?;
-        let energy = LocalEnergy::new(gpu, &gas, DEVICE, count).map_err(text)?;
+        let energy = LocalEnergy::new(&gas, DEVICE, count).map_err(text)?;
         let x = gpu.upload("x", &single(&case.array("x")[..count * size]));
         let states = gpu.upload("states", &case.states()[..count * gas.n]);
         let mut rec = Recording::new();
@@ -209,7 +209,7 @@ fn fifty_seven(gpu: &Gpu) -> Check {
     }
     let count = x.len() / 114;
     let wave = WaveFunction::new(gpu, &gas, model, count).map_err(text)?;
-    let energy = LocalEnergy::new(gpu, &gas, DEVICE, count).map_err(text)?;
+    let energy = LocalEnergy::new(&gas, DEVICE, count).map_err(text)?;
     let parameters = gpu.upload("parameters", &single(&numbers(&data["parameters"])));
     let (x, states) = (gpu.upload("x", &x), gpu.upload("states", &states));
     let mut rec = Recording::new();

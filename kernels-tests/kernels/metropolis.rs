@@ -128,7 +128,7 @@ fn free_fermions(gpu: &Gpu) -> Check {
     let states: Vec<u32> = (0..walkers).flat_map(|_| gas.ground_state().map(|s| s as u32)).collect();
     let (sb, ob) = (gpu.upload("states", &states), gpu.upload("orbitals", &gas.momenta_padded()));
     let settings = Settings { walkers, chunk: 100, first: 0, size: 2 * n, length, sweeps: 20, width: 0.1, acceptance: Some(0.5), seed: 3 };
-    let mut sampler = Metropolis::new(gpu, settings).map_err(|e| e.to_string())?;
+    let mut sampler = Metropolis::new(settings).map_err(|e| e.to_string())?;
     let matrix = Buffer::new("matrix", 2 * walkers * n * n);
     let out = determinant::Outputs::complex("slater", n, walkers, false).map_err(|e| e.to_string())?;
     let profile = gpu.profile;
@@ -197,25 +197,23 @@ fn resumed(gpu: &Gpu) -> Check {
         Ok(())
     };
     let text = |e: helmholtz::Error| e.to_string();
-    let mut whole = Metropolis::new(gpu, settings(9)).map_err(text)?;
+    let mut whole = Metropolis::new(settings(9)).map_err(text)?;
     go(&mut whole, 1)?;
     let half = whole.save(gpu).map_err(text)?;
     go(&mut whole, 2)?;
-    let mut other = Metropolis::new(gpu, settings(9)).map_err(text)?;
+    let mut other = Metropolis::new(settings(9)).map_err(text)?;
     other.restore(gpu, &half).map_err(text)?;
     go(&mut other, 2)?;
     let (a, b) = (whole.save(gpu).map_err(text)?, other.save(gpu).map_err(text)?);
     if a != b || a.x == half.x || a.step != 9 || (a.state[0] - 0.3).abs() > 1e-6 {
         return Err(format!("{a:?} {b:?}"));
     }
-    let starts = [9, 4].map(|chunk| Metropolis::new(gpu, settings(chunk)).and_then(|m| m.save(gpu)));
+    let starts = [9, 4].map(|chunk| Metropolis::new(settings(chunk)).and_then(|m| m.save(gpu)));
     match starts {
         [Ok(a), Ok(b)] if a == b && a.x.iter().all(|v| (0.0..2.0).contains(v)) => {}
         other => return Err(format!("{other:?}")),
     }
-    if Metropolis::new(gpu, Settings { sweeps: 0, ..settings(9) }).is_ok()
-        || Metropolis::new(gpu, Settings { width: -1.0, ..settings(9) }).is_ok()
-    {
+    if Metropolis::new(Settings { sweeps: 0, ..settings(9) }).is_ok() || Metropolis::new(Settings { width: -1.0, ..settings(9) }).is_ok() {
         return Err("nonsense was taken".into());
     }
     Ok(())

@@ -97,7 +97,7 @@ impl Wave {
         let mut rec = Recording::new();
         wave.flow.record_pack(&mut rec, &gpu.upload("parameters", parameters));
         gpu.run(&rec).unwrap();
-        Wave { wave, walkers, energy: LocalEnergy::new(gpu, gas, DEVICE, walkers).unwrap() }
+        Wave { wave, walkers, energy: LocalEnergy::new(gas, DEVICE, walkers).unwrap() }
     }
 
     /// Everything at x (`[walker][n][d]`) in the states (`[walker][n]`).

@@ -140,7 +140,7 @@ fn states_are_orthogonal_over_metropolis_positions() {
     let size = gas.n * gas.dim;
     let set =
         Settings { walkers, chunk: walkers, first: 0, size, length: gas.length(), sweeps: 150, width: 0.4, acceptance: Some(0.4), seed: 3 };
-    let mut sampler = Metropolis::new(gpu, set).unwrap();
+    let mut sampler = Metropolis::new(set).unwrap();
     let round = sampler.draw(gpu, &wave.wave, &[here]).unwrap();
     assert!(round.acceptance > 0.15 && round.tau < 30.0, "{round:?}: the chains forget their start too slowly for this test");
     let x = &sampler.chunks()[0].x;

@@ -6,8 +6,7 @@ use crate::config::{KEYS, Resolved};
 use crate::error::Result;
 use crate::gpu::{self, Gpu};
 use crate::report::say;
-use crate::run::Cutoffs;
-use crate::run::memory::{self, Bill};
+use crate::run::{Cutoffs, memory};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -30,11 +29,13 @@ pub fn run(args: Args) -> Result<()> {
     let gas = s.gas()?;
     // the settings can be read without a device; what was asked for must be there
     let gpu = if args.device.is_none() && gpu::list().is_empty() { None } else { Some(Gpu::open(args.device.as_deref())?) };
-    let bill = gpu.as_ref().map(|gpu| memory::bill(gpu, s)).transpose()?;
+    let verdict = gpu.as_ref().map_or(Ok(()), |gpu| memory::fitting(gpu, s).map(|_| ()));
+    // what is too large for the kernels has no bill
+    let bill = gpu.as_ref().and_then(|gpu| memory::bill(gpu, s).ok());
     let orbitals = gas.orbital_count();
     let (occupation, flow) = (s.occupation(orbitals).parameters().len(), s.backflow().table().len());
     if args.json {
-        refuse(gpu.as_ref(), bill.as_ref(), &resolved)?;
+        verdict?;
         let means = serde_json::json!({
             "orbitals": orbitals, "box_side_rs_a0": gas.length(), "beta_per_Ry_rs2": gas.beta(), "closed_shell": gas.closed_shell(),
             "cutoffs": Cutoffs::new(s, &gas).json(), "parameters": { "occupation": occupation, "flow": flow },
@@ -68,15 +69,8 @@ pub fn run(args: Args) -> Result<()> {
             say(&format!("memory on {}", gpu.info.name));
             bill.text().iter().for_each(|line| say(line));
         }
+        (Some(_), None) => {}
         _ => say("memory: not checked, no adapter found here (see `helmholtz devices`)"),
     }
-    refuse(gpu.as_ref(), bill.as_ref(), &resolved)
-}
-
-/// Exit code 3 and the batch that would fit, where it does not.
-fn refuse(gpu: Option<&Gpu>, bill: Option<&Bill>, resolved: &Resolved) -> Result<()> {
-    match (gpu, bill) {
-        (Some(gpu), Some(bill)) if !bill.fits => memory::fitting(gpu, &resolved.settings).map(|_| ()),
-        _ => Ok(()),
-    }
+    verdict
 }

@@ -1,7 +1,7 @@
 //! `helmholtz devices`.
 
 use crate::error::Result;
-use crate::gpu;
+use crate::gpu::{self, Profile};
 use crate::report::say;
 
 #[derive(clap::Args)]
@@ -17,14 +17,19 @@ pub fn run(args: Args) -> Result<()> {
         // says what to install
         return gpu::choose(None).map(|_| ());
     }
-    let facts = listed.iter().map(|l| l.facts()).collect::<Result<Vec<_>>>()?;
-    let chosen = gpu::choose(None)?.index;
+    let facts: Vec<_> = listed.iter().map(|l| l.facts()).collect();
+    // a wrong variable stands in the way of a run, not of the list that helps to mend it
+    let default = gpu::choose(None).and_then(|listed| Profile::of(&listed.info).map(|_| listed.index));
+    let folder = gpu::cache_folder();
+    let faults: Vec<String> =
+        default.as_ref().err().map(|e| e.to_string()).into_iter().chain(folder.err().map(|e| e.to_string())).collect();
+    let chosen = default.ok();
     if args.json {
-        say(&serde_json::json!({ "devices": facts, "default": chosen }).to_string());
+        say(&serde_json::json!({ "devices": facts, "default": chosen, "faults": faults }).to_string());
         return Ok(());
     }
     for f in &facts {
-        let mark = if f.index == chosen { "  (used when none is asked for)" } else { "" };
+        let mark = if Some(f.index) == chosen { "  (used when none is asked for)" } else { "" };
         say(&format!("{}  {}{mark}", f.index, f.name));
         for (name, text) in [
             ("choose with", f.select.clone()),
@@ -42,6 +47,9 @@ pub fn run(args: Args) -> Result<()> {
         ] {
             say(&format!("   {name:17} {text}"));
         }
+    }
+    for fault in faults {
+        say(&format!("not usable: {fault}"));
     }
     Ok(())
 }

@@ -22,7 +22,7 @@ pub fn text() -> String {
         }
         let default = if key.default.is_empty() { "required" } else { key.default };
         let unit = if key.unit.is_empty() { String::new() } else { format!(" [{}]", key.unit) };
-        lines.push(format!("    {:15} {:10} {}{unit}", key.name, default, key.meaning));
+        lines.push(format!("    {:15} {:10} {}{unit} ({})", key.name, default, key.meaning, key.takes()));
     }
     lines.join("\n")
 }

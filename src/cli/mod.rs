@@ -90,7 +90,7 @@ fn complain(text: &str) {
 /// JSON object.
 fn open(device: Option<&str>, checked: bool, json: bool) -> Result<Gpu> {
     let mut gpu = if checked { Gpu::open_checked(device)? } else { Gpu::open(device)? };
-    if let Some(folder) = cache_folder() {
+    if let Some(folder) = cache_folder()? {
         gpu.use_cache(&folder);
     }
     if json {

@@ -66,7 +66,7 @@ fn read_file(path: &Path, mistakes: &mut Vec<String>) -> Result<Vec<Source>> {
         toml::from_str(&text).map_err(|e| Error::User(format!("{shown} is not valid TOML:\n{}", e.to_string().trim_end())))?;
     let mut entries: Vec<_> = table.into_iter().collect();
     entries.sort_by_key(|(k, _)| k.span().start);
-    let mut sources = Vec::new();
+    let (mut sources, mut systems) = (Vec::new(), None);
     for (key, value) in entries {
         let line = 1 + text[..key.span().start].matches('\n').count();
         let name = key.into_inner();
@@ -80,7 +80,10 @@ fn read_file(path: &Path, mistakes: &mut Vec<String>) -> Result<Vec<Source>> {
             toml::Value::Datetime(_) => Err("a date"),
         };
         match plain {
-            Ok(system) if name == "system" => {
+            Ok(system) if name.eq_ignore_ascii_case("system") => {
+                if let Some(first) = systems.replace(line) {
+                    mistakes.push(format!("{shown} line {line}: system is given twice (first in line {first}): keep one"));
+                }
                 if !SYSTEMS.contains(&system.as_str()) {
                     mistakes.push(format!("{shown} line {line}: system = {system:?}: unknown; there is {}", SYSTEMS.join(", ")));
                 }
@@ -140,7 +143,7 @@ impl Resolved {
             settings.set(key, key.default).map_err(|e| Error::User(format!("default of {}: {e}", key.name)))?;
             origins.insert(key.name, Origin::Default);
         }
-        let mut attempted = Vec::new();
+        let mut attempted: Vec<&Source> = Vec::new();
         for source in sources {
             let place = &source.origin;
             let Some(key) = find(&source.key) else {
@@ -148,11 +151,16 @@ impl Resolved {
                 mistakes.push(format!("{place}: unknown key {:?}.{hint} `helmholtz keys` lists them all", source.key));
                 continue;
             };
-            // a file refuses duplicates by itself; a file may be overridden by the command line
-            if *place == Origin::CommandLine && attempted.contains(&(key.name, true)) {
-                mistakes.push(format!("{place}: {} is given twice", key.name));
+            // a file may be overridden by the command line, but nothing by itself
+            let twin = |other: &&&Source| (place == &Origin::CommandLine) == (other.origin == Origin::CommandLine);
+            if let Some(first) = attempted.iter().filter(|s| find(&s.key).is_some_and(|k| k.name == key.name)).find(twin) {
+                let at = if *place == Origin::CommandLine { String::new() } else { format!(" in {}", first.origin) };
+                mistakes.push(format!(
+                    "{place}: {} is given twice ({}={}{at}, then {}={}): keep one",
+                    key.name, first.key, first.text, source.key, source.text
+                ));
             }
-            attempted.push((key.name, *place == Origin::CommandLine));
+            attempted.push(source);
             let auto = key.default == "auto" && source.text.trim() == "auto";
             match settings.set(key, &source.text) {
                 Ok(()) => {
@@ -162,7 +170,7 @@ impl Resolved {
             }
         }
         for key in KEYS.iter().filter(|k| k.default.is_empty()) {
-            if !attempted.iter().any(|(name, _)| *name == key.name) {
+            if !attempted.iter().any(|s| find(&s.key).is_some_and(|k| k.name == key.name)) {
                 let example = match key.name {
                     "n" => "13",
                     "rs" => "10",

@@ -1,9 +1,10 @@
 //! Values that follow from others, and rules across settings: one function each.
 
-use super::{Feature, KEYS, Laplacian, Optimizer, Origin, Prior, Resolved, Sampler, Settings};
+use super::{Feature, KEYS, Key, Laplacian, Optimizer, Origin, Prior, Resolved, Sampler, Settings, compact};
 use crate::error;
 use crate::model::backflow::{self, Backflow};
 use crate::model::occupation::{self, Occupation};
+use crate::system::electron_gas::MOST_EMAX;
 use crate::system::{ElectronGas, splitting};
 
 /// A condition on all settings together; the error says which values clash and what to change.
@@ -14,7 +15,6 @@ pub(super) const RULES: &[Rule] = &[
     twist_length,
     coulomb_sum,
     heads_divide_width,
-    batch_of_two,
     chunk_in_batch,
     probes_used,
     sampler_settings,
@@ -37,6 +37,12 @@ pub(super) fn derive(resolved: &mut Resolved) -> Result<(), String> {
     twist[..dim].iter_mut().zip(&resolved.settings.twist).for_each(|(t, given)| *t = *given);
     if resolved.settings.emax == 0 && *resolved.origin("emax") == Origin::Default {
         let emax = ElectronGas::default_emax(n, dim, resolved.settings.theta, twist).map_err(|e| e.to_string())?;
+        if emax > MOST_EMAX {
+            return Err(format!(
+                "theta={} needs orbitals up to |m|² = {emax}, of {MOST_EMAX} at most: lower theta, or set emax, which cuts",
+                compact(resolved.settings.theta)
+            ));
+        }
         resolved.derive("emax", emax as usize, "from n, dim, theta and twist");
     }
     split(resolved)
@@ -46,11 +52,6 @@ pub(super) fn derive(resolved: &mut Resolved) -> Result<(), String> {
 fn split(resolved: &mut Resolved) -> Result<(), String> {
     let s = &resolved.settings;
     let left = ["kappa", "gmax"].map(|name| *resolved.origin(name) == Origin::Default);
-    for (name, zero) in [("kappa", !left[0] && s.kappa == 0.0), ("gmax", !left[1] && s.gmax == 0)] {
-        if zero {
-            return Err(format!("{name}=0: it must be positive; leave it to the program (auto)"));
-        }
-    }
     let Ok(gas) = s.gas() else { return Ok(()) };
     if left == [false, false] {
         return Ok(());
@@ -101,13 +102,6 @@ fn heads_divide_width(s: &Settings) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("nheads={} does not divide modelsize={}: each head gets modelsize/nheads channels", s.nheads, s.modelsize))
-}
-
-fn batch_of_two(s: &Settings) -> Result<(), String> {
-    if s.batch != 1 {
-        return Ok(());
-    }
-    Err("batch=1: an error bar needs at least 2 walkers".into())
 }
 
 fn chunk_in_batch(s: &Settings) -> Result<(), String> {
@@ -180,6 +174,19 @@ impl Settings {
     /// The gas these settings describe.
     pub fn gas(&self) -> error::Result<ElectronGas> {
         ElectronGas::with(self.n, self.dim, self.rs, self.theta, Some(self.emax as u32), Some(&self.twist))
+    }
+
+    /// The same with another value of a size; an automatic cut-off follows n. `None` where it is out of range.
+    pub fn with_size(&self, key: &Key, value: usize) -> Option<Settings> {
+        let mut other = self.clone();
+        other.set(key, &value.to_string()).ok()?;
+        let mut twist = [0.0; 3];
+        twist.iter_mut().zip(&self.twist).for_each(|(t, given)| *t = *given);
+        let automatic = |n: usize| ElectronGas::default_emax(n, self.dim, self.theta, twist).ok().map(|e| e as usize);
+        if Some(self.emax) == automatic(self.n) {
+            other.emax = automatic(other.n)?;
+        }
+        Some(other)
     }
 
     /// The flow these settings describe.

@@ -25,12 +25,12 @@ pub enum Range {
     Above(f64),
     /// Both ends included.
     Within(f64, f64),
-    /// From the first (included) to the second (excluded).
-    HalfOpen(f64, f64),
     /// From above the first to the second (included).
     AboveTo(f64, f64),
     /// One of two values.
     Either(f64, f64),
+    /// 0, or between the two, ends included.
+    ZeroOr(f64, f64),
 }
 
 impl Range {
@@ -40,29 +40,30 @@ impl Range {
             Range::AtLeast(low) => v >= low,
             Range::Above(low) => v > low,
             Range::Within(low, high) => (low..=high).contains(&v),
-            Range::HalfOpen(low, high) => (low..high).contains(&v),
             Range::AboveTo(low, high) => v > low && v <= high,
             Range::Either(a, b) => v == a || v == b,
+            Range::ZeroOr(low, high) => v == 0.0 || (low..=high).contains(&v),
         }
     }
 
     /// The condition in words, empty for any number.
     pub fn text(self) -> String {
+        let c = compact;
         match self {
             Range::Any => String::new(),
-            Range::AtLeast(low) => format!("at least {low}"),
-            Range::Above(low) => format!("greater than {low}"),
-            Range::Within(low, high) => format!("between {low} and {high}"),
-            Range::HalfOpen(low, high) => format!("from {low} to below {high}"),
-            Range::AboveTo(low, high) => format!("above {low} to {high}"),
-            Range::Either(a, b) => format!("{a} or {b}"),
+            Range::AtLeast(low) => format!("at least {}", c(low)),
+            Range::Above(low) => format!("greater than {}", c(low)),
+            Range::Within(low, high) => format!("from {} to {}", c(low), c(high)),
+            Range::AboveTo(low, high) => format!("above {} to {}", c(low), c(high)),
+            Range::Either(a, b) => format!("{} or {}", c(a), c(b)),
+            Range::ZeroOr(low, high) => format!("0 or from {} to {}", c(low), c(high)),
         }
     }
 }
 
 /// A number in as few characters as give it back: 0.15, 1e-300.
 pub fn compact(v: f64) -> String {
-    if v == 0.0 || (1e-4..1e7).contains(&v.abs()) { format!("{v}") } else { format!("{v:e}") }
+    if v == 0.0 || (1e-4..1e9).contains(&v.abs()) { format!("{v}") } else { format!("{v:e}") }
 }
 
 fn number(text: &str) -> Result<f64, String> {
@@ -196,3 +197,18 @@ choice!(
 choice!(
     /// Whether the Fisher matrix of the flow keeps the unphysical global phase.
     Gauge, "published or fixed": Published = "published", #[default] Fixed = "fixed");
+
+#[cfg(test)]
+mod tests {
+    use super::compact;
+
+    #[test]
+    fn numbers_are_short_and_exact() {
+        for (v, text) in [(0.15, "0.15"), (25.0, "25"), (1e-300, "1e-300"), (1e300, "1e300"), (0.0, "0"), (16_777_216.0, "16777216")] {
+            assert_eq!(compact(v), text);
+        }
+        for v in [1.0 / 3.0, -2.5e-7, 123456789012.0] {
+            assert_eq!(compact(v).parse(), Ok(v));
+        }
+    }
+}

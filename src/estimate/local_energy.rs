@@ -1,7 +1,7 @@
 //! Kinetic and potential energy of a chunk of walkers from its wave function.
 
 use crate::error::Result;
-use crate::gpu::{Buffer, Gpu, Recording};
+use crate::gpu::{Buffer, Recording};
 use crate::kernels::estimators::Chunk;
 use crate::kernels::{ewald, local_energy};
 use crate::system::{ElectronGas, Ewald};
@@ -24,14 +24,17 @@ pub struct LocalEnergy {
 impl LocalEnergy {
     /// For up to `chunk` walkers, with the splitting κ and cut-off Gmax of the Coulomb sum (usually
     /// [`crate::system::ewald::DEVICE`]).
-    pub fn new(gpu: &Gpu, gas: &ElectronGas, (kappa, gmax): (f64, u32), chunk: usize) -> Result<Self> {
+    pub fn new(gas: &ElectronGas, (kappa, gmax): (f64, u32), chunk: usize) -> Result<Self> {
         let ewald = Ewald::new(gas.dim, kappa, gmax)?;
         Ok(LocalEnergy {
             gas: gas.clone(),
             gradient: Buffer::new("gradient of ln psi", 2 * chunk * gas.n * gas.dim),
             kinetic: Buffer::new("kinetic energy", 4 * chunk),
             potential: Buffer::new("potential energy", chunk),
-            table: gpu.upload("ewald table", &ewald.table()),
+            table: Buffer::filled("ewald table", ewald.vectors.len().div_ceil(4) * 16, {
+                let ewald = ewald.clone();
+                move || ewald.table()
+            }),
             ewald,
         })
     }

@@ -13,12 +13,17 @@ pub enum Profile {
 impl Profile {
     /// By the adapter's kind; `HELMHOLTZ_PROFILE=simd|gpu` overrides.
     pub fn of(info: &wgpu::AdapterInfo) -> Result<Profile> {
-        match std::env::var("HELMHOLTZ_PROFILE").ok().as_deref() {
+        match variable("HELMHOLTZ_PROFILE").as_deref() {
             Some("simd") => Ok(Profile::Simd),
             Some("gpu") => Ok(Profile::Gpu),
-            Some("") | None => Ok(if info.device_type == wgpu::DeviceType::Cpu { Profile::Simd } else { Profile::Gpu }),
             Some(other) => Err(Error::User(format!("HELMHOLTZ_PROFILE={other}: unknown profile; use simd or gpu"))),
+            None => Ok(Profile::by_kind(info)),
         }
+    }
+
+    /// By the adapter's kind alone.
+    pub fn by_kind(info: &wgpu::AdapterInfo) -> Profile {
+        if info.device_type == wgpu::DeviceType::Cpu { Profile::Simd } else { Profile::Gpu }
     }
 
     pub fn name(self) -> &'static str {
@@ -27,6 +32,11 @@ impl Profile {
             Profile::Gpu => "gpu",
         }
     }
+}
+
+/// An environment variable that is set and not empty.
+fn variable(name: &str) -> Option<String> {
+    std::env::var_os(name).filter(|v| !v.is_empty()).map(|v| v.to_string_lossy().into_owned())
 }
 
 /// One adapter as `helmholtz devices` shows it.
@@ -86,7 +96,7 @@ pub fn list() -> Vec<Listed> {
 
 /// The adapter that `selector` names: an index, a kind (`gpu`, `cpu`, `discrete`, `integrated`), a
 /// back end (`vulkan`, `metal`, `dx12`) or part of the name; without one, the best GPU found and a
-/// CPU driver only where there is no GPU.
+/// CPU driver only where there is no GPU. `HELMHOLTZ_DEVICE` names it where `selector` does not.
 pub fn choose(selector: Option<&str>) -> Result<Listed> {
     let mut all = list();
     if all.is_empty() {
@@ -95,9 +105,10 @@ pub fn choose(selector: Option<&str>) -> Result<Listed> {
         ));
     }
     all.sort_by_key(|a| (a.rank(), a.index));
-    let env = std::env::var("HELMHOLTZ_DEVICE").ok().filter(|s| !s.is_empty());
-    let Some(text) = selector.map(str::to_string).or(env) else {
-        return Ok(all.remove(0));
+    let (text, source) = match (selector, variable("HELMHOLTZ_DEVICE")) {
+        (Some(text), _) => (text.to_string(), "--device "),
+        (None, Some(text)) => (text, "HELMHOLTZ_DEVICE="),
+        (None, None) => return Ok(all.remove(0)),
     };
     let want = text.to_lowercase();
     let names: Vec<String> = all.iter().map(|a| format!("{} = {} ({}, {})", a.index, a.info.name, a.backend(), a.kind())).collect();
@@ -107,5 +118,5 @@ pub fn choose(selector: Option<&str>) -> Result<Listed> {
             want == a.kind() || want == a.backend() || (want == "gpu" && a.kind() != "cpu") || a.info.name.to_lowercase().contains(&want)
         }
     });
-    found.ok_or_else(|| Error::Device(format!("no adapter matches --device {text}; there are: {}", names.join(", "))))
+    found.ok_or_else(|| Error::Device(format!("no adapter matches {source}{text}; there are: {}", names.join(", "))))
 }

@@ -22,10 +22,25 @@ pub(super) struct Cache {
 
 /// Where caches lie: `HELMHOLTZ_CACHE`, or a folder of this program in the user's cache directory; none where that says
 /// `off`, or no such directory is known.
-pub fn cache_folder() -> Option<PathBuf> {
+///
+/// # Errors
+/// [`Error::User`] where `HELMHOLTZ_CACHE` names something that is no folder.
+pub fn cache_folder() -> Result<Option<PathBuf>> {
     let named = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     match named("HELMHOLTZ_CACHE") {
-        Some(folder) => (folder.as_os_str() != "off").then_some(folder),
+        Some(folder) if folder.as_os_str().eq_ignore_ascii_case("off") => Ok(None),
+        Some(folder) => {
+            // the nearest part of the path that exists
+            let there = folder.ancestors().find(|p| p.exists());
+            match there {
+                Some(there) if !there.is_dir() => Err(Error::User(format!(
+                    "HELMHOLTZ_CACHE={}: {} is no folder; give a folder, or off to keep no compiled kernels",
+                    folder.display(),
+                    there.display()
+                ))),
+                _ => Ok(Some(folder)),
+            }
+        }
         None => {
             let users = if cfg!(windows) {
                 named("LOCALAPPDATA")
@@ -34,7 +49,7 @@ pub fn cache_folder() -> Option<PathBuf> {
             } else {
                 named("XDG_CACHE_HOME").filter(|p| p.is_absolute()).or_else(|| named("HOME").map(|home| home.join(".cache")))
             };
-            users.map(|folder| folder.join("helmholtz"))
+            Ok(users.map(|folder| folder.join("helmholtz")))
         }
     }
 }

@@ -142,7 +142,7 @@ impl Gpu {
 
     /// The device memory behind a buffer, allocated if need be.
     pub fn raw<'b>(&self, buffer: &'b Buffer) -> &'b wgpu::Buffer {
-        buffer.raw(|name, bytes| self.allocate(name, bytes))
+        buffer.raw(|name, bytes| self.allocate(name, bytes), |raw, content| self.queue.write_buffer(raw, 0, content))
     }
 
     /// A new buffer holding `data` (any 4-byte plain type).

@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use super::{Gpu, Listed, Profile};
-use crate::error::Result;
 
 /// One adapter as `helmholtz devices` shows it.
 #[derive(Clone, Debug, Serialize)]
@@ -31,7 +30,7 @@ pub struct Facts {
 
 impl Listed {
     /// Everything a user may want to know before choosing it.
-    pub fn facts(&self) -> Result<Facts> {
+    pub fn facts(&self) -> Facts {
         let limits = self.adapter.limits();
         let offered = self.adapter.features();
         let known = [
@@ -42,13 +41,13 @@ impl Listed {
             (wgpu::Features::SHADER_F64, "f64"),
         ];
         let driver = [self.info.driver.as_str(), self.info.driver_info.as_str()];
-        Ok(Facts {
+        Facts {
             index: self.index,
             name: self.info.name.clone(),
             backend: self.backend(),
             kind: self.kind(),
             driver: driver.iter().filter(|s| !s.is_empty()).copied().collect::<Vec<_>>().join(", "),
-            profile: Profile::of(&self.info)?.name(),
+            profile: Profile::of(&self.info).unwrap_or(Profile::by_kind(&self.info)).name(),
             storage_binding_bytes: limits.max_storage_buffer_binding_size,
             buffer_bytes: limits.max_buffer_size,
             memory_bytes: super::memory::total(&self.adapter),
@@ -57,7 +56,7 @@ impl Listed {
             storage_buffers: limits.max_storage_buffers_per_shader_stage,
             features: known.iter().filter(|(f, _)| offered.contains(*f)).map(|(_, name)| *name).collect(),
             select: format!("--device {}", self.selector()),
-        })
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Twin: the index arithmetic of its test; it computes nothing.
 
+use std::sync::Arc;
+
 use crate::gpu::{Buffer, Dispatch, Kernel, Recording, grid};
 
 use super::{WG, pad4};
@@ -21,10 +23,14 @@ pub struct Params {
     pub pad: [u32; 3],
 }
 
-/// Where each packed word comes from; built once on the host from the parameter table.
+/// Word of the parameters behind a row and column of a block; none: 0.
+type Source = Arc<dyn Fn(usize, usize) -> Option<usize> + Send + Sync>;
+
+/// Where each packed word comes from: blocks of rows and columns, written out when the device needs them.
 #[derive(Default, Clone)]
 pub struct Layout {
-    pub map: Vec<u32>,
+    blocks: Vec<(usize, usize, Source)>,
+    words: usize,
 }
 
 /// No source: the packed word is 0.
@@ -34,27 +40,39 @@ impl Layout {
     /// Appends rows `first..first + count` of the row-major matrix (`rows` x `cols`, stored from word
     /// `offset`) padded to multiples of 4 both ways; returns its place in vec4 units.
     pub fn matrix(&mut self, offset: usize, cols: usize, first: usize, count: usize) -> usize {
-        self.block(pad4(count), pad4(cols), |r, c| (r < count && c < cols).then_some(offset + (first + r) * cols + c))
+        self.block(pad4(count), pad4(cols), move |r, c| (r < count && c < cols).then_some(offset + (first + r) * cols + c))
     }
 
     /// The same block transposed: `cols` x `count`, padded.
     pub fn transposed(&mut self, offset: usize, cols: usize, first: usize, count: usize) -> usize {
-        self.block(pad4(cols), pad4(count), |r, c| (r < cols && c < count).then_some(offset + (first + c) * cols + r))
+        self.block(pad4(cols), pad4(count), move |r, c| (r < cols && c < count).then_some(offset + (first + c) * cols + r))
     }
 
     /// A padded vector; returns its place in vec4 units.
     pub fn vector(&mut self, offset: usize, len: usize) -> usize {
-        self.block(1, pad4(len), |_, c| (c < len).then_some(offset + c))
+        self.block(1, pad4(len), move |_, c| (c < len).then_some(offset + c))
     }
 
-    fn block(&mut self, rows: usize, cols: usize, from: impl Fn(usize, usize) -> Option<usize>) -> usize {
-        let at = self.map.len() / 4;
-        for r in 0..rows {
-            for c in 0..cols {
-                self.map.push(from(r, c).map_or(NONE, |v| v as u32));
-            }
-        }
+    /// Appends `rows` x `cols` words (`cols` a multiple of 4); returns their place in vec4 units.
+    pub fn block(&mut self, rows: usize, cols: usize, from: impl Fn(usize, usize) -> Option<usize> + Send + Sync + 'static) -> usize {
+        let at = self.words / 4;
+        self.blocks.push((rows, cols, Arc::new(from)));
+        self.words += rows * cols;
         at
+    }
+
+    /// Number of packed words.
+    pub fn words(&self) -> usize {
+        self.words
+    }
+
+    /// The source of each packed word, [`NONE`] for a 0.
+    pub fn map(&self) -> Vec<u32> {
+        let mut map = Vec::with_capacity(self.words);
+        for (rows, cols, from) in &self.blocks {
+            map.extend((0..*rows).flat_map(|r| (0..*cols).map(move |c| from(r, c).map_or(NONE, |v| v as u32))));
+        }
+        map
     }
 }
 

@@ -24,12 +24,14 @@ pub struct Table {
     pub leaves: Vec<Leaf>,
 }
 
+/// What leaves are sorted by: module, then leaf name.
+fn key(name: &str) -> (&str, &str) {
+    name.rsplit_once('/').unwrap_or(("", name))
+}
+
 impl Table {
     /// Sorts by (module, leaf name) as text and assigns offsets. A name is `module/leaf`.
     pub fn new(mut entries: Vec<(String, Vec<usize>)>) -> Self {
-        fn key(name: &str) -> (&str, &str) {
-            name.rsplit_once('/').unwrap_or(("", name))
-        }
         entries.sort_by(|a, b| key(&a.0).cmp(&key(&b.0)));
         let mut offset = 0;
         let leaves = entries
@@ -54,6 +56,6 @@ impl Table {
 
     /// The leaf called `name`, if the model has one.
     pub fn get(&self, name: &str) -> Option<&Leaf> {
-        self.leaves.iter().find(|l| l.name == name)
+        self.leaves.binary_search_by(|leaf| key(&leaf.name).cmp(&key(name))).ok().map(|at| &self.leaves[at])
     }
 }

@@ -24,19 +24,20 @@ pub struct Adam {
 impl Adam {
     /// Rate 1e-3, β = (0.9, 0.999), ε = 1e-8.
     pub fn new(parameters: usize) -> Adam {
+        let zeros = |name: &str, words: usize| Buffer::filled(name, words, move || vec![0u32; words]);
         Adam {
             parameters,
             rate: 1e-3,
             beta1: 0.9,
             beta2: 0.999,
             epsilon: 1e-8,
-            m: Buffer::new("Adam first moments", parameters),
-            v: Buffer::new("Adam second moments", parameters),
-            state: Buffer::new("Adam state", 4),
+            m: zeros("Adam first moments", parameters),
+            v: zeros("Adam second moments", parameters),
+            state: zeros("Adam state", 4),
         }
     }
 
-    /// Sets moments and step count to zero; needed once before the first step.
+    /// Sets moments and step count to zero again.
     pub fn reset(&self, rec: &mut Recording) {
         for buffer in [&self.m, &self.v, &self.state] {
             rec.clear(buffer);

@@ -176,7 +176,7 @@ mod tests {
         assert!(right >= 6 && warned >= 2 && refused >= 8, "{right} right, {warned} warned, {refused} refused");
         // without interaction there is no V to be wrong
         assert!(cutoffs("n=5 rs=0 theta=0.3 kappa=30 gmax=1").warnings().is_empty());
-        assert!(resolved("n=5 rs=10 theta=0.3 kappa=0").unwrap_err().contains("must be positive"));
+        assert!(resolved("n=5 rs=10 theta=0.3 kappa=0").unwrap_err().contains("out of range"));
         // what the published program used
         assert!(cutoffs("n=57 rs=10 theta=0.15 kappa=10 gmax=15").warnings().is_empty());
     }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+pub use super::fitting::fitting;
 use super::trainer::Trainer;
 use crate::config::{Laplacian, Settings};
 use crate::error::{Error, Result};
@@ -71,7 +72,7 @@ impl Bill {
     }
 
     /// Why it does not fit.
-    fn excess(&self) -> String {
+    pub(super) fn excess(&self) -> String {
         match (&self.largest, self.memory_bytes) {
             (Some(l), _) if l.bytes > self.binding_bytes => {
                 format!("the {} need {} in one array, of at most {}", l.name, short(l.bytes), short(self.binding_bytes))
@@ -127,11 +128,18 @@ pub fn fitting_chunk(gpu: &Gpu, gas: &ElectronGas, s: &Settings, batch: usize) -
     )))
 }
 
-/// Settles a batch or chunk left to the program (0) and bills the run; nothing of the batch's size is allocated.
+/// Settles a batch or chunk left to the program (0) and bills the run, from sizes alone: nothing is allocated.
 ///
 /// # Errors
-/// [`Error::Device`] if not even one walker fits, or a chunk that was asked for does not.
+/// [`Error::Device`] if not even one walker fits, or a chunk that was asked for does not; [`Error::User`] for more
+/// electrons than the kernels take.
 pub fn bill(gpu: &Gpu, settings: &Settings) -> Result<Bill> {
+    let (s, gas) = settled(gpu, settings)?;
+    Ok(Bill::new(gpu, s.batch, s.chunk, Trainer::plan(gpu, &s, &gas)?))
+}
+
+/// The settings with batch and chunk, and their gas.
+pub(super) fn settled(gpu: &Gpu, settings: &Settings) -> Result<(Settings, ElectronGas)> {
     let mut s = settings.clone();
     if s.batch == 0 {
         s.batch = default_batch(gpu);
@@ -146,28 +154,5 @@ pub fn bill(gpu: &Gpu, settings: &Settings) -> Result<Bill> {
             s.chunk, s.n, gpu.info.name
         )));
     }
-    Ok(Bill::new(gpu, s.batch, s.chunk, Trainer::plan(gpu, &s, &gas)?))
-}
-
-/// [`bill`], refused if it does not fit: the error names the largest batch that does.
-pub fn fitting(gpu: &Gpu, settings: &Settings) -> Result<Bill> {
-    let found = bill(gpu, settings)?;
-    if found.fits {
-        return Ok(found);
-    }
-    let with = |batch: usize| -> Result<bool> {
-        let chunk = settings.chunk.min(batch);
-        Ok(bill(gpu, &Settings { batch, chunk, ..settings.clone() })?.fits)
-    };
-    let (mut low, mut high) = (0, found.batch);
-    while high - low > 1 && high > 2 && (high - low) * 50 > high {
-        let middle = low + (high - low) / 2;
-        if with(middle.max(2))? { low = middle } else { high = middle }
-    }
-    let remedy = if low >= 2 {
-        format!("use batch={low}")
-    } else {
-        "no batch fits: use a smaller n or narrower layers (spsize, tpsize, modelsize)".into()
-    };
-    Err(Error::Device(format!("batch={} of n={} does not fit {}: {}; {remedy}", found.batch, settings.n, gpu.info.name, found.excess())))
+    Ok((s, gas))
 }

@@ -2,6 +2,7 @@
 
 pub mod chains;
 pub mod cutoffs;
+pub mod fitting;
 pub mod initial;
 pub mod job;
 pub mod log;

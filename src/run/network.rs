@@ -1,9 +1,12 @@
 //! A network in training: parameters, scores, gradient and what updates them.
 
+use std::sync::Arc;
+
 use crate::config::{self, Optimizer, Settings};
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Gpu, Profile, Recording};
 use crate::kernels::scores::{self, Shape, Weights};
+use crate::model::occupation::Occupation;
 use crate::optimize::{Adam, Gauge, Inputs, Options, StochasticReconfiguration};
 
 /// Growth of the steps of a flow after an update was taken back, an update: a factor 2 in 35 updates.
@@ -16,6 +19,27 @@ const PRETRAINING_DAMPING: f64 = 3e-4;
 enum Update {
     Sr(Box<StochasticReconfiguration>),
     Adam(Adam),
+}
+
+/// Parameters that a network starts with, made when the device needs them.
+pub(super) struct Initial {
+    /// How many.
+    pub parameters: usize,
+    pub values: Arc<dyn Fn() -> Vec<f32> + Send + Sync>,
+}
+
+impl Initial {
+    /// The values given, or fresh ones.
+    pub(super) fn occupation(s: &Settings, model: &Occupation, given: Option<Vec<f32>>) -> Initial {
+        let (model, seed, prior) = (model.clone(), s.seed as u64, s.occupation_prior());
+        let parameters = model.parameters().len();
+        Initial { parameters, values: Arc::new(move || given.clone().unwrap_or_else(|| model.initial(seed, prior))) }
+    }
+
+    pub(super) fn flow(s: &Settings, given: Option<Vec<f32>>) -> Initial {
+        let (model, seed) = (s.backflow(), s.seed as u64);
+        Initial { parameters: model.table().len(), values: Arc::new(move || given.clone().unwrap_or_else(|| model.initial(seed))) }
+    }
 }
 
 /// A network: its parameters and what updates them.
@@ -39,8 +63,9 @@ pub struct Network {
 }
 
 impl Network {
-    pub(super) fn new(gpu: &Gpu, s: &Settings, name: &'static str, values: &[f32], batch: usize, parts: usize) -> Result<Network> {
-        let shape = Shape { batch, parts, parameters: values.len() };
+    pub(super) fn new(s: &Settings, name: &'static str, initial: Initial, batch: usize, parts: usize) -> Result<Network> {
+        let Initial { parameters, values } = initial;
+        let shape = Shape { batch, parts, parameters };
         let gauge = match s.gauge {
             config::Gauge::Published => Gauge::Published,
             config::Gauge::Fixed => Gauge::Fixed { dim: s.dim },
@@ -50,27 +75,25 @@ impl Network {
                 let options = Options { damping: s.damping, max_norm: s.max_norm, gauge, ..Options::default() };
                 Update::Sr(Box::new(StochasticReconfiguration::new(name, shape, options)?))
             }
-            Optimizer::Adam => Update::Adam(Adam { rate: s.learning_rate, ..Adam::new(values.len()) }),
+            Optimizer::Adam => Update::Adam(Adam { rate: s.learning_rate, ..Adam::new(parameters) }),
         };
-        let network = Network {
+        let filled = |name: String| {
+            let values = values.clone();
+            Buffer::filled(name, parameters, move || values())
+        };
+        Ok(Network {
             name,
-            parameters: gpu.upload(&format!("{name} parameters"), values),
-            gradient: Buffer::new(format!("{name} gradient"), values.len()),
+            parameters: filled(format!("{name} parameters")),
+            gradient: Buffer::new(format!("{name} gradient"), parameters),
             scores: Buffer::new(format!("{name} scores"), batch * parts * shape.ld()),
             partial: Buffer::new(format!("{name} gradient sums"), shape.partial_words()),
             shape,
             rows: batch,
             update,
-            kept: gpu.upload(&format!("{name} parameters kept"), values),
+            kept: filled(format!("{name} parameters kept")),
             pace: 1.0,
             schedule: 1.0,
-        };
-        if let Update::Adam(adam) = &network.update {
-            let mut rec = Recording::new();
-            adam.reset(&mut rec);
-            gpu.run(&rec)?;
-        }
-        Ok(network)
+        })
     }
 
     /// Name and bytes of every array, for the memory bill.

@@ -1,7 +1,7 @@
 //! One electron gas on one device: sample, energies, gradients, update. No logging, no files.
 
 use super::memory::Item;
-use super::network::Network;
+use super::network::{Initial, Network};
 use crate::config::{self, Laplacian, Prior, Settings};
 use crate::error::{Error, Result};
 use crate::estimate::{Energies, LocalEnergy};
@@ -100,31 +100,29 @@ impl Trainer {
         let model = s.occupation(gas.orbital_count());
         let bias = (s.prior == Prior::Ideal).then(|| ideal.bias());
         let occupations = OccupationKernels::new(&model, chunk, &gas.momenta(), bias.as_deref(), gpu)?;
-        let values = occupation.unwrap_or_else(|| model.initial(s.seed as u64, s.occupation_prior()));
         let wave = WaveFunction::new(gpu, &gas, s.backflow(), chunk)?;
-        let flow_values = flow.unwrap_or_else(|| s.backflow().initial(s.seed as u64));
         let sampler: Box<dyn Sampler> = match s.sampler {
             config::Sampler::Exact => Box::new(exact(s, &gas)?),
-            config::Sampler::Metropolis => Box::new(Metropolis::new(gpu, chains(s, &gas))?),
+            config::Sampler::Metropolis => Box::new(Metropolis::new(chains(s, &gas))?),
         };
         Ok(Trainer {
             batch,
             chunk,
-            occupation: Network::new(gpu, s, "occupation", &values, batch, 1)?,
-            flow: Network::new(gpu, s, "flow", &flow_values, batch, 2)?,
+            occupation: Network::new(s, "occupation", Initial::occupation(s, &model, occupation), batch, 1)?,
+            flow: Network::new(s, "flow", Initial::flow(s, flow), batch, 2)?,
             settings: s.clone(),
             occupations,
             wave,
             chunk_states: sampler.chunks().iter().map(|c| Buffer::new("states of a chunk", c.walkers * gas.n)).collect(),
             sampler,
             estimators: Estimators::new(batch),
-            energy: LocalEnergy::new(gpu, &gas, (s.kappa, s.gmax as u32), chunk)?,
+            energy: LocalEnergy::new(&gas, (s.kappa, s.gmax as u32), chunk)?,
             states: Buffer::new("states", batch * gas.n),
             distinct: DistinctStates::new(batch, gas.n),
             log_probability: Buffer::new("ln p", batch),
             momentum: Buffer::new("total momentum", batch * gas.dim),
             ideal_energy: Buffer::new("ideal energy", 4 * batch),
-            zeros: gpu.upload("zeros", &vec![0.0f32; batch]),
+            zeros: Buffer::filled("zeros", batch, move || vec![0.0f32; batch]),
             gas,
             ideal,
             drawn: Default::default(),
@@ -134,23 +132,15 @@ impl Trainer {
         })
     }
 
-    /// Every array of a run with these settings (batch and chunk set); allocates small tables alone.
+    /// Every array of a run with these settings (batch and chunk set); allocates none of them.
     pub fn plan(gpu: &Gpu, s: &Settings, gas: &ElectronGas) -> Result<Vec<Item>> {
         let (model, n) = (s.occupation(gas.orbital_count()), gas.n);
-        let values = model.initial(s.seed as u64, s.occupation_prior());
-        let flow = s.backflow().initial(s.seed as u64);
         let wave = WaveFunction::new(gpu, gas, s.backflow(), s.chunk)?;
-        // what a driver would not carry out is known before anything is run
-        let mut rec = Recording::new();
-        let directions =
-            if wave.flow.has_lanes() && s.laplacian != Laplacian::Hutchinson { Directions::RowsExact } else { Directions::Exact };
-        wave.record_derivatives(&mut rec, &Buffer::new("x", 0), &Buffer::new("states", 0), s.chunk, directions);
-        rec.check()?;
         let mut items = Vec::new();
         let mut add = |group, list: Vec<(String, u64)>| items.extend(list.into_iter().map(|(name, bytes)| Item { group, name, bytes }));
         add("occupation network", OccupationKernels::new(&model, s.chunk, &gas.momenta(), None, gpu)?.bill());
         add("flow and determinants", wave.bill(s.laplacian == Laplacian::Hutchinson));
-        add("local energy", LocalEnergy::new(gpu, gas, (s.kappa, s.gmax as u32), s.chunk)?.bill());
+        add("local energy", LocalEnergy::new(gas, (s.kappa, s.gmax as u32), s.chunk)?.bill());
         let sampler = match s.sampler {
             config::Sampler::Exact => exact(s, gas)?.bill(),
             config::Sampler::Metropolis => Metropolis::bill_of(&chains(s, gas)),
@@ -160,9 +150,8 @@ impl Trainer {
         add("walkers", words.map(|(name, words)| (name.to_string(), 4 * words as u64)).to_vec());
         add("walkers", DistinctStates::new(s.batch, n).bill());
         add("estimators", Estimators::new(s.batch).bill());
-        for (name, values, parts) in [("occupation", &values, 1), ("flow", &flow, 2)] {
-            add("scores and update", Network::new(gpu, s, name, values, s.batch, parts)?.bill());
-        }
+        add("scores and update", Network::new(s, "occupation", Initial::occupation(s, &model, None), s.batch, 1)?.bill());
+        add("scores and update", Network::new(s, "flow", Initial::flow(s, None), s.batch, 2)?.bill());
         Ok(items)
     }
 

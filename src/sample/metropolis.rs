@@ -70,7 +70,7 @@ impl Metropolis {
     ///
     /// # Errors
     /// [`Error::User`] for no walkers, sweeps or chunk, and for widths and acceptances out of range.
-    pub fn new(gpu: &Gpu, settings: Settings) -> Result<Self> {
+    pub fn new(settings: Settings) -> Result<Self> {
         let s = settings;
         let wrong = |text: String| Err(Error::User(format!("metropolis: {text}")));
         if s.walkers == 0 || s.chunk == 0 || s.size == 0 {
@@ -92,26 +92,23 @@ impl Metropolis {
             chunks.push(Chunk {
                 first,
                 walkers,
-                x: Buffer::new("x", walkers * s.size),
+                x: Buffer::filled("x", walkers * s.size, move || start(&s, first, walkers)),
                 log_psi: Buffer::new("ln|psi| of the chains", walkers),
             });
             first += walkers;
         }
         let largest = chunks[0].walkers;
-        let mut sampler = Metropolis {
+        Ok(Metropolis {
             settings,
             proposal: Buffer::new("proposed x", largest * s.size),
             proposed: Buffer::new("ln|psi| proposed", largest),
             counts: Buffer::new("accepted", 2 * s.walkers),
             series: Buffer::new("chain of ln|psi|^2", s.sweeps * TRACKED.min(s.walkers)),
-            state: Buffer::new("metropolis", STATE),
+            state: Buffer::filled("metropolis", STATE, move || vec![s.width as f32, 0.0, 0.0, 0.0]),
             chunks,
             step: 0,
-            origin: Vec::new(),
-        };
-        let saved = Saved { step: 0, state: vec![s.width as f32, 0.0, 0.0, 0.0], x: start(&s) };
-        sampler.write(gpu, &saved);
-        Ok(sampler)
+            origin: start(&s, 0, TRACKED.min(s.walkers)),
+        })
     }
 
     /// Everything needed to go on.
@@ -275,11 +272,11 @@ fn displacement(from: &[f32], to: &[f32], length: f64, size: usize) -> (f64, f64
     (sum / walkers as f64, still / walkers as f64)
 }
 
-/// Uniform positions in the box.
-fn start(s: &Settings) -> Vec<f32> {
+/// Uniform positions in the box of `walkers` walkers from `first` on.
+fn start(s: &Settings, first: usize, walkers: usize) -> Vec<f32> {
     let key = [s.seed as u32, (s.seed >> 32) as u32];
-    let mut x = Vec::with_capacity(s.walkers * s.size);
-    for w in 0..s.walkers {
+    let mut x = Vec::with_capacity(walkers * s.size);
+    for w in first..first + walkers {
         for b in 0..s.size.div_ceil(4) {
             let four = uniform4(philox(key, [b as u32, (s.first + w) as u32, 0, purpose::POSITIONS]));
             x.extend(four.iter().take(s.size - 4 * b).map(|u| (u * s.length) as f32));

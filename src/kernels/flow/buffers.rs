@@ -200,7 +200,7 @@ impl Flow {
             tb_features: buffer("score features", pairs * (model.dim + 2) * 8),
             tb_u: buffer("score u", pairs * (model.dim + 2) * h),
         };
-        let words = layout.map.len();
+        let words = layout.words();
         let lanes = Lanes::new(gpu.profile, &Shapes { model, one: &one, two: &two, output: &output, words }, n, chunk, pass);
         Flow {
             model,
@@ -216,9 +216,9 @@ impl Flow {
             one,
             two,
             output,
-            weights: Buffer::new("flow weights", layout.map.len()),
+            weights: Buffer::new("flow weights", words),
             words,
-            map: gpu.upload("flow map", &layout.map),
+            map: Buffer::filled("flow map", words, move || layout.map()),
             memory,
             lanes,
         }

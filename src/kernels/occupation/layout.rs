@@ -149,25 +149,13 @@ impl Layout {
         let padded = pad4(size);
         let wide = model.heads * padded;
         // column of the published matrix behind a padded column
-        let column = |c: usize| (c % padded < size).then_some(c / padded * size + c % padded);
+        let column = move |c: usize| (c % padded < size).then_some(c / padded * size + c % padded);
         let parts = [block.query, block.key, block.value];
-        let map = &mut self.pack.map;
-        let place = map.len() / 4;
-        for r in 0..pad4(d) {
-            for part in &parts {
-                let source = |c| column(c).filter(|_| r < d).map_or(pack::NONE, |c| (part.w_offset + r * d + c) as u32);
-                map.extend((0..wide).map(source));
-            }
-        }
-        let bias = map.len() / 4;
-        for part in &parts {
-            map.extend((0..wide).map(|c| column(c).map_or(pack::NONE, |c| (part.b_offset + c) as u32)));
-        }
-        let mixed = map.len() / 4;
-        for r in 0..wide {
-            let source = |c| column(r).filter(|_| c < d).map_or(pack::NONE, |r| (block.mixed.w_offset + r * d + c) as u32);
-            map.extend((0..pad4(d)).map(source));
-        }
+        let matrix = move |r: usize, c: usize| column(c % wide).filter(|_| r < d).map(|from| parts[c / wide].w_offset + r * d + from);
+        let place = self.pack.block(pad4(d), 3 * wide, matrix);
+        let bias = self.pack.block(1, 3 * wide, move |_, c| column(c % wide).map(|from| parts[c / wide].b_offset + from));
+        let first = block.mixed.w_offset;
+        let mixed = self.pack.block(wide, pad4(d), move |r, c| column(r).filter(|_| c < d).map(|from| first + from * d + c));
         (place, bias, mixed)
     }
 }

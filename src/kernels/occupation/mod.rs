@@ -83,6 +83,11 @@ struct LayerWork {
 /// Walkers whose gradients are added in one partial sum.
 const GROUP: usize = 16;
 
+/// Partial sums of a chunk, and one for what is added to them.
+fn groups(batch: usize) -> usize {
+    pad4(batch.div_ceil(GROUP) + 1)
+}
+
 impl OccupationKernels {
     /// Tables of `model` for chunks of at most `batch` walkers.
     ///
@@ -108,25 +113,29 @@ impl OccupationKernels {
                 row
             })
             .collect();
-        let mut prior = vec![0.0f32; n * pad4(m)];
-        if let Some(bias) = bias {
-            for (row, from) in prior.chunks_mut(pad4(m)).zip(bias.chunks(m)) {
-                row.iter_mut().zip(from).for_each(|(to, v)| *to = *v as f32);
+        let bias: Option<Vec<f32>> = bias.map(|b| b.iter().map(|v| *v as f32).collect());
+        // rows padded to vec4
+        let prior = move || {
+            let mut prior = vec![0.0f32; n * pad4(m)];
+            for (row, from) in prior.chunks_mut(pad4(m)).zip(bias.iter().flat_map(|b| b.chunks(m))) {
+                row[..m].copy_from_slice(from);
             }
-        }
-        let parameters = model.parameters().len();
+            prior
+        };
+        let (parameters, pack) = (model.parameters().len(), layout.pack.clone());
+        let (program, momenta_of_tables, prior_of_tables) = (layout.program.clone(), momenta.clone(), prior.clone());
         Ok(OccupationKernels {
             batch,
             parameters,
             profile: gpu.profile,
-            map: gpu.upload("occupation map", &layout.pack.map),
-            packed: Buffer::new("occupation packed", layout.pack.map.len()),
-            program: gpu.upload("occupation program", &layout.program),
-            tables: gpu.upload("occupation tables", &[momenta.as_slice(), &prior].concat()),
-            orbitals: gpu.upload("occupation orbitals", &momenta),
-            bias: gpu.upload("occupation bias", &prior),
-            ones: gpu.upload("ones", &vec![1.0f32; pad4(batch.div_ceil(GROUP) + 1)]),
-            zeros: gpu.upload("zeros", &vec![0.0f32; pad4(parameters)]),
+            packed: Buffer::new("occupation packed", pack.words()),
+            map: Buffer::filled("occupation map", pack.words(), move || pack.map()),
+            program: Buffer::filled("occupation program", program.len(), move || program),
+            tables: Buffer::filled("occupation tables", 4 * m + n * pad4(m), move || [momenta_of_tables, prior_of_tables()].concat()),
+            orbitals: Buffer::filled("occupation orbitals", 4 * m, move || momenta),
+            bias: Buffer::filled("occupation bias", n * pad4(m), prior),
+            ones: Buffer::filled("ones", groups(batch), move || vec![1.0f32; groups(batch)]),
+            zeros: Buffer::filled("zeros", pad4(parameters), move || vec![0.0f32; pad4(parameters)]),
             scratch: Buffer::new("occupation scratch", 4 * layout.stride * batch),
             work: Work::new(model, batch, parameters),
             layout,
@@ -163,7 +172,7 @@ impl OccupationKernels {
 
     /// Gathers `params` (P f32 in the order of [`Occupation::parameters`]) for the other methods.
     pub fn record_pack(&self, rec: &mut Recording, params: &Buffer) {
-        pack::record(rec, "pack", self.layout.pack.map.len(), params, &self.map, &self.packed);
+        pack::record(rec, "pack", self.layout.pack.words(), params, &self.map, &self.packed);
     }
 }
 
@@ -184,7 +193,6 @@ impl Work {
             middle: stream(&format!("middle {l}")),
             hidden: Buffer::new(format!("occupation hidden {l}"), rows * h),
         };
-        let groups = pad4(batch.div_ceil(GROUP) + 1);
         Work {
             momenta: Buffer::new("occupation momenta", rows * 4),
             hidden: Buffer::new("occupation hidden", rows * h),
@@ -200,7 +208,7 @@ impl Work {
             d_key: stream("d key"),
             d_value: stream("d value"),
             d_attention: attention("d attention"),
-            partial: Buffer::new("occupation partial", groups * pad4(parameters)),
+            partial: Buffer::new("occupation partial", groups(batch) * pad4(parameters)),
         }
     }
 

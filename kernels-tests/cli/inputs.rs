@@ -1,0 +1,107 @@
+//! Sizes, limits and parameter files, as the command line answers them.
+
+use std::ffi::OsStr;
+use std::process::{Command, Output};
+
+use helmholtz::config::{Resolved, Settings};
+use helmholtz::model::file::{ParameterFile, Part};
+use helmholtz::model::parameters::Table;
+use helmholtz::model::provenance::Provenance;
+
+use super::{TINY, err, out, refused, run, run_in};
+
+/// Refused within a second, from sizes alone, with the setting to blame and its largest value; which then fits.
+#[test]
+fn sizes_beyond_the_memory_are_named() {
+    for (line, key) in [
+        ("n=13 modelsize=4096", "modelsize"),
+        ("n=13 spsize=1024", "spsize"),
+        ("n=13 nhidden=4096 modelsize=128", "modelsize"),
+        ("n=13 optimizer=adam nlayers=64 nhidden=8192", "nhidden"),
+    ] {
+        let begun = std::time::Instant::now();
+        let o = run(&format!("check electron-gas rs=10 theta=0.15 {line} --json"));
+        // the target is a second; tests may share a busy machine
+        assert!(begun.elapsed().as_secs_f64() < 5.0, "{line}: {:?}", begun.elapsed());
+        refused(&o, 3, &["does not fit", "in one array, of at most"], line);
+        let text = err(&o);
+        let fits = text.split(&format!("use {key}=")).nth(1).unwrap_or_else(|| panic!("{line}: no {key} in {text}")).trim();
+        let words: Vec<String> =
+            line.split_whitespace().map(|w| if w.starts_with(key) { format!("{key}={fits}") } else { w.into() }).collect();
+        let o = run(&format!("check electron-gas rs=10 theta=0.15 {} --json", words.join(" ")));
+        assert_eq!(o.status.code(), Some(0), "{line}: {key}={fits}: {}", err(&o));
+    }
+    let o = run("check electron-gas n=13 rs=10 theta=0.15 nlayers=64 modelsize=4096 nhidden=8192 --json");
+    refused(&o, 3, &["n=13 nlayers=64 modelsize=4096 nhidden=8192 does not fit", "use smaller ones"], "all at once");
+}
+
+/// The most electrons of each sampler and dimension in both profiles, as `keys` says, and one more.
+#[test]
+fn the_largest_n_is_named() {
+    let check = |profile: &str, line: &str| -> Output {
+        let line = format!("check electron-gas rs=1 theta=0.1 batch=16 {line} --json");
+        let mut c = Command::new(env!("CARGO_BIN_EXE_helmholtz"));
+        c.args(line.split_whitespace()).env("HELMHOLTZ_PROFILE", profile).env("HELMHOLTZ_CACHE", "off").output().unwrap()
+    };
+    let keys = out(&run("keys"));
+    for profile in ["simd", "gpu"] {
+        for (more, most) in [("dim=2", 192), ("dim=2 sampler=metropolis", 256), ("dim=3", 170), ("dim=3 sampler=metropolis", 170)] {
+            let o = check(profile, &format!("n={most} {more}"));
+            assert_eq!(o.status.code(), Some(0), "{profile} {more}: {}", err(&o));
+            let o = check(profile, &format!("n={} {more}", most + 1));
+            let limit = if most == 256 { "from 1 to 256".to_string() } else { format!("n is at most {most}: use n={most}") };
+            refused(&o, 2, &[&format!("n={}", most + 1), &limit], more);
+            assert!(keys.contains(&most.to_string()), "{most}");
+        }
+    }
+}
+
+/// Planning a run makes no array on the device.
+#[test]
+fn planning_allocates_nothing() {
+    let gpu = helmholtz::Gpu::open(None).unwrap();
+    for line in ["n=13", "n=13 prior=none optimizer=adam modelsize=64", "n=7 dim=3 sampler=metropolis laplacian=hutchinson"] {
+        let words: Vec<String> = format!("rs=10 theta=0.15 {line}").split_whitespace().map(String::from).collect();
+        let resolved = Resolved::from_command(OsStr::new("electron-gas"), &words).unwrap();
+        let bill = helmholtz::run::memory::fitting(&gpu, &resolved.settings).unwrap();
+        assert!(bill.total_bytes > 1 << 20 && gpu.allocated() == 0, "{line}: {} bytes", gpu.allocated());
+    }
+}
+
+/// Parameters of another model or with other tensors, and bits that flipped on the way.
+#[test]
+fn foreign_parameter_files_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.safetensors");
+    let settings = |more: &str| -> Settings {
+        let words: Vec<String> = format!("{TINY} {more}").split_whitespace().skip(1).map(String::from).collect();
+        Resolved::from_command(OsStr::new("electron-gas"), &words).unwrap().settings
+    };
+    let write = |more: &str, foreign: &[&str]| {
+        let s = settings(more);
+        let (van, flow) = (s.occupation(s.gas().unwrap().orbital_count()).parameters(), s.backflow().table());
+        let other = Table::new(foreign.iter().map(|name| (name.to_string(), vec![1])).collect());
+        let (a, b, c) = (vec![0.1; van.len()], vec![0.2; flow.len()], vec![0.3; other.len()]);
+        let part = |table, prefix, values| Part { table, prefix, values };
+        ParameterFile::write(&path, &[part(&van, "van/", &a), part(&flow, "flow/", &b), part(&other, "", &c)], &Provenance::of(&s, 1))
+            .unwrap();
+    };
+    let line = format!("train {TINY} --params p.safetensors");
+    let train = || run_in(folder.path(), &line.split_whitespace().collect::<Vec<_>>());
+    for (more, fragment) in [
+        ("prior=none", "prior = none in the file, ideal now: set prior=none"),
+        ("feature=legacy", "feature = legacy in the file, half now: set feature=legacy"),
+        ("twist=0", "twist = 0,0 in the file, 0.25,0.25 now: set twist=0,0"),
+    ] {
+        write(more, &[]);
+        refused(&train(), 2, &["p.safetensors was made with other settings", fragment], more);
+    }
+    write("", &["van/more/b", "momentum"]);
+    refused(&train(), 2, &["van/more/b belongs to no layer", "momentum belongs to no layer"], "unknown tensors");
+    write("", &[]);
+    let mut bytes = std::fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    refused(&train(), 2, &["p.safetensors: it is damaged: its checksum is"], "a flipped bit");
+    assert!(!folder.path().join("runs").exists(), "a refused run leaves a directory");
+}
