@@ -8,6 +8,7 @@ pub mod job;
 pub mod log;
 pub mod memory;
 pub mod network;
+pub mod pretraining;
 pub mod profile;
 pub mod record;
 pub mod result;

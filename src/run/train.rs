@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::initial::initial;
 use super::memory;
+use super::pretraining::{Progress, WANTED};
 use super::trainer::Trainer;
 use super::{Cutoffs, Job, StepRecord, Summary, chains};
 use crate::config::{Prior, Sampler, Settings};
@@ -18,9 +19,6 @@ const MOST_REFUSED: usize = 5;
 const MOST_TAKEN_BACK: usize = 10;
 /// Share of walkers with a local energy that is not finite above which a run stops.
 const MOST_FAILED: f64 = 0.05;
-/// Pretraining stops when the relative entropy to the ideal gas, nats per electron, averaged over this many steps, is
-/// below the second number.
-const PRETRAINED: (usize, f64) = (20, 5e-4);
 
 /// Trains as `job` says: pretraining (prior=none), thermalisation, training, evaluation with frozen
 /// parameters. Every step is logged and shown; parameters are saved at the end, and when the user stops.
@@ -87,7 +85,7 @@ fn pretrain(job: &mut Job, trainer: &mut Trainer, s: &Settings) -> Result<()> {
     let (units, n) = (s.units(), s.n as f64);
     let (exact, beta) = (trainer.ideal.free_energy, trainer.gas.beta());
     let sr = trainer.pretraining()?;
-    let (mut recent, mut refused) = (Vec::new(), 0);
+    let (mut progress, mut refused) = (Progress::default(), 0);
     for step in 1..=s.pretrain_steps {
         let (energies, failure) = trainer.pretrain(&job.gpu, &sr, step)?;
         refused = if failure.is_some() { refused + 1 } else { 0 };
@@ -97,11 +95,11 @@ fn pretrain(job: &mut Job, trainer: &mut Trainer, s: &Settings) -> Result<()> {
         let f = energies.free_energy;
         // relative entropy to the ideal gas, nats per electron
         let (excess, error) = (beta * (f.mean - exact) / n, beta * f.error / n);
-        recent.push(excess);
-        let window = &recent[recent.len().saturating_sub(PRETRAINED.0)..];
-        let reached = window.len() == PRETRAINED.0 && window.iter().sum::<f64>() < PRETRAINED.1 * window.len() as f64;
+        progress.push(excess, error);
+        let reached = progress.reached();
         let last = step == s.pretrain_steps || reached || job.stopped();
         if step % 20 == 1 || last {
+            let (excess, error) = progress.average();
             job.phase(&format!(
                 "pretraining {step}/{}: F = {:.6} ± {:.6} {} per electron, exact {:.6}; relative entropy {excess:.1e} ± {error:.1e}",
                 s.pretrain_steps,
@@ -119,7 +117,11 @@ fn pretrain(job: &mut Job, trainer: &mut Trainer, s: &Settings) -> Result<()> {
         }
     }
     if s.pretrain_steps > 0 && !job.stopped() {
-        job.warning(&format!("pretraining has not reached the ideal gas after {} steps; give more with pretrain_steps", s.pretrain_steps));
+        let (excess, error) = progress.average();
+        job.remark(format!(
+            "pretraining has not reached the ideal gas after {} steps: p(K) has a relative entropy of {excess:.1e} ± {error:.1e} nats per electron, {WANTED:.0e} is wanted; give more with pretrain_steps, or a larger batch",
+            s.pretrain_steps
+        ));
     }
     Ok(())
 }
