@@ -62,6 +62,11 @@ impl Axis {
         if most == 0 {
             return Vec::new();
         }
+        if self.log && width < 2.0 {
+            let first = self.low.floor() as i32;
+            let values = (first..=self.high.ceil() as i32).flat_map(|k| [1.0, 2.0, 5.0].map(|m| m * 10f64.powi(k)));
+            return values.filter(|v| (0.0..=1.0).contains(&self.share(*v))).map(|v| (v, label(v, -v.log10().floor(), v))).collect();
+        }
         if self.log {
             let step = (width / most as f64).ceil().max(1.0);
             let first = (self.low / step).ceil() as i64;
@@ -268,6 +273,7 @@ mod tests {
         assert_eq!(labels(Axis::linear(0.0..190.0), 8), ["0", "50", "100", "150"]);
         assert_eq!(labels(Axis::linear(-2e8..3e8), 3), ["−2×108", "0", "2×108"]);
         assert_eq!(labels(Axis::logarithmic(1e-3..20.0), 6), ["10−3", "10−2", "10−1", "100", "101"]);
+        assert_eq!(labels(Axis::logarithmic(0.03..1.1), 6), ["0.05", "0.1", "0.2", "0.5", "1"]);
         let steps = Axis::linear(0.0..1.5).ticks(8, true);
         assert_eq!(steps.iter().map(|s| s.0).collect::<Vec<_>>(), [0.0, 1.0]);
         // a label reads back to its value

@@ -124,6 +124,7 @@ mod tests {
     fn text_needs_no_installed_font() {
         assert_eq!(dark(&sample("")), 0);
         assert!(dark(&sample("*F* = 1")) > 500);
+        assert_ne!(convert::png(&sample("*F*")).unwrap(), convert::png(&sample("F")).unwrap(), "symbols are italic");
         // a character without glyph is drawn as the box of U+FFFF
         let unknown = convert::png(&sample("\u{e000}")).unwrap();
         for c in "−±≥ΘΔ²·…–0123456789FEKVSTrsnβ()/,=×".chars() {
