@@ -5,7 +5,7 @@ HELMHOLTZ := target/release/helmholtz
 # Mesa complains on stderr where it is unset
 export XDG_RUNTIME_DIR ?= /tmp
 
-.PHONY: all demo test clean
+.PHONY: all demo test planted clean
 
 all:
 	cargo build --release
@@ -21,6 +21,10 @@ test:
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps
 	./.ci/vulkan
 	cargo test --release
+
+# not part of `make test`: minutes a row
+planted:
+	./.ci/planted
 
 clean:
 	cargo clean

@@ -1,6 +1,7 @@
 //! What a reader should know before quoting a run's numbers.
 
 use crate::estimate::{Batch, Draws, average};
+use crate::run::record::Phase;
 use crate::run::{StepRecord, Summary};
 
 /// Fewest training steps that show whether F still falls.
@@ -15,7 +16,7 @@ pub fn notes(s: &Summary, records: &[StepRecord]) -> Vec<String> {
     if s.ended != "finished" {
         notes.push(format!("the run ended early: {}", s.ended));
     }
-    if let Some(change) = drift(s, &records[..s.steps.min(records.len())]) {
+    if let Some(change) = drift(s, &records.iter().filter(|r| r.phase == Phase::Training).collect::<Vec<_>>()) {
         notes.push(format!(
             "F still changes by {change:+.1e} {unit} per electron in a quarter of the training: train longer for a converged bound"
         ));
@@ -49,13 +50,13 @@ pub fn notes(s: &Summary, records: &[StepRecord]) -> Vec<String> {
 }
 
 /// The change of F from the third to the last quarter of training, if it is over three errors.
-fn drift(s: &Summary, training: &[StepRecord]) -> Option<f64> {
+fn drift(s: &Summary, training: &[&StepRecord]) -> Option<f64> {
     let quarter = training.len() / 4;
     if training.len() < FEWEST {
         return None;
     }
-    let f = |range: &[StepRecord]| {
-        let batch = |r: &StepRecord| Batch { mean: r.f, error: r.f_err, walkers: s.batch.saturating_sub(r.nonfinite) };
+    let f = |range: &[&StepRecord]| {
+        let batch = |r: &&StepRecord| Batch { mean: r.f, error: r.f_err, walkers: s.batch.saturating_sub(r.nonfinite) };
         // with chains, whose memory is not known here, their scatter counts
         average(&range.iter().map(batch).collect::<Vec<_>>(), Draws::Chains)
     };
@@ -79,7 +80,13 @@ mod tests {
     /// F falls by `slope` a step while training, then a frozen tail that is 1 higher.
     fn run(slope: f64, steps: usize) -> Vec<StepRecord> {
         let noise = |i: usize| ((i * 7919) % 101) as f64 * 1e-5;
-        let record = |i: usize, f: f64| StepRecord { step: i, f: f + noise(i), f_err: 3e-4, ..Default::default() };
+        let record = |i: usize, f: f64| StepRecord {
+            step: i,
+            phase: if i < steps { Phase::Training } else { Phase::Frozen },
+            f: f + noise(i),
+            f_err: 3e-4,
+            ..Default::default()
+        };
         let training = (0..steps).map(|i| record(i, slope * i as f64));
         training.chain((steps..steps + 100).map(|i| record(i, 1.0))).collect()
     }

@@ -37,8 +37,7 @@ pub fn read(path: &Path) -> Result<RunDir> {
 }
 
 fn from_records(resolved: &Resolved, unit: String, records: &[StepRecord]) -> Result<Summary> {
-    let s = &resolved.settings;
-    let mut summary = Summary::of_records(s, "", records, s.steps)?;
+    let mut summary = Summary::of_records(&resolved.settings, "", records)?;
     summary.energy_unit = unit;
     summary.ended = "without a summary (killed?)".into();
     Ok(summary)

@@ -1,5 +1,6 @@
 //! The result of a run from its records: the same for the table at the end and for `report` of a run that was killed.
 
+use super::record::Phase;
 use super::summary::{Ideal, Thermo};
 use super::{StepRecord, Summary};
 use crate::config::{Sampler, Settings};
@@ -42,27 +43,28 @@ impl From<[Average; 7]> for Thermo {
 }
 
 impl Summary {
-    /// The result of a run that made these records (rs a0, units of the settings), of which the first `training` with
-    /// changing parameters: averages over the frozen steps, or, where there is none, over the last half of training.
+    /// The result of a run of these settings that made these records: averages over the steps with frozen parameters,
+    /// or, where there is none, over the last half of training.
     ///
     /// # Errors
-    /// [`Error::User`] if there is no record.
-    pub fn of_records(s: &Settings, device: &str, records: &[StepRecord], training: usize) -> Result<Summary> {
-        let (Some(first), Some(last)) = (records.first(), records.last()) else {
+    /// [`Error::User`] if there is no such step.
+    pub fn of_records(s: &Settings, device: &str, records: &[StepRecord]) -> Result<Summary> {
+        let phase = |phase: Phase| -> Vec<StepRecord> { records.iter().filter(|r| r.phase == phase).cloned().collect() };
+        let (training, frozen) = (phase(Phase::Training), phase(Phase::Frozen));
+        let steps = training.len();
+        let (averaged, over) = if frozen.is_empty() {
+            let half = &training[steps / 2..];
+            (half, format!("the last {} of {steps} training steps of {} walkers", half.len(), s.batch))
+        } else {
+            (&frozen[..], format!("{} steps of {} walkers with frozen parameters", frozen.len(), s.batch))
+        };
+        let Some(last) = records.last().filter(|_| !averaged.is_empty()) else {
             return Err(Error::User("the run made no step: there is nothing to report".into()));
         };
-        let training = training.min(records.len());
-        let frozen = &records[training..];
-        let (averaged, over) = if frozen.is_empty() {
-            let half = &records[training / 2..];
-            (half, format!("the last {} of {training} training steps of {} walkers", half.len(), s.batch))
-        } else {
-            (frozen, format!("{} steps of {} walkers with frozen parameters", frozen.len(), s.batch))
-        };
         let averages = averages(s, averaged);
-        let mut summary = Summary::new(s, device, training, last.seconds, averages.into(), over);
+        let mut summary = Summary::new(s, device, steps, last.seconds, averages.into(), over);
         summary.errors = meaning(&averages[0], averaged.len(), frozen.is_empty(), draws(s));
-        summary.start = (training > 0).then(|| self::averages(s, std::slice::from_ref(first)).into());
+        summary.start = training.first().map(|first| self::averages(s, std::slice::from_ref(first)).into());
         summary.ideal = Some(Ideal::of(s)?);
         // the share of candidates of exact draws is a known number
         let accepted = averaged.iter().map(|r| r.acceptance).sum::<f64>() / averaged.len() as f64;
@@ -72,7 +74,7 @@ impl Summary {
             let off = averages.map(|a| a.scatter.deviations());
             summary.scatter = off[..5].iter().fold(0.0, |m: f64, d| if d.abs() > m.abs() { *d } else { m });
         }
-        summary.nonfinite = records.iter().map(|r| r.nonfinite as u64).sum();
+        summary.nonfinite = training.iter().chain(&frozen).map(|r| r.nonfinite as u64).sum();
         Ok(summary)
     }
 }

@@ -6,7 +6,7 @@ use super::initial::initial;
 use super::memory;
 use super::pretraining::{Progress, WANTED};
 use super::trainer::Trainer;
-use super::{Cutoffs, Job, StepRecord, Summary, chains};
+use super::{Cutoffs, Job, Phase, StepRecord, Summary, chains};
 use crate::config::{Prior, Sampler, Settings};
 use crate::error::{Error, Result};
 use crate::estimate::Energies;
@@ -31,14 +31,15 @@ pub fn train(job: &mut Job) -> Result<Summary> {
     }
     thermalise(job, &mut trainer, &s)?;
     let mut run = Run { records: Vec::new(), begun, refused: 0, settings: s.clone() };
-    let training = run.steps(job, &mut trainer, s.steps, true)?;
+    run.steps(job, &mut trainer, s.steps, true)?;
     if s.eval_steps > 0 && !job.stopped() {
         job.phase(&format!("measuring: {} steps with frozen parameters", s.eval_steps));
         run.steps(job, &mut trainer, s.eval_steps, false)?;
     }
     save(job, &trainer)?;
-    let mut summary = summary(job, &run, training)?;
-    chains::conclude(job, &mut trainer, &mut summary, run.records.len() - training)?;
+    let mut summary = summary(job, &run)?;
+    let frozen = run.records.len() - summary.steps;
+    chains::conclude(job, &mut trainer, &mut summary, frozen)?;
     Ok(summary)
 }
 
@@ -161,6 +162,7 @@ impl Run {
             let energies = if update { trainer.energies_and_scores(&job.gpu)? } else { trainer.energies(&job.gpu)? };
             self.judge(job, &energies)?;
             let mut record = self.record(&energies, &round);
+            record.phase = if update { Phase::Training } else { Phase::Frozen };
             if update {
                 let updated = trainer.update(&job.gpu)?;
                 (record.grad_van, record.grad_flow) = (updated.norm_occupation, updated.norm_flow);
@@ -257,11 +259,11 @@ fn save(job: &mut Job, trainer: &Trainer) -> Result<()> {
     job.save(&parts, trainer.updates())
 }
 
-fn summary(job: &Job, run: &Run, training: usize) -> Result<Summary> {
+fn summary(job: &Job, run: &Run) -> Result<Summary> {
     if run.records.is_empty() && job.stopped() {
         return Err(Error::Interrupted);
     }
-    let mut summary = Summary::of_records(&run.settings, &job.gpu.describe(), &run.records, training)?;
+    let mut summary = Summary::of_records(&run.settings, &job.gpu.describe(), &run.records)?;
     summary.seconds = run.begun.elapsed().as_secs_f64();
     summary.notes.extend(job.remarks.iter().cloned());
     if job.stopped() {

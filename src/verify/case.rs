@@ -70,6 +70,7 @@ const SHAPES: &[(&str, &str)] = &[
     ("grad_logpsi.re", "Bnd"),
     ("grad_logpsi.im", "Bnd"),
     ("grad_half_logdetjac", "Bnd"),
+    ("lap_half_logdetjac", "B"),
     ("lap_logpsi.re", "B"),
     ("lap_logpsi.im", "B"),
     ("kinetic.re", "B"),

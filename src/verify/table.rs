@@ -1,4 +1,4 @@
-//! The outcome of a comparison: one row a quantity.
+//! The outcome of a comparison: one row a quantity, and what was not compared.
 
 use serde::Serialize;
 
@@ -8,11 +8,12 @@ use serde::Serialize;
 pub enum Measure {
     /// |a - b|, in the quantity's unit.
     Absolute,
-    /// |a - b| over the largest |b| of the quantity.
-    Scaled,
     /// |a - b| folded into [0, π]: phases.
     Phase,
 }
+
+/// Share of what is allowed from which on a row is marked: another driver's rounding may fail it.
+pub const NARROW: f64 = 0.5;
 
 /// One compared quantity.
 #[derive(Clone, Debug, Serialize)]
@@ -24,56 +25,65 @@ pub struct Quantity {
     pub count: usize,
     pub largest_error: f64,
     pub median_error: f64,
+    /// Allowed error of the value that uses most of its own.
     pub tolerance: f64,
+    /// Largest share of an allowed error in use: up to 1 passes.
+    pub used: f64,
+    /// Largest reference value.
+    pub scale: f64,
     /// How the tolerance follows from rounding, size and conditioning.
     pub derivation: String,
     pub pass: bool,
 }
 
 impl Quantity {
-    /// Compares `got` with `want`; non-finite or missing values fail.
+    /// Compares `got` with `want`, each value or each of equal blocks of values with its own allowed error (`allowed`: one
+    /// a block). Values that are missing or not finite fail.
     pub fn compare(
         name: &str,
         unit: &'static str,
         measure: Measure,
         got: &[f64],
         want: &[f64],
-        tolerance: f64,
+        allowed: &[f64],
         derivation: impl Into<String>,
     ) -> Quantity {
-        let scale = match measure {
-            Measure::Scaled => want.iter().fold(f64::MIN_POSITIVE, |m, v| m.max(v.abs())),
-            _ => 1.0,
-        };
-        let mut errors: Vec<f64> = want
-            .iter()
-            .enumerate()
-            .map(|(i, w)| {
-                let difference = got.get(i).map_or(f64::NAN, |g| (g - w).abs());
-                let e = match measure {
-                    Measure::Phase => {
-                        let turn = std::f64::consts::TAU;
-                        let r = difference.rem_euclid(turn);
-                        r.min(turn - r)
-                    }
-                    _ => difference / scale,
-                };
-                // a NaN must not hide among the small errors
-                if e.is_nan() { f64::INFINITY } else { e }
-            })
-            .collect();
+        let turn = std::f64::consts::TAU;
+        let mut worst = (0.0, allowed.first().copied().unwrap_or(f64::NAN));
+        let mut errors: Vec<f64> = Vec::with_capacity(want.len());
+        for (i, w) in want.iter().enumerate() {
+            let difference = got.get(i).map_or(f64::NAN, |g| (g - w).abs());
+            let error = match measure {
+                Measure::Phase => difference.rem_euclid(turn).min(turn - difference.rem_euclid(turn)),
+                Measure::Absolute => difference,
+            };
+            // a NaN must not hide among the small errors
+            let error = if error.is_nan() { f64::INFINITY } else { error };
+            let allow = allowed.get(i * allowed.len() / want.len()).copied().unwrap_or(f64::NAN);
+            let used = match error / allow {
+                _ if error == 0.0 && allow >= 0.0 => 0.0,
+                share if share >= 0.0 => share,
+                _ => f64::INFINITY,
+            };
+            if used > worst.0 {
+                worst = (used, allow);
+            }
+            errors.push(error);
+        }
         errors.sort_by(f64::total_cmp);
-        let largest_error = errors.last().copied().unwrap_or(f64::INFINITY);
+        let used = if errors.is_empty() || allowed.is_empty() { f64::INFINITY } else { worst.0 };
         Quantity {
             name: name.into(),
             unit,
             measure,
             count: errors.len(),
-            largest_error,
+            largest_error: errors.last().copied().unwrap_or(f64::INFINITY),
             median_error: errors.get(errors.len() / 2).copied().unwrap_or(f64::INFINITY),
-            tolerance,
+            tolerance: worst.1,
+            used,
+            scale: want.iter().fold(0.0, |m, v| m.max(v.abs())),
             derivation: derivation.into(),
-            pass: largest_error <= tolerance,
+            pass: used <= 1.0,
         }
     }
 }
@@ -85,11 +95,15 @@ pub struct Report {
     pub device: String,
     pub pass: bool,
     pub quantities: Vec<Quantity>,
+    /// Tensors that a case may have and this one has not: what they would check was not compared.
+    pub absent: Vec<String>,
+    /// Tensors of the case that are compared with nothing.
+    pub unused: Vec<String>,
 }
 
 impl Report {
     pub fn new(case: &str, device: &str) -> Report {
-        Report { case: case.into(), device: device.into(), pass: false, quantities: Vec::new() }
+        Report { case: case.into(), device: device.into(), ..Report::default() }
     }
 
     /// Adds a row; a report without rows does not pass.
@@ -98,37 +112,56 @@ impl Report {
         self.quantities.push(q);
     }
 
+    /// Says that a tensor was asked for and is not there.
+    pub fn lacks(&mut self, name: &str) {
+        if !self.absent.iter().any(|n| n == name) {
+            self.absent.push(name.into());
+        }
+    }
+
     /// The table as text.
     pub fn text(&self) -> String {
         let width = self.quantities.iter().map(|q| q.name.chars().count()).max().unwrap_or(0).max(8);
         let mut lines = vec![format!(
-            "{:width$}  {:>7}  {:>9}  {:>9}  {:>9}  {:4}  tolerance from",
-            "quantity", "values", "largest", "median", "allowed", ""
+            "{:width$}  {:>7}  {:>9}  {:>9}  {:>9}  {:>9}  {:>5}  {:4}  allowed from",
+            "quantity", "values", "scale", "largest", "median", "allowed", "used", ""
         )];
         for q in &self.quantities {
-            let kind = match q.measure {
-                Measure::Absolute => q.unit,
-                Measure::Scaled => "of the largest value",
-                Measure::Phase => "rad, modulo 2π",
-            };
+            let unit = if q.unit.is_empty() { String::new() } else { format!("; {}", q.unit) };
+            let phase = if q.measure == Measure::Phase { ", modulo 2π" } else { "" };
             lines.push(format!(
-                "{:width$}  {:>7}  {:>9.1e}  {:>9.1e}  {:>9.1e}  {}  {}{}{}",
+                "{:width$}  {:>7}  {:>9.1e}  {:>9.1e}  {:>9.1e}  {:>9.1e}  {:>5}  {}  {}{unit}{phase}",
                 q.name,
                 q.count,
+                q.scale,
                 q.largest_error,
                 q.median_error,
                 q.tolerance,
-                if q.pass { "ok  " } else { "FAIL" },
+                if q.used < 9.995 { format!("{:.0}%", 100.0 * q.used) } else { "> 9".into() },
+                match (q.pass, q.used > NARROW) {
+                    (false, _) => "FAIL",
+                    (true, true) => "warn",
+                    _ => "ok  ",
+                },
                 q.derivation,
-                if kind.is_empty() { "" } else { "; errors: " },
-                kind
             ));
         }
-        let failed = self.quantities.iter().filter(|q| !q.pass).count();
+        let count = |f: fn(&Quantity) -> bool| self.quantities.iter().filter(|q| f(q)).count();
+        let (failed, narrow) = (count(|q| !q.pass), count(|q| q.pass && q.used > NARROW));
+        if narrow > 0 {
+            lines.push(format!("{narrow} quantities marked `warn` use over half of what is allowed: another driver may round past it"));
+        }
+        if !self.absent.is_empty() {
+            lines.push(format!("not compared, because the case lacks {} tensors: {}", self.absent.len(), self.absent.join(", ")));
+        }
+        if !self.unused.is_empty() {
+            lines.push(format!("stored and not compared, {} tensors: {}", self.unused.len(), self.unused.join(", ")));
+        }
+        let rest = if self.absent.is_empty() { String::new() } else { format!("; {} tensors are missing", self.absent.len()) };
         lines.push(match (self.pass, failed) {
-            (true, _) => format!("{}: all {} quantities agree", self.case, self.quantities.len()),
+            (true, _) => format!("{}: {} quantities compared, all agree{rest}", self.case, self.quantities.len()),
             (_, 0) => format!("{}: nothing was compared", self.case),
-            _ => format!("{}: {failed} of {} quantities are off", self.case, self.quantities.len()),
+            _ => format!("{}: {failed} of {} quantities are off{rest}", self.case, self.quantities.len()),
         });
         lines.join("\n")
     }
@@ -140,13 +173,20 @@ mod tests {
 
     #[test]
     fn phases_wrap_and_nan_fails() {
-        let q = |m, got: &[f64], want: &[f64]| Quantity::compare("q", "", m, got, want, 1e-3, "test");
+        let q = |m, got: &[f64], want: &[f64]| Quantity::compare("q", "", m, got, want, &[1e-3], "test");
         assert!(q(Measure::Phase, &[3.0, 7.0], &[3.0 - 2.0 * std::f64::consts::TAU, 7.0005]).pass);
         assert!(!q(Measure::Phase, &[1.0], &[2.0]).pass);
-        assert!(q(Measure::Scaled, &[1000.5, 0.4], &[1000.0, 0.0]).pass);
         assert!(!q(Measure::Absolute, &[0.0, f64::NAN], &[0.0, 0.0]).pass);
+        assert!(!q(Measure::Absolute, &[0.0], &[0.0, f64::NAN]).pass);
         assert!(!q(Measure::Absolute, &[0.0], &[0.0, 0.0]).pass);
         assert!(!q(Measure::Absolute, &[], &[]).pass);
+        // a walker in ten near a node has its own allowance, and lends it to nobody
+        let allowed = [1e-3, 1.0];
+        let two = |got: &[f64]| Quantity::compare("q", "", Measure::Absolute, got, &[0.0; 4], &allowed, "test");
+        assert!(two(&[1e-4, 0.0, 0.4, -0.4]).pass && two(&[1e-4, 0.0, 0.4, -0.4]).used == 0.4);
+        assert!(!two(&[2e-3, 0.0, 0.0, 0.0]).pass && two(&[2e-3, 0.0, 0.0, 0.0]).tolerance == 1e-3);
+        let none = |allowed: &[f64]| Quantity::compare("q", "", Measure::Absolute, &[1.0], &[1.0 + 1e-9], allowed, "").pass;
+        assert!(!none(&[]) && !none(&[f64::NAN]) && !none(&[0.0]) && none(&[1e-8]));
     }
 
     #[test]
@@ -154,9 +194,24 @@ mod tests {
         let mut report = Report::new("case", "device");
         assert!(!report.pass && report.text().contains("nothing was compared"));
         for (got, pass) in [(1.0, true), (2.0, false), (1.0, false)] {
-            report.push(Quantity::compare("q", "Ry", Measure::Absolute, &[got], &[1.0], 0.1, "0.1"));
+            report.push(Quantity::compare("q", "Ry", Measure::Absolute, &[got], &[1.0], &[0.1], "0.1"));
             assert_eq!(report.pass, pass);
         }
         assert!(report.text().contains("1 of 3"), "{}", report.text());
+    }
+
+    #[test]
+    fn what_was_not_compared_is_listed_and_counted() {
+        let mut report = Report::new("case", "device");
+        report.push(Quantity::compare("q", "", Measure::Absolute, &[1.0], &[1.06], &[0.1], ""));
+        report.lacks("z");
+        report.lacks("jac");
+        report.lacks("z");
+        report.unused = vec!["van_logits".into()];
+        let text = report.text();
+        for part in ["lacks 2 tensors: z, jac", "1 tensors: van_logits", "1 quantities compared, all agree; 2 tensors are missing"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(text.contains("60%  warn") && text.contains("1 quantities marked"), "{text}");
     }
 }

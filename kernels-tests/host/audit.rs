@@ -1,0 +1,367 @@
+//! Every number that a user reads, from walkers whose energies are known: sums as a device makes them, the records of steps,
+//! logs, averages, the table. An independent recount finds each planted error.
+
+use helmholtz::config::Settings;
+use helmholtz::estimate::Energies;
+use helmholtz::report::{notes, plus_minus, result_table};
+use helmholtz::run::{Estimate, Ideal, Phase, StepRecord, Summary, record};
+
+use crate::{Noise, settings};
+
+/// A walker: local K, mixed K, V (total, Ry/rs²) and ln p; `None` if its draw failed.
+type Walker = Option<[f64; 4]>;
+
+/// What walkers give: a mean and its error from all of them.
+#[derive(Clone, Copy)]
+struct Known {
+    value: f64,
+    error: f64,
+}
+
+struct Run {
+    settings: Settings,
+    steps: Vec<Vec<Walker>>,
+    records: Vec<StepRecord>,
+    summary: Summary,
+}
+
+/// Number of the frozen steps among them.
+const FROZEN: usize = 4;
+
+impl Run {
+    fn new(text: &str) -> Run {
+        let s = settings(text);
+        let mut noise = Noise(9);
+        let steps: Vec<Vec<Walker>> = (0..6)
+            .map(|step| {
+                let walker = |w: usize| {
+                    let k = 20.0 + noise.normal();
+                    let v = -31.0 - 0.6 * (k - 20.0) + 0.5 * noise.normal();
+                    let known = [k, k + 0.3 * noise.normal(), v, -4.0 + 0.8 * noise.normal()];
+                    // of the fourth step a half fails
+                    (step != 3 || w.is_multiple_of(2)).then_some(known)
+                };
+                (0..s.batch).map(walker).collect()
+            })
+            .collect();
+        let beta = s.gas().unwrap().beta();
+        let records: Vec<StepRecord> = steps
+            .iter()
+            .enumerate()
+            .map(|(i, walkers)| StepRecord {
+                phase: if i < 6 - FROZEN { Phase::Training } else { Phase::Frozen },
+                acceptance: 0.25 + 0.01 * i as f64,
+                tau: 1.5,
+                width: 0.125,
+                grad_van: 3.5,
+                grad_flow: 4.5,
+                ms: 12.0,
+                ..StepRecord::new(i, 0.5 * i as f64, &Energies::finish(&[0.0; 24], &sums(walkers, beta)), &s)
+            })
+            .collect();
+        let mut summary = Summary::of_records(&s, "a device", &records).unwrap();
+        summary.notes = notes(&summary, &records);
+        Run { settings: s, steps, records, summary }
+    }
+
+    /// F, E, K, V, S, local K and V per electron, in printed units, over some steps.
+    fn known(&self, steps: std::ops::Range<usize>) -> [Known; 7] {
+        let s = &self.settings;
+        let ry = if s.rs == 0.0 { 1.0 } else { 1.0 / (s.rs * s.rs) } / s.n as f64;
+        // Θ = T/T_F, k_F² = 4 in 2D
+        let temperature = 4.0 * s.theta;
+        let value = |w: &[f64; 4]| {
+            let [k, mixed, v, ln_p] = *w;
+            let per = 1.0 / s.n as f64;
+            [ry * (k + v + temperature * ln_p), ry * (k + v), ry * mixed, ry * (k + v - mixed), -per * ln_p, ry * k, ry * v]
+        };
+        std::array::from_fn(|q| {
+            let columns = self.steps[steps.clone()].iter().map(|walkers| walkers.iter().flatten().map(|w| value(w)[q]).collect::<Vec<_>>());
+            let columns: Vec<Vec<f64>> = columns.collect();
+            let count: f64 = columns.iter().map(|c| c.len() as f64).sum();
+            let squares = columns.iter().map(|c| {
+                let (n, mean) = (c.len() as f64, c.iter().sum::<f64>() / c.len() as f64);
+                n * c.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0)
+            });
+            Known { value: columns.iter().flatten().sum::<f64>() / count, error: squares.sum::<f64>().sqrt() / count }
+        })
+    }
+}
+
+/// The sums of `moments` about 0.
+fn sums(walkers: &[Walker], beta: f64) -> Vec<f32> {
+    let mut sums = [0.0_f64; 24];
+    for walker in walkers {
+        let Some([k, mixed, v, ln_p]) = *walker else {
+            sums[19] += 1.0;
+            continue;
+        };
+        let e = k + v;
+        sums[0] += 1.0;
+        for (c, x) in [k, 0.0, v, ln_p, e, 0.0, e + ln_p / beta, mixed].into_iter().enumerate() {
+            sums[1 + c] += x;
+            sums[9 + c] += x * x;
+        }
+        sums[20] += (e - mixed).powi(2);
+    }
+    sums.map(|v| v as f32).to_vec()
+}
+
+/// Relative precision of values and errors that come through sums in single precision about 0.
+const CLOSE: (f64, f64) = (2e-6, 3e-3);
+
+fn check(complaints: &mut Vec<String>, what: &str, got: Estimate, want: Known, precision: (f64, f64)) {
+    let scale = want.value.abs().max(want.error);
+    let value = !((got.value - want.value).abs() <= precision.0 * scale);
+    let error = !((got.error - want.error).abs() <= precision.1 * want.error);
+    if value || error || got.at_least {
+        complaints.push(format!("{what}: {got:?}, the walkers give {} ± {}", want.value, want.error));
+    }
+}
+
+const NAMES: [&str; 7] = ["F", "E", "K", "V", "S", "K_local", "V_local"];
+
+/// What a recount of the walkers finds wrong with records, summary, logs and table of a run of exact draws.
+fn audit(run: &Run, records: &[StepRecord], csv: &str, s: &Summary, table: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let set = &run.settings;
+    // step by step
+    for (i, r) in records.iter().enumerate() {
+        let got = [
+            (r.f, r.f_err),
+            (r.e, r.e_err),
+            (r.k, r.k_err),
+            (r.v, r.v_err),
+            (r.s, r.s_err),
+            (r.k_local, r.k_local_err),
+            (r.v_local, r.v_local_err),
+        ];
+        for ((name, got), want) in NAMES.iter().zip(got).zip(run.known(i..i + 1)) {
+            check(&mut wrong, &format!("{name} of step {i}"), Estimate::new(got.0, got.1), want, CLOSE);
+        }
+        if r.nonfinite != run.steps[i].iter().filter(|w| w.is_none()).count() {
+            wrong.push(format!("step {i}: {} left out", r.nonfinite));
+        }
+    }
+    // the log holds the same, each number in its own column with its unit
+    let lines: Vec<Vec<&str>> = csv.lines().map(|l| l.split(',').collect()).collect();
+    let unit = if set.rs == 0.0 { "Ry/rs²" } else { "Ry" };
+    let mut columns = vec![("step".to_string(), records.iter().map(|r| r.step as f64).collect::<Vec<_>>())];
+    for (name, get) in [
+        ("F", (|r| r.f) as fn(&StepRecord) -> f64),
+        ("E", |r| r.e),
+        ("K", |r| r.k),
+        ("V", |r| r.v),
+        ("K_local", |r| r.k_local),
+        ("V_local", |r| r.v_local),
+        ("F_err", |r| r.f_err),
+        ("E_err", |r| r.e_err),
+        ("K_err", |r| r.k_err),
+        ("V_err", |r| r.v_err),
+        ("K_local_err", |r| r.k_local_err),
+        ("V_local_err", |r| r.v_local_err),
+    ] {
+        columns.push((format!("{name} [{unit}]"), records.iter().map(get).collect()));
+    }
+    for (name, get) in [
+        ("seconds [s]", (|r| r.seconds) as fn(&StepRecord) -> f64),
+        ("S [k_B]", |r| r.s),
+        ("S_err [k_B]", |r| r.s_err),
+        ("acceptance", |r| r.acceptance),
+        ("tau [sweeps]", |r| r.tau),
+        ("width [rs a0]", |r| r.width),
+        ("grad_van [Ry/rs²]", |r| r.grad_van),
+        ("grad_flow [Ry/rs²]", |r| r.grad_flow),
+        ("nonfinite [walkers]", |r| r.nonfinite as f64),
+        ("ms [ms]", |r| r.ms),
+    ] {
+        columns.push((name.into(), records.iter().map(get).collect()));
+    }
+    for (name, want) in columns {
+        let Some(at) = lines[0].iter().position(|h| *h == name) else {
+            wrong.push(format!("metrics.csv has no column {name}"));
+            continue;
+        };
+        let got: Vec<Option<f64>> = lines[1..].iter().map(|l| l.get(at).and_then(|c| c.parse().ok())).collect();
+        if got != want.iter().map(|v| Some(*v)).collect::<Vec<_>>() {
+            wrong.push(format!("metrics.csv, {name}: {got:?}, not {want:?}"));
+        }
+    }
+    // the averages of the frozen steps and of the first
+    let averages = |t: &helmholtz::run::Thermo| [t.f, t.e, t.k, t.v, t.s, t.k_local, t.v_local];
+    for ((name, got), want) in NAMES.iter().zip(averages(&s.result)).zip(run.known(6 - FROZEN..6)) {
+        check(&mut wrong, name, got, want, CLOSE);
+    }
+    let Some(start) = &s.start else { return vec!["no start".into()] };
+    for ((name, got), want) in NAMES.iter().zip(averages(start)).zip(run.known(0..1)) {
+        check(&mut wrong, &format!("{name} before training"), got, want, CLOSE);
+    }
+    let Some(i) = s.ideal else { return vec!["no ideal gas".into()] };
+    // F = E - TS of the ideal gas in printed units, and its own sums over levels
+    let gas = set.gas().unwrap();
+    let exact = helmholtz::IdealGas::new(&gas.energies(), gas.n, gas.beta()).unwrap();
+    let ry = if set.rs == 0.0 { 1.0 } else { 1.0 / (set.rs * set.rs) } / set.n as f64;
+    for (name, got, want) in [("F", i.f, ry * exact.free_energy), ("E", i.e, ry * exact.energy), ("S", i.s, exact.entropy / set.n as f64)] {
+        if !((got - want).abs() <= 1e-12 * want.abs()) {
+            wrong.push(format!("{name} of the ideal gas: {got}, not {want}"));
+        }
+    }
+    let failed: usize = run.steps.iter().flatten().filter(|w| w.is_none()).count();
+    let facts = [
+        (s.tau == 1.0, "tau of exact draws is not 1"),
+        (s.acceptance.is_nan(), "an acceptance of exact draws"),
+        (s.nonfinite == failed as u64, "walkers left out are miscounted"),
+        ((s.n, s.dim, s.steps, s.batch) == (set.n, set.dim, 6 - FROZEN, set.batch), "n, dim, steps or batch"),
+        (s.rs == set.rs && s.theta == set.theta && s.energy_unit == unit, "rs, theta or unit"),
+        (s.seconds == 2.5, "seconds"),
+        (s.scatter.abs() < 4.0, "the scatter of the steps"),
+    ];
+    wrong.extend(facts.iter().filter(|f| !f.0).map(|f| f.1.to_string()));
+    wrong.extend(read_table(run, s, table));
+    wrong
+}
+
+/// What a reader of the table alone finds wrong.
+fn read_table(run: &Run, s: &Summary, table: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let (unit, known, first) = (&s.energy_unit, run.known(6 - FROZEN..6), run.known(0..1));
+    let Some(i) = s.ideal else { return wrong };
+    let ideal = [i.f, i.e, i.e, 0.0, i.s];
+    for (q, name) in NAMES[..5].iter().enumerate() {
+        let unit = if *name == "S" { "k_B" } else { unit };
+        let Some(line) = table.lines().find(|l| l.trim_start().starts_with(&format!("{name}  "))) else {
+            wrong.push(format!("table: no row {name}"));
+            continue;
+        };
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let numbers: Vec<f64> = words.iter().filter_map(|w| w.parse().ok()).collect();
+        if !words.contains(&unit) || numbers.len() != 5 {
+            wrong.push(format!("table, {name}: {line}"));
+            continue;
+        }
+        for (what, at, want) in [("this run", 0, known[q]), ("before training", 2, first[q])] {
+            // two digits of error, the value to the same place
+            if !((numbers[at + 1] / want.error - 1.0).abs() < 0.06 && (numbers[at] - want.value).abs() < 0.06 * want.error) {
+                wrong.push(format!("table, {name}, {what}: {line}, the walkers give {} ± {}", want.value, want.error));
+            }
+        }
+        if !((numbers[4] - ideal[q]).abs() <= 1e-6) {
+            wrong.push(format!("table, {name} of the ideal gas: {line}, not {}", ideal[q]));
+        }
+    }
+    let ratio = Estimate::new(known[4].value / i.s, known[4].error / i.s);
+    let texts = [
+        format!("S / S of ideal gas           {}", plus_minus(ratio)),
+        format!("electron gas, n={} dim={} rs={} theta={}: values per electron", s.n, s.dim, run.settings.rs, s.theta),
+        format!("2 training steps in 2 s; averages over 4 steps of {} walkers with frozen parameters", s.batch),
+        "errors: one standard deviation, from the spread of all walkers, which are independent".into(),
+    ];
+    wrong.extend(texts.iter().filter(|t| !table.contains(*t)).map(|t| format!("table lacks: {t}")));
+    wrong
+}
+
+fn csv(run: &Run, records: &[StepRecord]) -> String {
+    let lines: Vec<String> = records.iter().map(record::csv_line).collect();
+    format!("{}\n{}\n", record::csv_header(run.settings.units().energy_name), lines.join("\n"))
+}
+
+/// rs that is not 1, so that a unit forgotten is a number that is wrong; and rs = 0 with its own unit.
+#[test]
+fn what_users_read_is_what_the_walkers_say() {
+    for text in ["n=5 dim=2 rs=3 theta=0.3 batch=200", "n=4 dim=2 rs=0 theta=0.5 batch=200"] {
+        let run = Run::new(text);
+        let wrong = audit(&run, &run.records, &csv(&run, &run.records), &run.summary, &result_table(&run.summary));
+        assert!(wrong.is_empty(), "{text}:\n{}", wrong.join("\n"));
+        // the files say the same: a summary reads back (its numbers to the last digit but one), a log exactly
+        let back: Summary = serde_json::from_str(&serde_json::to_string(&run.summary).unwrap()).unwrap();
+        let wrong = audit(&run, &run.records, &csv(&run, &run.records), &back, &result_table(&back));
+        assert!(wrong.is_empty() && back.notes == run.summary.notes, "{text}, read back:\n{}", wrong.join("\n"));
+        assert_eq!(record::read_csv(&csv(&run, &run.records)).unwrap().records, run.records);
+        for (r, line) in run.records.iter().zip(run.records.iter().map(record::json)) {
+            for (name, want) in
+                [("F", r.f), ("F_err", r.f_err), ("V", r.v), ("V_err", r.v_err), ("S_err", r.s_err), ("tau", r.tau), ("ms", r.ms)]
+            {
+                assert_eq!(line[name].as_f64(), Some(want), "{name}: {line}");
+            }
+        }
+    }
+}
+
+/// Each planted error is found.
+#[test]
+fn planted_errors_are_found() {
+    let run = Run::new("n=5 dim=2 rs=3 theta=0.3 batch=200");
+    let (n, rs2) = (5.0, 9.0);
+    let times = |e: &mut Estimate, value: f64, error: f64| *e = Estimate::new(value * e.value, error * e.error);
+    let energies = |s: &mut Summary, f: f64| {
+        let t = &mut s.result;
+        [&mut t.f, &mut t.e, &mut t.k, &mut t.v].into_iter().for_each(|e| times(e, f, f));
+    };
+    type Plant<'a> = (&'a str, Box<dyn Fn(&mut Summary) + 'a>);
+    let plants: Vec<Plant> = vec![
+        ("the error of V is that of K", Box::new(|s| s.result.v.error = s.result.k.error)),
+        ("the error of E is that of F", Box::new(|s| s.result.e.error = s.result.f.error)),
+        ("S in bits", Box::new(|s| times(&mut s.result.s, 1.0 / std::f64::consts::LN_2, 1.0 / std::f64::consts::LN_2))),
+        ("S off by 1e-4", Box::new(|s| s.result.s.value *= 1.0001)),
+        ("S in total", Box::new(|s| times(&mut s.result.s, n, n))),
+        ("errors a thousand times too small", Box::new(|s| s.result.f.error *= 1e-3)),
+        ("errors 2 % too small", Box::new(|s| s.result.k.error *= 0.98)),
+        ("errors of one step", Box::new(|s| s.result.f.error *= (FROZEN as f64).sqrt())),
+        ("energies not divided by n", Box::new(|s| energies(s, n))),
+        ("energies in Ry/rs²", Box::new(|s| energies(s, rs2))),
+        ("energies in Hartree", Box::new(|s| energies(s, 0.5))),
+        ("F = E + TS", Box::new(|s| s.result.f.value = 2.0 * s.result.e.value - s.result.f.value)),
+        ("K and V exchanged", Box::new(|s| std::mem::swap(&mut s.result.k, &mut s.result.v))),
+        ("the local V for V", Box::new(|s| s.result.v = s.result.v_local)),
+        ("a lower bound for an error", Box::new(|s| s.result.f.at_least = true)),
+        ("the ideal gas in total", Box::new(|s| s.ideal = s.ideal.map(|i| Ideal { f: n * i.f, ..i }))),
+        ("the ideal gas in Ry/rs²", Box::new(|s| s.ideal = s.ideal.map(|i| Ideal { e: rs2 * i.e, ..i }))),
+        ("the ideal S with another sign", Box::new(|s| s.ideal = s.ideal.map(|i| Ideal { s: -i.s, ..i }))),
+        ("the start is the end", Box::new(|s| s.start = Some(s.result))),
+        ("an autocorrelation time of exact draws", Box::new(|s| s.tau = 1.2)),
+        ("walkers left out, not counted", Box::new(|s| s.nonfinite = 0)),
+        ("milliseconds for seconds", Box::new(|s| s.seconds *= 1e3)),
+        ("frozen steps counted as training", Box::new(|s| s.steps += FROZEN)),
+    ];
+    for (what, plant) in plants {
+        let mut broken = run.summary.clone();
+        plant(&mut broken);
+        assert!(!audit(&run, &run.records, &csv(&run, &run.records), &broken, &result_table(&broken)).is_empty(), "not found: {what}");
+    }
+    // in the records of steps, which averages then follow
+    type StepPlant = (&'static str, fn(&mut StepRecord));
+    let plants: &[StepPlant] = &[
+        ("V and its local value exchanged", |r| std::mem::swap(&mut r.v, &mut r.v_local)),
+        ("the error of V is that of K", |r| r.v_err = r.k_err),
+        ("√(N - 1) forgotten", |r| r.f_err *= 200_f64.sqrt()),
+        ("failed draws not counted", |r| r.nonfinite = 0),
+        ("S not per electron", |r| r.s *= 5.0),
+    ];
+    for (what, plant) in plants {
+        let mut records = run.records.clone();
+        records.iter_mut().for_each(plant);
+        let summary = Summary::of_records(&run.settings, "a device", &records).unwrap();
+        assert!(!audit(&run, &records, &csv(&run, &records), &summary, &result_table(&summary)).is_empty(), "not found: {what}");
+    }
+    // in texts alone
+    let (table, log) = (result_table(&run.summary), csv(&run, &run.records));
+    for (what, from, to) in [
+        ("another unit", " Ry ", " eV "),
+        ("another unit of S", "k_B", "bit"),
+        ("rows exchanged", "  E  energy", "  F  energy"),
+        ("other steps", "2 training steps", "6 training steps"),
+        ("all walkers", "4 steps of 200", "6 steps of 200"),
+        ("a ratio of another size", "S / S of ideal gas           ", "S / S of ideal gas           9"),
+    ] {
+        assert!(table.contains(from), "{from}: {table}");
+        assert!(!audit(&run, &run.records, &log, &run.summary, &table.replace(from, to)).is_empty(), "not found: {what}");
+    }
+    for (what, from, to) in [
+        ("columns exchanged", "K [Ry],K_err [Ry],V [Ry],V_err [Ry]", "V [Ry],V_err [Ry],K [Ry],K_err [Ry]"),
+        ("a wrong unit", "S [k_B]", "S [Ry]"),
+        ("a step lost", "\n1,0.5,", "\n2,0.5,"),
+    ] {
+        assert!(log.contains(from), "{from}: {log}");
+        assert!(!audit(&run, &run.records, &log.replace(from, to), &run.summary, &table).is_empty(), "not found: {what}");
+    }
+}
