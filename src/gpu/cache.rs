@@ -17,7 +17,8 @@ const MOST: usize = 256 << 20;
 pub(super) struct Cache {
     pub(super) raw: wgpu::PipelineCache,
     path: PathBuf,
-    loaded: usize,
+    /// Bytes read from the file; without one, those of a cache with nothing in it: headers.
+    known: usize,
 }
 
 /// Where caches lie: `HELMHOLTZ_CACHE`, or a folder of this program in the user's cache directory; none where that says
@@ -77,18 +78,18 @@ impl Gpu {
         // themselves and start from nothing (`fallback`) where they differ.
         let raw =
             unsafe { self.device.create_pipeline_cache(&wgpu::PipelineCacheDescriptor { label: Some("kernels"), data, fallback: true }) };
-        let loaded = data.map_or(0, <[u8]>::len);
-        self.pipelines.cache = Some(Cache { raw, path, loaded });
-        Some(loaded)
+        let known = data.map(<[u8]>::len).or_else(|| raw.get_data().map(|d| d.len())).unwrap_or(0);
+        self.pipelines.cache = Some(Cache { raw, path, known });
+        Some(data.map_or(0, <[u8]>::len))
     }
 
-    /// Writes the cache if it has grown; returns its bytes then.
+    /// Writes the cache if it has grown (a driver that keeps its code elsewhere leaves it empty: no file then); returns its bytes then.
     ///
     /// # Errors
     /// [`Error::Io`] where the file cannot be written; nothing depends on it.
     pub fn save_cache(&self) -> Result<Option<usize>> {
         let Some(cache) = &self.pipelines.cache else { return Ok(None) };
-        let Some(data) = cache.raw.get_data().filter(|d| d.len() > cache.loaded && d.len() <= MOST) else { return Ok(None) };
+        let Some(data) = cache.raw.get_data().filter(|d| d.len() > cache.known && d.len() <= MOST) else { return Ok(None) };
         if let Some(folder) = cache.path.parent() {
             std::fs::create_dir_all(folder).map_err(|e| Error::Io(format!("{}: cannot be made: {e}", folder.display())))?;
         }

@@ -23,6 +23,8 @@ pub struct Gpu {
     pub checked: bool,
     /// Longest wait for a submission before the device counts as hung.
     pub deadline: Duration,
+    /// What the device was opened from; unknown for one of the caller's.
+    pub(super) adapter: Option<wgpu::Adapter>,
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) rate: Mutex<f64>,
@@ -61,6 +63,7 @@ impl Gpu {
         let mut gpu = Gpu::from_device(listed.info, device, queue)?;
         gpu.profile = profile;
         gpu.memory = memory;
+        gpu.adapter = Some(listed.adapter);
         Ok(gpu)
     }
 
@@ -80,6 +83,7 @@ impl Gpu {
             memory: None,
             checked: false,
             deadline: Duration::from_secs(120),
+            adapter: None,
             device,
             queue,
             rate: Mutex::new(2e9),

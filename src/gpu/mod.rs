@@ -11,6 +11,7 @@ mod pipelines;
 mod recording;
 mod shader;
 mod timing;
+mod warm;
 
 pub use wgpu::DeviceType;
 

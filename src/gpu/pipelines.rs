@@ -29,13 +29,13 @@ impl Gpu {
         self.pipelines.edits.lock().unwrap().push((kernel.name, from.into(), to.into()));
     }
 
-    /// Number of pipelines made so far and the seconds it took. Some drivers, llvmpipe among them, only
-    /// translate here and compile at the first launch.
+    /// Number of pipelines made so far and the seconds it took, those of [`Gpu::warm`] included.
     pub fn compiled(&self) -> (usize, f64) {
         *self.pipelines.spent.lock().unwrap()
     }
 
-    /// Makes every pipeline a recording needs that is not there yet, on all cores, before the first step is timed.
+    /// Makes every pipeline a recording needs that is not there yet, on all cores, before the first step is timed. Some drivers, llvmpipe
+    /// among them, only translate here and compile at the first launch: see [`Gpu::warm`].
     pub fn prepare(&self, recording: &Recording) -> Result<()> {
         let mut wanted = HashSet::new();
         let made = self.pipelines.made.lock().unwrap();
@@ -51,7 +51,7 @@ impl Gpu {
         let next = AtomicUsize::new(0);
         let work = || {
             while let Some(d) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
-                self.make(d)?;
+                self.make(d.kernel, &d.constants)?;
             }
             Ok(())
         };
@@ -67,23 +67,27 @@ impl Gpu {
     }
 
     pub(super) fn pipeline(&self, d: &Dispatch) -> Result<Arc<wgpu::ComputePipeline>> {
-        if let Some(p) = self.pipelines.made.lock().unwrap().get(&(d.kernel.name, d.constants.clone())) {
+        self.pipeline_of(d.kernel, &d.constants)
+    }
+
+    pub(super) fn pipeline_of(&self, kernel: &'static Kernel, constants: &Constants) -> Result<Arc<wgpu::ComputePipeline>> {
+        if let Some(p) = self.pipelines.made.lock().unwrap().get(&(kernel.name, constants.clone())) {
             return Ok(p.clone());
         }
         let start = Instant::now();
-        let pipeline = self.make(d)?;
+        let pipeline = self.make(kernel, constants)?;
         self.spend(1, start);
         Ok(pipeline)
     }
 
-    fn spend(&self, count: usize, start: Instant) {
+    pub(super) fn spend(&self, count: usize, start: Instant) {
         let mut total = self.pipelines.spent.lock().unwrap();
         *total = (total.0 + count, total.1 + start.elapsed().as_secs_f64());
     }
 
-    fn make(&self, d: &Dispatch) -> Result<Arc<wgpu::ComputePipeline>> {
-        let pipeline = Arc::new(self.compile(d.kernel, &d.constants)?);
-        self.pipelines.made.lock().unwrap().insert((d.kernel.name, d.constants.clone()), pipeline.clone());
+    fn make(&self, kernel: &'static Kernel, constants: &Constants) -> Result<Arc<wgpu::ComputePipeline>> {
+        let pipeline = Arc::new(self.compile(kernel, constants)?);
+        self.pipelines.made.lock().unwrap().insert((kernel.name, constants.clone()), pipeline.clone());
         Ok(pipeline)
     }
 

@@ -68,8 +68,11 @@ fn prepare(job: &mut Job) -> Result<Trainer> {
     let mut trainer = Trainer::new(&job.gpu, &s, occupation, flow)?;
     job.phase("compiling kernels");
     let recording = trainer.record_step(&job.gpu)?;
-    job.gpu.prepare(&recording)?;
-    // some drivers, the software one among them, do the work at the first launch: the first steps' times tell
+    let console = &mut job.console;
+    job.gpu.warm(&recording, &mut |done, all| {
+        console.phase(&format!("compiling kernels {done}/{all}"));
+        !super::stop::requested()
+    })?;
     let (pipelines, seconds) = job.gpu.compiled();
     job.phase(&format!("{pipelines} pipelines made in {seconds:.1} s"));
     for warning in Cutoffs::new(&s, &gas).warnings() {
