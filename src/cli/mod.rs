@@ -9,13 +9,15 @@ mod train;
 mod verify;
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::{Gpu, cache_folder};
-use crate::report::say;
+use crate::report::{draw, say, stdout_fault};
+use crate::run::{StepRecord, Summary, stop};
 
 /// Variational free energies with deep generative models on any GPU.
 #[derive(Parser)]
@@ -61,7 +63,7 @@ pub fn main() -> ExitCode {
                 return ExitCode::from(2);
             }
             say(text.trim_end());
-            return ExitCode::SUCCESS;
+            return finish(0);
         }
     };
     let done = match cli.command {
@@ -73,13 +75,36 @@ pub fn main() -> ExitCode {
         Command::Report(args) => report::run(args),
         Command::Keys(args) => keys::run(args),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            complain(&format!("error: {e}"));
-            ExitCode::from(e.exit_code() as u8)
+    if let Err(e) = &done {
+        complain(&format!("error: {e}"));
+    }
+    if matches!(done, Err(Error::Interrupted)) {
+        stop::leave();
+    }
+    finish(done.err().map_or(0, |e| e.exit_code() as u8))
+}
+
+/// What was said and did not arrive makes a success a failure.
+fn finish(code: u8) -> ExitCode {
+    match stdout_fault() {
+        None => ExitCode::from(code),
+        Some(why) => {
+            complain(&format!("error: standard output cannot be written: {why}"));
+            ExitCode::from(if code == 0 { 5 } else { code })
         }
     }
+}
+
+/// Draws the figure of a run in its folder; returns where.
+fn figure(folder: &Path, summary: &Summary, records: &[StepRecord]) -> Result<PathBuf> {
+    let figures = folder.join("figures");
+    // the folder alone: a run directory that was moved away is not made again
+    if !figures.is_dir() {
+        std::fs::create_dir(&figures).map_err(|e| Error::Io(format!("{}: cannot be made: {e}", figures.display())))?;
+    }
+    let path = figures.join("run.svg");
+    draw(&path, summary, records)?;
+    Ok(path)
 }
 
 fn complain(text: &str) {

@@ -34,18 +34,27 @@ pub fn run(args: Args) -> Result<()> {
         if run.summary.notes.is_empty() {
             run.summary.notes = notes(&run.summary, &run.records);
         }
-        let figure = path.join("figures").join("run.svg");
-        std::fs::create_dir_all(path.join("figures")).map_err(|e| Error::Io(format!("{}: cannot be made: {e}", figure.display())))?;
-        draw(&figure, &run.summary, &run.records)?;
-        if let Some(path) = &args.figure {
-            draw(path, &run.summary, &run.records)?;
+        if run.torn > 0 {
+            run.summary.notes.push(format!("{} torn lines of metrics.csv are left out", run.torn));
         }
         if args.json {
             let summary = serde_json::to_value(&run.summary);
             summaries.push(summary.map_err(|e| Error::Io(format!("the summary cannot be encoded: {e}")))?);
         } else {
             say(&result_table(&run.summary));
-            say(&format!("  figure: {}", args.figure.as_ref().unwrap_or(&figure).display()));
+        }
+        // what was asked for is the table: a folder one may only read is no failure of it
+        match super::figure(path, &run.summary, &run.records) {
+            Ok(figure) if !args.json => say(&format!("  figure: {}", figure.display())),
+            Ok(_) => {}
+            Err(e) => super::complain(&format!("warning: {e}")),
+        }
+        // a file that was asked for is
+        if let Some(path) = &args.figure {
+            draw(path, &run.summary, &run.records)?;
+            if !args.json {
+                say(&format!("  figure: {}", path.display()));
+            }
         }
         runs.push(run);
     }

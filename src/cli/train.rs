@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use crate::config::Resolved;
 use crate::error::{Error, Result};
 use crate::model::file::ParameterFile;
-use crate::report::{Console, draw, notes, read, result_table, say};
+use crate::report::{Console, notes, result_table, say};
 use crate::run::initial::initial;
-use crate::run::{Claim, Job, RunLog, Summary, memory, stop, train};
+use crate::run::train::Outcome;
+use crate::run::{Claim, Job, RunLog, memory, stop, train};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -26,7 +27,8 @@ pub struct Args {
     /// Adapter: index, part of its name, back end or kind (see `helmholtz devices`)
     #[arg(long, value_name = "SEL")]
     device: Option<String>,
-    /// Start from the parameters of a safetensors file
+    /// Start from the parameters of a safetensors file; draws differ from those of the run that made them, whatever the
+    /// seed. `params = "FILE"` in a TOML file, where FILE is relative to it, does the same
     #[arg(long, value_name = "FILE")]
     params: Option<PathBuf>,
     /// Print one JSON object, the summary, on stdout; everything else on stderr
@@ -42,8 +44,11 @@ pub struct Args {
 
 pub fn run(args: Args) -> Result<()> {
     // everything that can be refused is refused before the device is touched
-    let resolved = Resolved::from_command(&args.target, &args.settings)?;
-    let parameters = args.params.as_deref().map(ParameterFile::read).transpose()?;
+    let mut resolved = Resolved::from_command(&args.target, &args.settings)?;
+    if let Some(path) = args.params {
+        resolved.start_from(path);
+    }
+    let parameters = resolved.params.as_ref().map(|(path, _)| ParameterFile::read(path)).transpose()?;
     if let Some(file) = &parameters {
         initial(file, &resolved.settings)?;
     }
@@ -62,41 +67,61 @@ pub fn run(args: Args) -> Result<()> {
             return Err(e);
         }
     };
+    let unlocked = claim.unlocked.clone();
     let log = RunLog::start(claim, &resolved, gpu.manifest())?;
-    let s = &resolved.settings;
-    let console = Console::new(s.steps, s.units().energy_name, args.quiet, args.json);
+    let console = Console::new(resolved.settings.units().energy_name, args.quiet, args.json);
     console.line(&format!("run directory: {}", log.path.display()));
     stop::listen();
-    let mut job = Job { resolved, gpu, parameters, remarks: Vec::new(), log, console };
+    let mut job = Job::new(resolved, gpu, parameters, log, console);
+    if let Some(text) = unlocked {
+        job.warning(&text);
+    }
     let outcome = train::train(&mut job);
     job.console.finish();
-    let summary = match outcome {
-        Ok(summary) => summary,
-        Err(e) => {
-            let _ = job.log.close(&e.to_string());
-            return Err(e);
-        }
-    };
-    conclude(job, summary, args.json)
+    conclude(job, outcome, args.json)
 }
 
-/// Writes the summary, draws the figure, prints the table.
-fn conclude(mut job: Job, mut summary: Summary, json: bool) -> Result<()> {
-    let folder = job.log.path.clone();
-    let records = read(&folder).map(|run| run.records).unwrap_or_default();
-    summary.notes.extend(notes(&summary, &records));
-    let written = job.log.finish(&summary);
-    if !records.is_empty() {
-        let figures = folder.join("figures");
-        std::fs::create_dir_all(&figures).map_err(|e| Error::Io(format!("{}: cannot be made: {e}", figures.display())))?;
-        draw(&figures.join("run.svg"), &summary, &records)?;
+/// Prints the table, writes the summary and draws the figure: whatever fails to be written, the result is printed.
+fn conclude(mut job: Job, outcome: Outcome, json: bool) -> Result<()> {
+    let Outcome { summary, error } = outcome;
+    let mut figure = None;
+    match summary {
+        Some(mut summary) => {
+            summary.notes.extend(notes(&summary, &job.records));
+            if json {
+                say(&serde_json::to_string(&summary).map_err(|e| Error::Io(format!("the summary cannot be encoded: {e}")))?);
+            } else {
+                say(&result_table(&summary));
+            }
+            job.log.summary(&summary);
+            match super::figure(&job.log.path, &summary, &job.records) {
+                Ok(path) => figure = Some(path),
+                Err(e) => job.log.keep("figures", Err(e)),
+            }
+        }
+        None => job.console.line("no step was made: there is no result"),
     }
-    if json {
-        say(&serde_json::to_string(&summary).map_err(|e| Error::Io(format!("the summary cannot be encoded: {e}")))?);
-    } else {
-        say(&result_table(&summary));
-        say(&format!("  figure: {}", folder.join("figures").join("run.svg").display()));
+    if let Some(path) = figure.filter(|_| !json) {
+        say(&format!("  figure: {}", path.display()));
     }
-    written?;
-    if stop::requested() { Err(Error::Interrupted) } else { Ok(()) }
+    let stopped = matches!(error, Some(Error::Interrupted));
+    let ended = match &error {
+        None => "finished".into(),
+        Some(_) if stopped => "stopped by the user".into(),
+        Some(e) => e.to_string(),
+    };
+    let written = job.log.close(&ended);
+    if stopped {
+        // its driver may still compile: nobody waits for that
+        std::mem::forget(job.gpu);
+    }
+    match error {
+        Some(e) if !stopped => {
+            if let Err(fault) = written {
+                job.console.warning(&fault.to_string());
+            }
+            Err(e)
+        }
+        error => written.and(error.map_or(Ok(()), Err)),
+    }
 }

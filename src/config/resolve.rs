@@ -48,7 +48,12 @@ pub struct Source {
 pub struct Resolved {
     pub settings: Settings,
     pub origins: BTreeMap<&'static str, Origin>,
+    /// File of the parameters that a run starts from, with where it was named.
+    pub params: Option<(PathBuf, Origin)>,
 }
+
+/// The key of [`Resolved::params`].
+const PARAMS: &str = "params";
 
 fn find(name: &str) -> Option<&'static Key> {
     let plain = name.to_lowercase().replace('-', "_");
@@ -93,6 +98,14 @@ fn read_file(path: &Path, mistakes: &mut Vec<String>) -> Result<Vec<Source>> {
         }
     }
     Ok(sources)
+}
+
+/// The file that `params` names: relative to the settings file it stands in.
+fn named(text: &str, place: &Origin) -> PathBuf {
+    match place {
+        Origin::File { path, .. } => path.parent().unwrap_or(Path::new("")).join(text),
+        _ => PathBuf::from(text),
+    }
 }
 
 /// `key=value` arguments.
@@ -144,8 +157,13 @@ impl Resolved {
             origins.insert(key.name, Origin::Default);
         }
         let mut attempted: Vec<&Source> = Vec::new();
+        let mut params = None;
         for source in sources {
             let place = &source.origin;
+            if source.key == PARAMS {
+                params = Some((named(&source.text, place), place.clone()));
+                continue;
+            }
             let Some(key) = find(&source.key) else {
                 let hint = nearest(&source.key, KEYS.iter().map(|k| k.name)).map_or(String::new(), |near| format!(" Did you mean {near}?"));
                 mistakes.push(format!("{place}: unknown key {:?}.{hint} `helmholtz keys` lists them all", source.key));
@@ -179,7 +197,7 @@ impl Resolved {
                 mistakes.push(format!("{} is missing: {}; for example {}={example}", key.name, key.meaning, key.name));
             }
         }
-        let mut resolved = Resolved { settings, origins };
+        let mut resolved = Resolved { settings, origins, params };
         if mistakes.is_empty() {
             mistakes.extend(rules::derive(&mut resolved).err());
         }
@@ -191,6 +209,11 @@ impl Resolved {
             [one] => Err(Error::User(one.clone())),
             many => Err(Error::User(format!("{} mistakes in the settings:\n  {}", many.len(), many.join("\n  ")))),
         }
+    }
+
+    /// Starts from the parameters of `path` instead of those a file named.
+    pub fn start_from(&mut self, path: PathBuf) {
+        self.params = Some((path, Origin::CommandLine));
     }
 
     /// Where a setting came from.
@@ -210,6 +233,14 @@ impl Resolved {
     /// The settings as TOML, each with its unit and origin; reads back to the same settings.
     pub fn toml(&self) -> String {
         let mut text = String::from("system = \"electron-gas\"\n");
+        if let Some((path, origin)) = &self.params {
+            // wherever the settings are read later; TOML is text, a path need not be
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            match path.to_str() {
+                Some(path) => text.push_str(&format!("{PARAMS} = {} # {origin}\n", toml::Value::from(path))),
+                None => text.push_str(&format!("# --params {path:?} cannot be written here: its name is no text\n")),
+            }
+        }
         let mut group = "";
         for key in KEYS {
             if key.group != group {

@@ -55,6 +55,25 @@ pub fn cache_folder() -> Result<Option<PathBuf>> {
     }
 }
 
+/// A folder for drivers' own caches where no home directory is known: the user's own below the temporary folder, which
+/// nobody else can write to; none where that cannot be had.
+#[cfg(unix)]
+pub fn homeless_cache() -> Option<PathBuf> {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+    let probe = tempfile::tempfile().ok()?;
+    let user = probe.metadata().ok()?.uid();
+    let folder = std::env::temp_dir().join(format!("helmholtz-cache-{user}"));
+    let _ = std::fs::DirBuilder::new().mode(0o700).create(&folder);
+    // machine code is run from here: no link, no folder of another, none that others may write to
+    let found = std::fs::symlink_metadata(&folder).ok()?;
+    (found.is_dir() && found.uid() == user && found.mode() & 0o077 == 0).then_some(folder)
+}
+
+#[cfg(not(unix))]
+pub fn homeless_cache() -> Option<PathBuf> {
+    None
+}
+
 /// The driver's bytes of a file; nothing where it is damaged or not ours.
 fn content(file: &[u8]) -> Option<&[u8]> {
     let (head, data) = file.split_at_checked(HEADER)?;

@@ -17,7 +17,7 @@ pub use wgpu::DeviceType;
 
 pub use adapter::{Listed, Profile, choose, list};
 pub use buffer::Buffer;
-pub use cache::cache_folder;
+pub use cache::{cache_folder, homeless_cache};
 pub use context::Gpu;
 pub use facts::Facts;
 pub use recording::{Dispatch, Gate, MAX_TRIPS, Op, Recording, grid};

@@ -1,12 +1,33 @@
-//! Progress: a bar on a terminal, a plain line now and then on a pipe.
+//! Progress: a bar on a terminal, a plain line now and then on a pipe; and every line on stdout.
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::table::{duration, plus_minus, say};
+use super::table::{duration, plus_minus};
 use crate::run::{Estimate, StepRecord};
+
+/// The first failure of stdout.
+static FAILED: Mutex<Option<String>> = Mutex::new(None);
+
+/// Prints a line to stdout; a reader that went away (`| head`) is no error, any other failure is kept for
+/// [`stdout_fault`].
+pub fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    if let Err(e) = writeln!(out, "{text}").and_then(|()| out.flush())
+        && e.kind() != ErrorKind::BrokenPipe
+        && let Ok(mut failed) = FAILED.lock()
+    {
+        failed.get_or_insert(e.to_string());
+    }
+}
+
+/// Why something that was said is not on stdout, if so.
+pub fn stdout_fault() -> Option<String> {
+    FAILED.lock().ok().and_then(|f| f.clone())
+}
 
 /// Longest silence on a pipe.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -22,22 +43,55 @@ pub struct Console {
     /// Standard output is kept for one JSON object; lines go to stderr.
     json: bool,
     unit: &'static str,
-    total: usize,
-    began: Instant,
+    stage: Stage,
     last: Option<Instant>,
 }
 
+/// What the steps being made belong to.
+struct Stage {
+    name: &'static str,
+    total: usize,
+    done: usize,
+    /// After its first step, which may compile and allocate: what is left is told by the later ones.
+    first: Option<Instant>,
+}
+
+impl Stage {
+    fn new(name: &'static str, total: usize) -> Stage {
+        Stage { name, total, done: 0, first: None }
+    }
+
+    /// Seconds left, once two steps are made.
+    fn left(&self, now: Instant) -> Option<f64> {
+        let first = self.first.filter(|_| self.done > 1)?;
+        Some(now.duration_since(first).as_secs_f64() / (self.done - 1) as f64 * self.total.saturating_sub(self.done) as f64)
+    }
+}
+
 impl Console {
-    /// Progress over `total` steps; energies in `unit`.
-    pub fn new(total: usize, unit: &'static str, quiet: bool, json: bool) -> Console {
+    /// Progress with energies in `unit`.
+    pub fn new(unit: &'static str, quiet: bool, json: bool) -> Console {
         let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
-            let bar = ProgressBar::new(total as u64);
+            let bar = ProgressBar::new(0);
             bar.set_style(style("{spinner} {msg}"));
             // alive while kernels compile
             bar.enable_steady_tick(Duration::from_millis(250));
             bar
         });
-        Console { bar, quiet, json, unit, total, began: Instant::now(), last: None }
+        Console { bar, quiet, json, unit, stage: Stage::new("", 0), last: None }
+    }
+
+    /// From now on steps are those of a stage of `total`: pretraining, training, measuring.
+    pub fn begin(&mut self, name: &'static str, total: usize) {
+        self.stage = Stage::new(name, total);
+        self.last = None;
+        if let Some(bar) = &self.bar {
+            bar.set_style(style("{bar:16} {prefix} {pos}/{len}  {msg}"));
+            bar.set_prefix(name);
+            bar.set_length(total as u64);
+            bar.set_position(0);
+            bar.set_message("");
+        }
     }
 
     /// A line of text where lines go; above the bar if there is one.
@@ -60,6 +114,15 @@ impl Console {
         }
     }
 
+    /// `done` of `all` parts of what is going on: on a pipe, now and then.
+    pub fn progress(&mut self, what: &str, done: usize, all: usize) {
+        let due = self.last.is_none_or(|t| t.elapsed() >= LINE_EVERY);
+        if self.bar.is_some() || due {
+            self.last = Some(Instant::now());
+            self.phase(&format!("{what} {done}/{all}"));
+        }
+    }
+
     /// Warnings are shown even when quiet.
     pub fn warning(&mut self, text: &str) {
         match &self.bar {
@@ -71,34 +134,30 @@ impl Console {
     }
 
     pub fn step(&mut self, r: &StepRecord) {
-        let done = r.step + 1;
+        let now = Instant::now();
+        self.stage.done += 1;
+        self.stage.first.get_or_insert(now);
         let f = plus_minus(Estimate::new(r.f, r.f_err));
         let mut text = format!("F = {f} {}/electron", self.unit);
         if r.nonfinite > 0 {
-            text.push_str(&format!("  {} not finite", r.nonfinite));
+            text.push_str(&format!("  {} left out", r.nonfinite));
         }
+        let left = self.stage.left(now).map_or(String::new(), |left| format!("  {} left", duration(left)));
         if let Some(bar) = &self.bar {
-            if self.last.is_none() {
-                bar.set_style(style("{bar:16} {pos}/{len}  {msg}  {eta} left"));
-                bar.reset_eta();
-                self.last = Some(Instant::now());
-            }
-            bar.set_position(done as u64);
-            bar.set_message(text);
+            bar.set_position(self.stage.done as u64);
+            bar.set_message(format!("{text}{left}"));
             return;
         }
-        let due = self.last.is_none_or(|t| t.elapsed() >= LINE_EVERY) || done == self.total;
+        let due = self.last.is_none_or(|t| t.elapsed() >= LINE_EVERY) || self.stage.done == self.stage.total;
         if self.quiet || !due {
             return;
         }
-        let now = Instant::now();
-        let spent = now.duration_since(self.began).as_secs_f64();
-        let left = spent / done as f64 * self.total.saturating_sub(done) as f64;
         self.last = Some(now);
         let s = plus_minus(Estimate::new(r.s, r.s_err));
         let acceptance = if r.acceptance.is_finite() { format!("  acceptance {:.2}", r.acceptance) } else { String::new() };
         let ms = if r.ms.is_finite() { format!("  {:.0} ms/step", r.ms) } else { String::new() };
-        self.line(&format!("step {:>5}/{}  {text}  S = {s} k_B{acceptance}{ms}  {} left", r.step, self.total, duration(left)));
+        let Stage { name, done, total, .. } = self.stage;
+        self.line(&format!("{name} {done:>5}/{total}  {text}  S = {s} k_B{acceptance}{ms}{left}"));
     }
 
     /// Takes the bar away.
@@ -106,5 +165,21 @@ impl Console {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first step, in which a driver may compile, says nothing of the time left.
+    #[test]
+    fn time_left_is_told_by_the_later_steps() {
+        let start = Instant::now();
+        let stage = |done| Stage { name: "training", total: 100, done, first: Some(start) };
+        let now = start + Duration::from_secs(2);
+        assert_eq!((stage(1).left(now), stage(0).left(now)), (None, None));
+        assert_eq!((stage(5).left(now), stage(100).left(now)), (Some(0.5 * 95.0), Some(0.0)));
+        assert_eq!(Stage::new("training", 100).left(now), None);
     }
 }

@@ -10,10 +10,10 @@ mod read;
 mod table;
 
 pub use comparison::compare;
-pub use console::Console;
+pub use console::{Console, say, stdout_fault};
 pub use figure::draw;
 pub use notes::notes;
 pub use picture::check as check_picture;
 pub use profile::{Profile, Row, list, rows, table, trace};
 pub use read::{RunDir, read};
-pub use table::{plus_minus, result_table, say};
+pub use table::{duration, plus_minus, result_table};

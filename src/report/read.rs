@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Resolved;
 use crate::error::{Error, Result};
-use crate::run::{StepRecord, Summary, record};
+use crate::run::{Phase, StepRecord, Summary, record};
 
 /// A run as its files tell it.
 pub struct RunDir {
     pub path: PathBuf,
     pub resolved: Resolved,
+    /// Steps of training and measuring; pretraining left out.
     pub records: Vec<StepRecord>,
     /// Lines of `metrics.csv` that were torn and are left out.
     pub torn: usize,
@@ -26,8 +27,10 @@ pub fn read(path: &Path) -> Result<RunDir> {
     }
     let text = |name: &str| fs::read_to_string(path.join(name)).map_err(|e| Error::Io(format!("{shown}/{name}: cannot be read: {e}")));
     let resolved = Resolved::from_command(path.join("config.toml"), &[])?;
-    let log = record::read_csv(&text("metrics.csv")?)
+    let bytes = fs::read(path.join("metrics.csv")).map_err(|e| Error::Io(format!("{shown}/metrics.csv: cannot be read: {e}")))?;
+    let mut log = record::read_csv(&String::from_utf8_lossy(&bytes))
         .map_err(|e| Error::User(format!("{shown}/metrics.csv {e}: not written by helmholtz, or damaged")))?;
+    log.records.retain(|r| r.phase != Phase::Pretraining);
     let summary = if path.join("summary.json").is_file() {
         serde_json::from_str(&text("summary.json")?).map_err(|e| Error::User(format!("{shown}/summary.json is damaged: {e}")))?
     } else {

@@ -1,13 +1,6 @@
 //! The final table, as text.
 
-use std::io::Write;
-
 use crate::run::{Estimate, Summary};
-
-/// Prints a line to stdout; a reader that went away (`| head`) is no error.
-pub fn say(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
-}
 
 /// `-0.16812 ± 0.00034`: two digits of error, `± ≥ 0.00034` where it is a lower bound, `± ?` where it is unknown.
 pub fn plus_minus(e: Estimate) -> String {
@@ -46,6 +39,8 @@ fn exact(v: Option<f64>) -> String {
 pub fn result_table(s: &Summary) -> String {
     let unit = s.energy_unit.as_str();
     let ideal = s.ideal;
+    // a run that only measures has no before
+    let before = if s.start.is_some() { "before training" } else { "" };
     let rows = [
         ("F", "free energy E − TS", unit, s.result.f, s.start.map(|t| t.f), ideal.map(|i| i.f)),
         ("E", "energy K + V", unit, s.result.e, s.start.map(|t| t.e), ideal.map(|i| i.e)),
@@ -56,10 +51,10 @@ pub fn result_table(s: &Summary) -> String {
     let mut lines = vec![
         format!("electron gas, n={} dim={} rs={} theta={}: values per electron", s.n, s.dim, s.rs, s.theta),
         String::new(),
-        format!("     {:<20} {:<7} {:<25} {:<25} {}", "", "unit", "this run", "before training", "ideal gas, exact"),
+        format!("     {:<20} {:<7} {:<25} {:<25} {}", "", "unit", "this run", before, "ideal gas, exact"),
     ];
     for (name, meaning, unit, run, start, ideal) in rows {
-        let start = start.map_or("–".into(), plus_minus);
+        let start = start.map_or(String::new(), plus_minus);
         lines.push(format!("  {name}  {meaning:<20} {unit:<7} {:<25} {start:<25} {}", plus_minus(run), exact(ideal)));
     }
     if let Some(i) = ideal
@@ -82,7 +77,7 @@ pub fn result_table(s: &Summary) -> String {
 }
 
 /// Seconds as `41 s`, `3 min 5 s` or `2 h 7 min`.
-pub(super) fn duration(seconds: f64) -> String {
+pub fn duration(seconds: f64) -> String {
     let t = seconds.max(0.0);
     match t {
         _ if t < 100.0 => format!("{t:.0} s"),

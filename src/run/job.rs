@@ -1,13 +1,19 @@
 //! What the training loop talks to: settings, device, logs, console.
 
+use std::time::{Duration, Instant};
+
 use crate::config::{Resolved, Settings};
-use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::model::file::{ParameterFile, Part};
 use crate::model::provenance::Provenance;
 use crate::report::Console;
 
-use super::{RunLog, StepRecord, stop};
+use super::{Phase, RunLog, StepRecord, stop};
+
+/// Parameters are saved this long after a run began, then after twice the time, …
+const SAVE_FIRST: Duration = Duration::from_secs(1);
+/// … and at last this often: no more is lost, whatever ends the process.
+const SAVE_EVERY: Duration = Duration::from_secs(60);
 
 /// A run about to start.
 pub struct Job {
@@ -19,26 +25,56 @@ pub struct Job {
     pub remarks: Vec<String>,
     pub log: RunLog,
     pub console: Console,
+    /// Every step so far, pretraining left out.
+    pub records: Vec<StepRecord>,
+    saves: Saves,
+}
+
+/// When parameters are saved next.
+struct Saves {
+    last: Instant,
+    interval: Duration,
+}
+
+impl Saves {
+    fn due(&self) -> bool {
+        self.last.elapsed() >= self.interval
+    }
+
+    fn done(&mut self) {
+        self.last = Instant::now();
+        self.interval = (2 * self.interval).min(SAVE_EVERY);
+    }
 }
 
 impl Job {
+    pub fn new(resolved: Resolved, gpu: Gpu, parameters: Option<ParameterFile>, log: RunLog, console: Console) -> Job {
+        let saves = Saves { last: Instant::now(), interval: SAVE_FIRST };
+        Job { resolved, gpu, parameters, remarks: Vec::new(), log, console, records: Vec::new(), saves }
+    }
+
     pub fn settings(&self) -> &Settings {
         &self.resolved.settings
     }
 
     /// Fixes a setting that was left to the program and rewrites `config.toml`.
-    pub fn derive(&mut self, name: &str, value: usize, why: &str) -> Result<()> {
+    pub fn derive(&mut self, name: &str, value: usize, why: &str) {
         self.resolved.derive(name, value, why);
-        self.log.write_settings(&self.resolved)
+        self.log.write_settings(&self.resolved);
+        self.say_faults();
     }
 
     /// Logs and shows one step.
-    pub fn step(&mut self, record: &StepRecord) {
-        self.log.step(record);
-        self.console.step(record);
+    pub fn step(&mut self, record: StepRecord) {
+        self.log.step(&record);
+        self.console.step(&record);
+        self.say_faults();
+        if record.phase != Phase::Pretraining {
+            self.records.push(record);
+        }
     }
 
-    /// Says what is going on before the first step ("compiling 40 kernels").
+    /// Says what is going on between steps.
     pub fn phase(&mut self, text: &str) {
         self.console.phase(text);
     }
@@ -47,6 +83,7 @@ impl Job {
     pub fn warning(&mut self, text: &str) {
         self.log.warning(text);
         self.console.warning(text);
+        self.say_faults();
     }
 
     /// A warning that stays with the result.
@@ -55,14 +92,44 @@ impl Job {
         self.remarks.push(text);
     }
 
-    /// Saves parameters after `steps` updates under their published names as `params.safetensors`.
-    pub fn save(&mut self, parts: &[Part<'_>], steps: usize) -> Result<()> {
-        ParameterFile::write(&self.log.path.join("params.safetensors"), parts, &Provenance::of(&self.resolved.settings, steps))
+    /// Whether parameters are to be saved again.
+    pub fn save_due(&self) -> bool {
+        self.saves.due()
     }
 
-    /// Whether the user asked to stop; the loop then finishes the step, saves and returns
-    /// its summary with `ended: "stopped by the user"`.
+    /// Saves parameters after `steps` updates under their published names as `params.safetensors`.
+    pub fn save(&mut self, parts: &[Part<'_>], steps: usize) {
+        let path = self.log.path.join("params.safetensors");
+        let done = ParameterFile::write(&path, parts, &Provenance::of(&self.resolved.settings, steps));
+        self.log.keep("params.safetensors", done);
+        self.say_faults();
+        self.saves.done();
+    }
+
+    /// Faults of files are heard when they happen.
+    pub fn say_faults(&mut self) {
+        for text in self.log.unsaid() {
+            self.console.warning(&text);
+        }
+    }
+
+    /// Whether the user asked to stop; the loop then finishes the step.
     pub fn stopped(&self) -> bool {
         stop::requested()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn saves_become_rarer_up_to_a_limit() {
+        let mut saves = Saves { last: Instant::now(), interval: SAVE_FIRST };
+        assert!(!saves.due());
+        let intervals: Vec<u64> = (0..9).map(|_| (saves.interval.as_secs(), saves.done()).0).collect();
+        assert_eq!(intervals, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+        saves.interval = Duration::ZERO;
+        assert!(saves.due());
     }
 }

@@ -1,128 +1,107 @@
 //! The run directory: config.toml, manifest.json, metrics.csv, events.jsonl, summary.json.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
+use super::claim::{Claim, MARK};
 use super::{StepRecord, Summary, record};
 use crate::atomic_file;
 use crate::config::Resolved;
 use crate::error::{Error, Result};
 
-/// A directory found fit for a run, before anything is in it.
-#[derive(Debug)]
-pub struct Claim {
-    pub path: PathBuf,
-    /// This claim created it.
-    created: bool,
-}
-
-/// What marks a directory as a run.
-const MARK: &str = "manifest.json";
-
-impl Claim {
-    /// Claims `path`: creates it, or takes an empty one. A run already there is refused, or with
-    /// `fresh` moved aside to `PATH.1`, `PATH.2`, …; nothing is ever deleted.
-    pub fn new(path: &Path, fresh: bool) -> Result<Claim> {
-        let shown = path.display();
-        let fail =
-            |e: std::io::Error| Error::Io(format!("run directory {shown}: cannot be made or written: {e}; choose another with --out"));
-        if path.exists() {
-            let mut entries = fs::read_dir(path).map_err(fail)?;
-            if entries.next().is_some() {
-                if !path.join(MARK).is_file() {
-                    return Err(Error::User(format!(
-                        "{shown} is not empty and holds no run (no {MARK}): nothing in it is touched; choose another directory with --out"
-                    )));
-                }
-                if !fresh {
-                    return Err(Error::User(format!(
-                        "{shown} holds a run already: choose another directory with --out, or --fresh to move the old run aside"
-                    )));
-                }
-                let aside = (1..).map(|i| path.with_file_name(format!("{}.{i}", name_of(path)))).find(|p| !p.exists());
-                if let Some(aside) = aside {
-                    fs::rename(path, &aside).map_err(fail)?;
-                }
-            }
-        }
-        let created = !path.exists();
-        fs::create_dir_all(path).map_err(fail)?;
-        let claim = Claim { path: path.into(), created };
-        // a write that fails now is better than one that fails after an hour
-        if let Err(e) = tempfile::NamedTempFile::new_in(path).and_then(|mut f| f.write_all(&[0; 4096])) {
-            claim.release();
-            return Err(fail(e));
-        }
-        Ok(claim)
-    }
-
-    /// Claims the first free of `runs/NAME`, `runs/NAME-2`, …
-    pub fn free(name: &str) -> Result<Claim> {
-        let taken = |p: &Path| fs::read_dir(p).map(|mut d| d.next().is_some()).unwrap_or(p.exists());
-        let candidates = (1..).map(|i| Path::new("runs").join(if i == 1 { name.to_string() } else { format!("{name}-{i}") }));
-        let path = candidates.into_iter().find(|p| !taken(p)).unwrap_or_else(|| Path::new("runs").join(name));
-        Claim::new(&path, false)
-    }
-
-    /// Gives an unused directory back.
-    pub fn release(&self) {
-        if self.created {
-            let _ = fs::remove_dir(&self.path);
-        }
-    }
-}
-
-fn name_of(path: &Path) -> String {
-    path.file_name().map_or("run".into(), |n| n.to_string_lossy().into_owned())
-}
-
 /// Seconds since 1970, UTC.
-fn now() -> f64 {
+pub(super) fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64())
 }
 
-/// Writes a run's files. A failing disk does not stop the run: the first fault is kept and
-/// reported at the end.
+/// A log that grows by lines.
+struct Lines {
+    path: PathBuf,
+    file: File,
+    /// The last write ended in the middle of a line.
+    torn: bool,
+    /// Lines that are not in the file.
+    lost: usize,
+}
+
+impl Lines {
+    fn open(path: PathBuf) -> Result<Lines> {
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        let file = file.map_err(|e| Error::Io(format!("{}: cannot be opened: {e}", path.display())))?;
+        Ok(Lines { path, file, torn: false, lost: 0 })
+    }
+
+    /// Appends a line; what is left of a torn one before it is ended first, so that it spoils no other.
+    fn append(&mut self, line: &str) -> Result<()> {
+        let text = format!("{}{line}\n", if self.torn { "\n" } else { "" });
+        let mut written = 0;
+        while written < text.len() {
+            match self.file.write(&text.as_bytes()[written..]) {
+                Ok(0) => return Err(self.lose(written, &text, "nothing can be written")),
+                Ok(n) => written += n,
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(self.lose(written, &text, &e.to_string())),
+            }
+        }
+        self.torn = false;
+        Ok(())
+    }
+
+    fn lose(&mut self, written: usize, text: &str, why: &str) -> Error {
+        self.lost += 1;
+        self.torn = if written > 0 { !text[..written].ends_with('\n') } else { self.torn };
+        Error::Io(format!("{}: a line of {} bytes cannot be written: {why}", self.path.display(), text.len()))
+    }
+}
+
+/// Writes a run's files. A failing disk does not stop the run: each file's first fault is to be said at once
+/// ([`RunLog::unsaid`]), every write is tried again at its next time, and the end fails.
 pub struct RunLog {
     pub path: PathBuf,
-    metrics: File,
-    events: File,
+    metrics: Lines,
+    events: Lines,
     manifest: serde_json::Value,
-    fault: Option<Error>,
+    /// First fault of each file, in order.
+    faults: Vec<(PathBuf, String)>,
+    said: usize,
+    _claim: Claim,
 }
 
 impl RunLog {
-    /// Starts the logs of a run; `device` is [`crate::gpu::Gpu::manifest`].
+    /// Starts the logs of a run; `device` is [`crate::gpu::Gpu::manifest`]. Where that fails the claim is given back.
     pub fn start(claim: Claim, resolved: &Resolved, device: serde_json::Value) -> Result<RunLog> {
-        let path = claim.path;
-        let open = |name: &str| {
-            let at = path.join(name);
-            OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(&at)
-                .map_err(|e| Error::Io(format!("{}: cannot be opened: {e}", at.display())))
-        };
+        let path = claim.path.clone();
         let manifest = json!({
             "program": "helmholtz",
             "version": env!("CARGO_PKG_VERSION"),
             "system": "electron-gas",
-            "command": std::env::args().collect::<Vec<_>>(),
+            // arguments need not be text
+            "command": std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect::<Vec<_>>(),
             "started_unix_s": now(),
             "device": device,
             "seed": resolved.settings.seed,
             "ended": null,
         });
-        let (metrics, events) = (open("metrics.csv")?, open("events.jsonl")?);
-        let mut log = RunLog { path, metrics, events, manifest, fault: None };
-        log.write_settings(resolved)?;
-        log.write_manifest()?;
-        let header = record::csv_header(resolved.settings.units().energy_name);
-        writeln!(log.metrics, "{header}").map_err(|e| Error::Io(format!("{}: {e}", log.path.join("metrics.csv").display())))?;
+        let first = || {
+            // the mark of a run comes before everything else
+            write_manifest(&path, &manifest)?;
+            write_settings(&path, resolved)?;
+            let (mut metrics, events) = (Lines::open(path.join("metrics.csv"))?, Lines::open(path.join("events.jsonl"))?);
+            metrics.append(&record::csv_header(resolved.settings.units().energy_name))?;
+            Ok((metrics, events))
+        };
+        let (metrics, events) = match first() {
+            Ok(files) => files,
+            Err(e) => {
+                claim.release();
+                return Err(e);
+            }
+        };
+        let mut log = RunLog { path, metrics, events, manifest, faults: Vec::new(), said: 0, _claim: claim };
         log.event(json!({
             "event": "start",
             "unix_s": now(),
@@ -133,43 +112,46 @@ impl RunLog {
     }
 
     /// Writes `config.toml` (again, once values left to the program are known).
-    pub fn write_settings(&self, resolved: &Resolved) -> Result<()> {
-        let head = "# All settings of this run and where each came from; `helmholtz train config.toml` repeats it.\n";
-        atomic_file::write(&self.path.join("config.toml"), format!("{head}{}", resolved.toml()).as_bytes())
-    }
-
-    fn write_manifest(&self) -> Result<()> {
-        atomic_file::write(&self.path.join(MARK), format!("{:#}\n", self.manifest).as_bytes())
+    pub fn write_settings(&mut self, resolved: &Resolved) {
+        let done = write_settings(&self.path, resolved);
+        self.keep("config.toml", done);
     }
 
     /// Adds a fact to `manifest.json`.
     pub fn note(&mut self, key: &str, value: serde_json::Value) {
         self.manifest[key] = value;
-        let done = self.write_manifest();
-        self.keep(done);
+        let done = write_manifest(&self.path, &self.manifest);
+        self.keep(MARK, done);
     }
 
-    fn keep(&mut self, done: Result<()>) {
-        if let (Err(e), None) = (done, &self.fault) {
-            self.fault = Some(e);
+    /// Keeps the first fault of a file.
+    pub fn keep(&mut self, name: &str, done: Result<()>) {
+        let path = self.path.join(name);
+        if let Err(e) = done
+            && !self.faults.iter().any(|(p, _)| *p == path)
+        {
+            self.faults.push((path, e.to_string()));
         }
+    }
+
+    /// The faults since the last call, for the user to hear at once.
+    pub fn unsaid(&mut self) -> Vec<String> {
+        let new = self.faults[self.said..].iter().map(|(_, text)| format!("{text}; the run goes on")).collect();
+        self.said = self.faults.len();
+        new
     }
 
     /// Appends one step to `metrics.csv` and `events.jsonl`.
     pub fn step(&mut self, r: &StepRecord) {
-        // one write a line, so that a killed run leaves at most one torn line
-        let done = self.metrics.write_all(format!("{}\n", record::csv_line(r)).as_bytes());
-        let done =
-            done.map_err(|e| Error::Io(format!("{}: step {} cannot be logged: {e}", self.path.join("metrics.csv").display(), r.step)));
-        self.keep(done);
+        let done = self.metrics.append(&record::csv_line(r));
+        self.keep("metrics.csv", done);
         self.event(record::json(r));
     }
 
     /// Appends an object to `events.jsonl`.
     pub fn event(&mut self, object: serde_json::Value) {
-        let done = self.events.write_all(format!("{object}\n").as_bytes());
-        let done = done.map_err(|e| Error::Io(format!("{}: an event cannot be logged: {e}", self.path.join("events.jsonl").display())));
-        self.keep(done);
+        let done = self.events.append(&object.to_string());
+        self.keep("events.jsonl", done);
     }
 
     /// Appends a warning to `events.jsonl`.
@@ -177,24 +159,43 @@ impl RunLog {
         self.event(json!({ "event": "warning", "text": text }));
     }
 
-    /// Writes `summary.json` and closes the logs; fails if anything could not be written.
-    pub fn finish(&mut self, summary: &Summary) -> Result<()> {
-        let text = serde_json::to_string_pretty(summary).map_err(|e| Error::Io(format!("summary.json: {e}")))?;
-        let done = atomic_file::write(&self.path.join("summary.json"), format!("{text}\n").as_bytes());
-        self.keep(done);
-        self.close(&summary.ended)
+    /// Writes `summary.json`.
+    pub fn summary(&mut self, summary: &Summary) {
+        let text = serde_json::to_string_pretty(summary).map_err(|e| Error::Io(format!("summary.json: {e}")));
+        let done = text.and_then(|text| atomic_file::write(&self.path.join("summary.json"), format!("{text}\n").as_bytes()));
+        self.keep("summary.json", done);
     }
 
     /// Closes the logs; `ended` says why.
+    ///
+    /// # Errors
+    /// [`Error::Io`] with every file that could not be written at some time, and the lines that are lost.
     pub fn close(&mut self, ended: &str) -> Result<()> {
         self.event(json!({ "event": "end", "unix_s": now(), "ended": ended }));
         self.manifest["ended_unix_s"] = now().into();
         self.note("ended", ended.into());
-        let done = self.metrics.sync_all().and_then(|()| self.events.sync_all());
-        let done = done.map_err(|e| Error::Io(format!("{}: the logs cannot be synced: {e}", self.path.display())));
-        self.keep(done);
-        self.fault.take().map_or(Ok(()), Err)
+        for name in ["metrics.csv", "events.jsonl"] {
+            let lines = if name == "metrics.csv" { &self.metrics } else { &self.events };
+            let done = lines.file.sync_all().map_err(|e| Error::Io(format!("{}: cannot be synced: {e}", lines.path.display())));
+            self.keep(name, done);
+        }
+        if self.faults.is_empty() {
+            return Ok(());
+        }
+        let files: Vec<String> = self.faults.iter().map(|(_, text)| text.clone()).collect();
+        let lost = |l: &Lines| (l.lost > 0).then(|| format!("{} lines of {} are lost", l.lost, l.path.display()));
+        let lost: Vec<String> = [&self.metrics, &self.events].into_iter().filter_map(lost).collect();
+        Err(Error::Io(format!("not everything could be written:\n  {}", [files, lost].concat().join("\n  "))))
     }
+}
+
+fn write_manifest(folder: &Path, manifest: &serde_json::Value) -> Result<()> {
+    atomic_file::write(&folder.join(MARK), format!("{manifest:#}\n").as_bytes())
+}
+
+fn write_settings(folder: &Path, resolved: &Resolved) -> Result<()> {
+    let head = "# All settings of this run and where each came from; `helmholtz train config.toml` repeats it.\n";
+    atomic_file::write(&folder.join("config.toml"), format!("{head}{}", resolved.toml()).as_bytes())
 }
 
 /// Unit of each column.
@@ -210,6 +211,7 @@ fn units(energy: &str) -> serde_json::Value {
 mod tests {
     use super::*;
     use crate::report;
+    use std::fs;
 
     fn resolved() -> Resolved {
         let settings = ["n=3", "rs=2", "theta=0.5", "seed=7"].map(String::from);
@@ -246,7 +248,7 @@ mod tests {
         assert_eq!((&manifest["ended"], &manifest["seed"]), (&json!("numerics: a test"), &json!(7)));
     }
 
-    /// A run killed in the middle of a line is still readable.
+    /// A run killed in the middle of a line is still readable: each whole line counts, wherever the last one is cut.
     #[test]
     fn a_torn_log_is_read_up_to_the_tear() {
         let folder = tempfile::tempdir().unwrap();
@@ -254,14 +256,15 @@ mod tests {
         let mut log = start(&path);
         (0..5).for_each(|step| log.step(&record(step)));
         let whole = fs::read(path.join("metrics.csv")).unwrap();
-        let header = whole.iter().position(|b| *b == b'\n').unwrap() + 1;
-        for cut in header..whole.len() {
+        let lines: Vec<usize> = (0..whole.len()).filter(|i| whole[*i] == b'\n').collect();
+        for cut in lines[1] + 1..whole.len() {
             fs::write(path.join("metrics.csv"), &whole[..cut]).unwrap();
-            match report::read(&path) {
-                Ok(run) => assert!(run.records.len() <= 5),
-                Err(e) => assert_eq!(e.exit_code(), 2, "{e}"),
-            }
+            let run = report::read(&path).unwrap();
+            let (ends, torn) = (lines.iter().filter(|i| **i < cut).count() - 1, usize::from(whole[cut - 1] != b'\n'));
+            assert_eq!((run.records.len(), run.torn), (ends, torn), "{cut}");
         }
+        fs::write(path.join("metrics.csv"), &whole[..lines[0] + 9]).unwrap();
+        assert_eq!(report::read(&path).err().map(|e| e.exit_code()), Some(2));
     }
 
     #[test]
@@ -279,18 +282,73 @@ mod tests {
         assert_eq!(Claim::new(&path, false).unwrap_err().exit_code(), 2);
     }
 
-    /// A full disk neither stops the run nor passes unnoticed.
+    /// A full disk neither stops the run nor passes unnoticed: said once and at once, and again at the end.
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_full_disk_is_reported_at_the_end() {
+    fn a_full_disk_is_said_once_and_reported_at_the_end() {
+        for full in ["metrics.csv", "events.jsonl"] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("run");
+            let mut log = start(&path);
+            let lines = if full == "metrics.csv" { &mut log.metrics } else { &mut log.events };
+            lines.file = OpenOptions::new().append(true).open("/dev/full").unwrap();
+            (0..3).for_each(|step| log.step(&record(step)));
+            let said = log.unsaid();
+            assert!(said.len() == 1 && said[0].contains(full) && said[0].contains("bytes"), "{said:?}");
+            log.step(&record(3));
+            assert!(log.unsaid().is_empty());
+            let error = log.close("finished").unwrap_err();
+            let lost = if full == "metrics.csv" { "4 lines of" } else { "5 lines of" };
+            assert!(error.exit_code() == 5 && error.to_string().contains(full) && error.to_string().contains(lost), "{error}");
+            if full == "events.jsonl" {
+                assert_eq!(report::read(&path).unwrap().records.len(), 4);
+            }
+        }
+    }
+
+    /// A file that replaces another cannot be written: the rest of the log is whole.
+    #[test]
+    fn a_summary_that_cannot_be_written_is_reported() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");
-        let claim = Claim::new(&path, false).unwrap();
-        std::os::unix::fs::symlink("/dev/full", path.join("events.jsonl")).unwrap();
-        let mut log = RunLog::start(claim, &resolved(), json!(null)).unwrap();
-        (0..3).for_each(|step| log.step(&record(step)));
-        let error = log.close("finished").unwrap_err();
-        assert!(error.exit_code() == 5 && error.to_string().contains("events.jsonl"), "{error}");
-        assert_eq!(report::read(&path).unwrap().records.len(), 3);
+        let mut log = start(&path);
+        log.step(&record(0));
+        fs::create_dir_all(path.join("summary.json/in the way")).unwrap();
+        log.summary(&Summary::of_records(&resolved().settings, "", &[record(0)]).unwrap());
+        assert!(log.unsaid()[0].contains("summary.json"));
+        assert_eq!(log.close("finished").unwrap_err().exit_code(), 5);
     }
+
+    /// After a write that tore a line the next one begins afresh.
+    #[test]
+    fn torn_lines_are_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let mut log = start(&path);
+        log.step(&record(0));
+        // half a line, as a disk that fills up leaves it
+        let half = &record::csv_line(&record(1))[..20];
+        log.metrics.file.write_all(half.as_bytes()).unwrap();
+        log.metrics.lose(half.len(), half, "a test");
+        log.step(&record(2));
+        let run = report::read(&path).unwrap();
+        assert_eq!((run.records.iter().map(|r| r.step).collect::<Vec<_>>(), run.torn), (vec![0, 2], 1));
+    }
+
+    /// A run that could not start leaves nothing in the way.
+    #[test]
+    fn what_could_not_start_can_be_started_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        for blocked in FIRST_FILES {
+            let claim = Claim::new(&path, false).unwrap();
+            fs::create_dir_all(path.join(blocked).join("in the way")).unwrap();
+            let error = RunLog::start(claim, &resolved(), json!(null)).err().expect("it cannot start");
+            assert_eq!(error.exit_code(), 5, "{blocked}: {error}");
+            fs::remove_dir_all(path.join(blocked)).unwrap();
+            Claim::new(&path, false).unwrap_or_else(|e| panic!("{blocked}: {e}"));
+        }
+    }
+
+    const FIRST_FILES: [&str; 4] = ["manifest.json", "config.toml", "metrics.csv", "events.jsonl"];
 }

@@ -1,7 +1,9 @@
 //! A training run: what it records, its directory, how it is stopped.
 
 pub mod chains;
+pub mod claim;
 pub mod cutoffs;
+mod failures;
 pub mod fitting;
 pub mod initial;
 pub mod job;
@@ -17,8 +19,9 @@ pub mod summary;
 pub mod train;
 pub mod trainer;
 
+pub use claim::Claim;
 pub use cutoffs::Cutoffs;
 pub use job::Job;
-pub use log::{Claim, RunLog};
+pub use log::RunLog;
 pub use record::{COLUMNS, Column, Phase, StepRecord};
 pub use summary::{Estimate, Ideal, Summary, Thermo};

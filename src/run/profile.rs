@@ -20,7 +20,7 @@ pub struct Measured {
     /// Different pipelines of a step; the seconds in which they were made, ahead of the first step.
     pub pipelines: usize,
     pub pipelines_s: f64,
-    /// The first step; drivers that compile at the first launch do so here.
+    /// The first step: arrays are allocated.
     pub first_step_s: f64,
 }
 
@@ -32,7 +32,7 @@ pub fn measure(gpu: &Gpu, settings: &Settings, roof: Roof, steps: usize) -> Resu
     let recording = trainer.record_step(gpu)?;
     let pipelines = recording.pipelines();
     let before = gpu.compiled().1;
-    gpu.prepare(&recording)?;
+    gpu.warm(&recording, &mut |_, _| true)?;
     let pipelines_s = gpu.compiled().1 - before;
     drop(recording);
     let begun = Instant::now();
