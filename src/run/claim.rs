@@ -49,7 +49,8 @@ impl Content {
         let has = |name: &str| names.iter().any(|n| n == name);
         Ok(match (names.is_empty(), has(MARK)) {
             (true, _) => Content::Nothing,
-            (_, true) if ours(FIRST) && !stepped(path) => Content::Nothing,
+            // without the lock it is no run of this kind: nothing in it is taken for granted
+            (_, true) if has(LOCK) && ours(FIRST) && !stepped(path) => Content::Nothing,
             (_, true) => Content::Run,
             (_, false) if has(LOCK) && ours(&[LOCK]) => Content::Nothing,
             (_, false) => Content::Foreign,
@@ -277,6 +278,8 @@ mod tests {
             fs::write(path.join(".tmpx"), "half").unwrap();
             assert_eq!(text(Claim::new(&path, false)), "claimed", "{count}");
         }
+        write(&[MARK]);
+        assert!(text(Claim::new(&path, false)).contains("holds a run already"));
         write(&["notes.txt"]);
         assert!(text(Claim::new(&path, true)).contains("nothing in it is touched"));
         assert!(!path.join(LOCK).exists());
