@@ -93,13 +93,28 @@ fn every_kernel_is_whole() {
         if !twin && !host_text.contains("Twin: ") {
             lacks(format!("no twin: src/reference/{module}.rs, a function {name} in src/reference, or `Twin: …` in {}", shown(&path)));
         }
-        let broken = names.iter().any(|n| {
-            // a bare KERNEL would be any kernel's
-            let bare = n != "KERNEL" && tests.contains(&format!("mutant(&{n},"));
-            bare || tests.contains(&format!("mutant(&{module}::{n},"))
-        });
+        let breaks = |call: &str| {
+            names.iter().any(|n| {
+                // a bare KERNEL would be any kernel's
+                let bare = n != "KERNEL" && tests.contains(&format!("{call}&{n},"));
+                bare || tests.contains(&format!("{call}&{module}::{n},"))
+            })
+        };
+        // the profiles may give a kernel different text; some kernels belong to one profile
+        let [simd, wide] = ["Simd", "Gpu"].map(|p| breaks(&format!("mutant_in(Profile::{p},")));
+        let broken = match name {
+            "lu_lane_real" | "lu_lane_complex" => simd,
+            "lu_tile_real" | "lu_tile_complex" => wide,
+            _ => breaks("mutant(") || (simd && wide),
+        };
         if !broken {
-            lacks(format!("no test breaks it: `mutant(&{module}::{}, …)` in kernels-tests/kernels", names[0]));
+            lacks(format!("no test breaks it in each profile: `mutant(&{module}::{}, …)` in kernels-tests/kernels", names[0]));
+        }
+    }
+    for (fragment, _) in helmholtz::gpu::SHARED {
+        if !tests.contains(&format!("fragment(\"{fragment}\",")) {
+            missing
+                .push(format!("shaders/shared/{fragment}.wgsl: no test breaks it: `fragment(\"{fragment}\", …)` in kernels-tests/kernels"));
         }
     }
     assert!(missing.is_empty(), "{}", missing.join("\n"));

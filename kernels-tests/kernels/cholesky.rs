@@ -7,7 +7,7 @@ use helmholtz::reference::optimize as twin;
 use crate::harness::{Check, mutant, padded, random, verify};
 
 /// x = (S Sᵀ + λ)⁻¹ b: the relative residual of a backward stable solve is below c n ε.
-fn solves(gpu: &Gpu) -> Check {
+pub(crate) fn solves(gpu: &Gpu) -> Check {
     let text = |e: helmholtz::Error| e.to_string();
     for &(order, depth) in &[(1, 4), (63, 20), (64, 100), (65, 132), (200, 64), (257, 300)] {
         let (s, b) = (random(order as u64, order * depth), random(7, order));

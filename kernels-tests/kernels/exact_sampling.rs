@@ -74,7 +74,8 @@ fn chains_agree(gpu: &Gpu) -> Check {
 
 /// Flows as training leaves them, in two dimensions and three.
 fn trained_chains_agree(gpu: &Gpu) -> Check {
-    for (n, dim) in [(7, "2"), (13, "2"), (7, "3")] {
+    // the networks of the default sizes in two dimensions, smaller ones in three
+    for (n, dim, size) in [(7, "2", "16"), (13, "2", "16"), (7, "3", "8")] {
         let number = n.to_string();
         let given = [
             ("n", number.as_str()),
@@ -84,6 +85,8 @@ fn trained_chains_agree(gpu: &Gpu) -> Check {
             ("batch", "128"),
             ("chunk", "128"),
             ("max_norm", "0.02"),
+            ("spsize", size),
+            ("tpsize", size),
         ];
         let given = given.into_iter().map(|(key, text)| Source { key: key.into(), text: text.into(), origin: Origin::Default });
         let settings = Resolved::from_sources(&given.collect::<Vec<_>>(), Vec::new()).map_err(text)?.settings;

@@ -6,7 +6,7 @@ use helmholtz::kernels::pad4;
 use helmholtz::model::backflow::{Backflow, Feature};
 use helmholtz::reference::flow as twin;
 
-use crate::harness::{Check, close, mutant, random, verify};
+use crate::harness::{Check, Wanted, close, mutant, random, verify};
 
 /// (n, d, depth, one-particle width, pair width, feature)
 pub(crate) const CASES: &[(usize, usize, usize, usize, usize, Feature)] = &[
@@ -24,6 +24,7 @@ pub(crate) const CASES: &[(usize, usize, usize, usize, usize, Feature)] = &[
 pub(crate) const TWO_LAYERS: [usize; 4] = [0, 4, 6, 7];
 
 pub(crate) struct Case {
+    index: usize,
     pub twin: twin::Flow,
     pub flow: Flow,
     pub walkers: usize,
@@ -45,7 +46,7 @@ pub(crate) fn case(gpu: &Gpu, index: usize) -> Case {
     let f32s = |v: &[f64]| v.iter().map(|&v| v as f32).collect::<Vec<_>>();
     let params = gpu.upload("parameters", &f32s(&parameters));
     let xb = gpu.upload("x", &f32s(&x));
-    Case { twin: twin::Flow { model, n, length, parameters }, flow, walkers, x, params, xb }
+    Case { index, twin: twin::Flow { model, n, length, parameters }, flow, walkers, x, params, xb }
 }
 
 impl Case {
@@ -69,13 +70,7 @@ impl Case {
 
     /// Δ ln|det J| of walker w by differences of the twin.
     pub fn laplacian(&self, w: usize) -> f64 {
-        let d = self.flow.order();
-        let ln_det = |b: usize, s: f64| {
-            let mut y = self.position(w).to_vec();
-            y[b] += s;
-            helmholtz::reference::determinant::real(&self.twin.values(&y).1, d).0
-        };
-        (0..d).map(|b| twin::derivatives(2e-3, |s| ln_det(b, s)).1).sum()
+        differences(self, w).2
     }
 
     pub fn forward(&self, order: Order) -> Recording {
@@ -121,7 +116,7 @@ pub(crate) const FIRST: f64 = 4e-5;
 /// Second and third derivatives of the distance grow like 1/r; random pairs come within r/L = 0.03.
 pub(crate) const SECOND: f64 = 3e-4;
 
-fn values(gpu: &Gpu) -> Check {
+pub(crate) fn values(gpu: &Gpu) -> Check {
     for index in 0..CASES.len() {
         for order in [Order::First, Order::Third] {
             let c = case(gpu, index);
@@ -140,8 +135,15 @@ fn values(gpu: &Gpu) -> Check {
     Ok(())
 }
 
+type Differences = (Vec<f64>, Vec<f64>, f64);
+
 /// Δz, ∇ ln|det J| and Δ ln|det J| of walker w by differences of the twin.
-pub(crate) fn differences(c: &Case, w: usize) -> (Vec<f64>, Vec<f64>, f64) {
+pub(crate) fn differences(c: &Case, w: usize) -> &'static Differences {
+    static WANTED: Wanted<(usize, usize), Differences> = Wanted::new();
+    WANTED.of((c.index, w), || differentiate(c, w))
+}
+
+fn differentiate(c: &Case, w: usize) -> Differences {
     let (x, d) = (c.position(w), c.flow.order());
     let moved = |b: usize, s: f64| {
         let mut y = x.to_vec();
@@ -162,7 +164,7 @@ pub(crate) fn differences(c: &Case, w: usize) -> (Vec<f64>, Vec<f64>, f64) {
 }
 
 /// Δz, ∇ ln|det J| (both ways) and Δ ln|det J| against differences of the twin.
-fn laplacian(gpu: &Gpu) -> Check {
+pub(crate) fn laplacian(gpu: &Gpu) -> Check {
     for index in 0..CASES.len() {
         let c = case(gpu, index);
         let ld = c.flow.ld();
@@ -178,10 +180,10 @@ fn laplacian(gpu: &Gpu) -> Check {
         for w in 0..c.walkers {
             let (want_lap_z, want_grad, want_lap) = differences(&c, w);
             if c.flow.n > 1 {
-                close("lap z", &lap_z[w * ld..], &want_lap_z, SECOND)?;
-                close("grad ln det J", &grad[w * ld..], &want_grad, SECOND)?;
-                close("grad ln det J (reverse)", &reverse[w * ld..], &want_grad, SECOND)?;
-                close("lap ln det J", &lap[w..], &[want_lap], SECOND)?;
+                close("lap z", &lap_z[w * ld..], want_lap_z, SECOND)?;
+                close("grad ln det J", &grad[w * ld..], want_grad, SECOND)?;
+                close("grad ln det J (reverse)", &reverse[w * ld..], want_grad, SECOND)?;
+                close("lap ln det J", &lap[w..], &[*want_lap], SECOND)?;
             } else if lap[w].abs() > 1e-4 {
                 return Err(format!("one particle moves rigidly, yet lap ln det J = {}", lap[w]));
             }
@@ -226,29 +228,57 @@ fn scores(gpu: &Gpu) -> Check {
     scores_of(gpu, &[0, 1, 2, 3], false)
 }
 
-/// The same for some cases, by the dense passes or in registers (`lanes`).
-pub(crate) fn scores_of(gpu: &Gpu, cases: &[usize], lanes: bool) -> Check {
-    for &index in cases {
-        let c = case(gpu, index);
-        let (n, dim, d) = (c.flow.n, c.flow.model.dim, c.flow.order());
-        let k = random(50, n * dim).iter().map(|v| 3.0 * v).collect::<Vec<_>>();
-        // S_z by differences of the Slater determinant alone: a flow with zero parameters is z = x + const
-        let mut s_z = Vec::new();
-        for w in 0..c.walkers {
-            let z = c.twin.values(c.position(w)).0;
-            for b in 0..d {
-                for part in 0..2 {
-                    let slater = |s: f64| {
-                        let mut y = z.clone();
-                        y[b] += s;
-                        let v = plane_waves(&y, &k, n, dim);
-                        if part == 0 { v.0 } else { v.1 }
-                    };
-                    s_z.push(twin::derivatives(1e-3, unwrapped(slater, part == 1)).0 as f32);
-                }
+/// One small case, for mutants.
+fn small_scores(gpu: &Gpu) -> Check {
+    scores_of(gpu, &[0], false)
+}
+
+/// What score kernels take and give: S_z of all walkers, and of each the derivatives of Re ln Psi and Im ln Psi by all parameters.
+struct Derivatives {
+    s_z: Vec<f32>,
+    scores: Vec<[Vec<f64>; 2]>,
+}
+
+fn score_differences(c: &Case) -> Derivatives {
+    let (n, dim, d) = (c.flow.n, c.flow.model.dim, c.flow.order());
+    let k = random(50, n * dim).iter().map(|v| 3.0 * v).collect::<Vec<_>>();
+    // S_z by differences of the Slater determinant alone: a flow with zero parameters is z = x + const
+    let mut s_z = Vec::new();
+    for w in 0..c.walkers {
+        let z = c.twin.values(c.position(w)).0;
+        for b in 0..d {
+            for part in 0..2 {
+                let slater = |s: f64| {
+                    let mut y = z.clone();
+                    y[b] += s;
+                    let v = plane_waves(&y, &k, n, dim);
+                    if part == 0 { v.0 } else { v.1 }
+                };
+                s_z.push(twin::derivatives(1e-3, unwrapped(slater, part == 1)).0 as f32);
             }
         }
-        let (s_z, inverse) = (gpu.upload("S_z", &s_z), c.inverse(gpu));
+    }
+    let derivatives = |w: usize| {
+        let at = |q: usize, s: f64| {
+            let mut parameters = c.twin.parameters.clone();
+            parameters[q] += s;
+            twin::Flow { model: c.twin.model, n, length: c.twin.length, parameters }.log_psi(c.position(w), &k)
+        };
+        let re = |q: usize| twin::derivatives(1e-3, |s| at(q, s).0 + at(q, s).2).0;
+        let im = |q: usize| twin::derivatives(1e-3, unwrapped(|s| at(q, s).1, true)).0;
+        let all = 0..c.flow.parameters();
+        [all.clone().map(re).collect(), all.map(im).collect()]
+    };
+    Derivatives { s_z, scores: (0..c.walkers).map(derivatives).collect() }
+}
+
+/// The same for some cases, by the dense passes or in registers (`lanes`).
+pub(crate) fn scores_of(gpu: &Gpu, cases: &[usize], lanes: bool) -> Check {
+    static WANTED: Wanted<usize, Derivatives> = Wanted::new();
+    for &index in cases {
+        let c = case(gpu, index);
+        let want = WANTED.of(index, || score_differences(&c));
+        let (s_z, inverse) = (gpu.upload("S_z", &want.s_z), c.inverse(gpu));
         let count = c.flow.parameters();
         let out = Buffer::new("scores", c.walkers * 2 * pad4(count));
         let mut rec;
@@ -256,13 +286,8 @@ pub(crate) fn scores_of(gpu: &Gpu, cases: &[usize], lanes: bool) -> Check {
             rec = Recording::new();
             c.flow.record_pack(&mut rec, &c.params);
             c.flow.record_lanes(&mut rec, &c.xb, c.walkers);
-            c.flow.record_lane_derivatives(
-                &mut rec,
-                &c.xb,
-                &inverse,
-                c.walkers,
-                Some(Signs { probes: 1, seed: 1, step: 0, first_walker: 0 }),
-            );
+            let signs = Some(Signs { probes: 1, seed: 1, step: 0, first_walker: 0 });
+            c.flow.record_lane_derivatives(&mut rec, &c.xb, &inverse, c.walkers, signs);
             c.flow.record_lane_scores(&mut rec, &c.xb, &s_z, &inverse, c.walkers, &out, 0);
         } else {
             rec = c.forward(Order::First);
@@ -270,21 +295,9 @@ pub(crate) fn scores_of(gpu: &Gpu, cases: &[usize], lanes: bool) -> Check {
         }
         gpu.run(&rec).map_err(|e| e.to_string())?;
         let got = read(gpu, &out)?;
-        for w in 0..c.walkers {
-            let (mut re, mut im) = (vec![0.0; count], vec![0.0; count]);
-            for q in 0..count {
-                let at = |s: f64| {
-                    let mut parameters = c.twin.parameters.clone();
-                    parameters[q] += s;
-                    let moved =
-                        twin::Flow { parameters, ..twin::Flow { model: c.twin.model, n, length: c.twin.length, parameters: vec![] } };
-                    moved.log_psi(c.position(w), &k)
-                };
-                re[q] = twin::derivatives(1e-3, |s| at(s).0 + at(s).2).0;
-                im[q] = twin::derivatives(1e-3, unwrapped(|s| at(s).1, true)).0;
-            }
-            close("score Re", &got[2 * w * pad4(count)..], &re, SECOND)?;
-            close("score Im", &got[(2 * w + 1) * pad4(count)..], &im, SECOND)?;
+        for (w, [re, im]) in want.scores.iter().enumerate() {
+            close("score Re", &got[2 * w * pad4(count)..], re, SECOND)?;
+            close("score Im", &got[(2 * w + 1) * pad4(count)..], im, SECOND)?;
         }
     }
     Ok(())
@@ -349,10 +362,10 @@ fn broken_kernels_are_noticed() {
 
 #[test]
 fn broken_score_kernels_are_noticed() {
-    mutant(&flow::SCORE_SEED, "0.5 * inverse", "inverse", scores);
-    mutant(&flow::SCORE_ACTIVATION, "v += f.s1 * sum", "v += f.s * sum", scores);
-    mutant(&flow::SCORE_SCATTER, "- yb[at + (j * DIM + jet) * W4]", "", scores);
-    mutant(&flow::SCORE_PAIR, "+ f.s1 * sum", "", scores);
-    mutant(&flow::PARTICLE_BROADCAST, "p.scale * mean", "mean", scores);
+    mutant(&flow::SCORE_SEED, "0.5 * inverse", "inverse", small_scores);
+    mutant(&flow::SCORE_ACTIVATION, "v += f.s1 * sum", "v += f.s * sum", small_scores);
+    mutant(&flow::SCORE_SCATTER, "- yb[at + (j * DIM + jet) * W4]", "", small_scores);
+    mutant(&flow::SCORE_PAIR, "+ f.s1 * sum", "", small_scores);
+    mutant(&flow::PARTICLE_BROADCAST, "p.scale * mean", "mean", small_scores);
     mutant(&flow::SCORE_POSITIONS, "- pull(", "+ pull(", laplacian);
 }

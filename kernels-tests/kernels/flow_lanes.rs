@@ -55,9 +55,9 @@ fn laplacian(gpu: &Gpu) -> Check {
         for w in 0..c.walkers {
             let (want_lap_z, want_grad, want_lap) = differences(&c, w);
             if c.flow.n > 1 {
-                close(&format!("case {index}: lap z"), &lap_z[w * ld..], &want_lap_z, SECOND)?;
-                close(&format!("case {index}: grad ln det J"), &grad[w * ld..], &want_grad, SECOND)?;
-                close(&format!("case {index}: lap ln det J"), &lap[w..], &[want_lap], SECOND)?;
+                close(&format!("case {index}: lap z"), &lap_z[w * ld..], want_lap_z, SECOND)?;
+                close(&format!("case {index}: grad ln det J"), &grad[w * ld..], want_grad, SECOND)?;
+                close(&format!("case {index}: lap ln det J"), &lap[w..], &[*want_lap], SECOND)?;
             } else if lap[w].abs() > 1e-4 {
                 return Err(format!("one particle moves rigidly, yet lap ln det J = {}", lap[w]));
             }
@@ -122,7 +122,7 @@ fn random_signs_are_unbiased() {
 }
 
 /// One small case, so that many mutants are compiled in little time.
-fn small_values(gpu: &Gpu) -> Check {
+pub(crate) fn small_values(gpu: &Gpu) -> Check {
     let c = case(gpu, 0);
     derivatives(&c, gpu, None)?;
     let (z, jacobian) = (read(gpu, &c.flow.z)?, read(gpu, &c.flow.jacobian)?);
@@ -136,9 +136,9 @@ fn small_laplacian(gpu: &Gpu) -> Check {
     let c = case(gpu, 0);
     derivatives(&c, gpu, None)?;
     let (want_lap_z, want_grad, want_lap) = differences(&c, 0);
-    close("lap z", &read(gpu, &c.flow.lap_z)?, &want_lap_z, SECOND)?;
-    close("grad ln det J", &read(gpu, &c.flow.grad_logdet)?, &want_grad, SECOND)?;
-    close("lap ln det J", &read(gpu, &c.flow.lap_logdet)?, &[want_lap], SECOND)
+    close("lap z", &read(gpu, &c.flow.lap_z)?, want_lap_z, SECOND)?;
+    close("grad ln det J", &read(gpu, &c.flow.grad_logdet)?, want_grad, SECOND)?;
+    close("lap ln det J", &read(gpu, &c.flow.lap_logdet)?, &[*want_lap], SECOND)
 }
 
 #[test]

@@ -1,8 +1,10 @@
-//! Shared devices (one a profile), comparison with stated tolerances, mutants.
+//! Shared devices, comparison with stated tolerances, mutants.
 
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 
-use helmholtz::gpu::{Gpu, Kernel, Profile};
+use helmholtz::gpu::{Gpu, Kernel, Profile, SHARED};
 
 /// What a check returns: `Err` says which quantity is off and by how much.
 pub type Check = Result<(), String>;
@@ -13,11 +15,14 @@ fn open(profile: Profile) -> Gpu {
     gpu
 }
 
-/// The device in the `simd` and in the `gpu` profile; opened once a process.
+/// The device in the `simd` and in the `gpu` profile. There are two of each, which tests get in turn: a software driver
+/// compiles in the queue of a device, one kernel after another, and leaves the code on disk for the other.
 pub fn devices() -> [&'static Gpu; 2] {
-    static SIMD: OnceLock<Gpu> = OnceLock::new();
-    static WIDE: OnceLock<Gpu> = OnceLock::new();
-    [SIMD.get_or_init(|| open(Profile::Simd)), WIDE.get_or_init(|| open(Profile::Gpu))]
+    static OPEN: [[OnceLock<Gpu>; 2]; 2] = [const { [const { OnceLock::new() }; 2] }; 2];
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local!(static MINE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % OPEN.len());
+    let [simd, wide] = &OPEN[MINE.with(|m| *m)];
+    [simd.get_or_init(|| open(Profile::Simd)), wide.get_or_init(|| open(Profile::Gpu))]
 }
 
 /// Runs a check in both profiles.
@@ -29,14 +34,47 @@ pub fn verify(check: impl Fn(&Gpu) -> Check) {
     }
 }
 
-/// Breaks the kernel (`from` becomes `to`) and requires that the check notices.
+/// Breaks the kernel (`from` becomes `to`) in both profiles and requires that the check notices in each: their texts may
+/// differ, by their constants.
 pub fn mutant(kernel: &'static Kernel, from: &str, to: &str, check: impl Fn(&Gpu) -> Check) {
+    for gpu in devices() {
+        mutant_in(gpu.profile, kernel, from, to, &check);
+    }
+}
+
+/// The same in one profile: for kernels that only one has, and as a second mutant for checks that take long.
+pub fn mutant_in(profile: Profile, kernel: &'static Kernel, from: &str, to: &str, check: impl Fn(&Gpu) -> Check) {
     assert!(kernel.source.contains(from), "{}: no {from:?} to break", kernel.name);
-    let gpu = open(Profile::Simd);
-    gpu.break_kernel(kernel, from, to);
+    must_fail(profile, kernel, from, to, check);
+}
+
+/// Breaks a fragment of `shaders/shared/` in a kernel that uses it.
+pub fn fragment(name: &str, profile: Profile, kernel: &'static Kernel, from: &str, to: &str, check: impl Fn(&Gpu) -> Check) {
+    let text = SHARED.iter().find(|(n, _)| *n == name).map_or("", |(_, text)| text);
+    assert!(kernel.shared.contains(&name) && text.contains(from), "{}: no {from:?} in its fragment {name} to break", kernel.name);
+    must_fail(profile, kernel, from, to, check);
+}
+
+fn must_fail(profile: Profile, kernel: &'static Kernel, from: &str, to: &str, check: impl Fn(&Gpu) -> Check) {
+    let [simd, wide] = devices();
+    let gpu = if profile == Profile::Simd { simd } else { wide }.broken(kernel, from, to);
     match check(&gpu) {
-        Ok(()) => panic!("{} with {to:?} in place of {from:?} passes its test", kernel.name),
+        Ok(()) => panic!("{} with {to:?} in place of {from:?} passes its test in profile {}", kernel.name, profile.name()),
         Err(text) => assert!(!text.contains("does not compile"), "the mutant of {} must be valid WGSL: {text}", kernel.name),
+    }
+}
+
+/// Float64 results, computed once a process whatever the number of profiles and mutants that ask for them.
+pub struct Wanted<K, V: 'static>(Mutex<BTreeMap<K, &'static OnceLock<V>>>);
+
+impl<K: Ord, V> Wanted<K, V> {
+    pub const fn new() -> Self {
+        Wanted(Mutex::new(BTreeMap::new()))
+    }
+
+    pub fn of(&self, key: K, compute: impl FnOnce() -> V) -> &'static V {
+        let place: &'static OnceLock<V> = self.0.lock().unwrap().entry(key).or_insert_with(|| Box::leak(Box::default()));
+        place.get_or_init(compute)
     }
 }
 

@@ -17,6 +17,7 @@ mod exact_sampling;
 mod flow;
 mod flow_lanes;
 mod flow_rows;
+mod fragments;
 mod ideal_gas;
 mod linear;
 mod local_energy;

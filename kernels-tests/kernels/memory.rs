@@ -9,8 +9,9 @@ use helmholtz::run::trainer::Trainer;
 /// part of it: 5 % are allowed for both; what is billed and never used is 10 % at most.
 #[test]
 fn the_bill_is_what_a_step_allocates() {
+    let gpu = Gpu::open(None).unwrap();
     for more in ["", "sampler=metropolis mc_steps=2", "optimizer=adam", "chunk=40", "dim=3 theta=1 batch=20"] {
-        let line = "n=5 rs=1 theta=0.3 batch=96 modelsize=8 nheads=2 nlayers=1";
+        let line = "n=5 rs=1 theta=0.3 batch=96 modelsize=8 nheads=2 nlayers=1 spsize=8 tpsize=8";
         let mut words: Vec<String> = line.split(' ').map(String::from).collect();
         for word in more.split_whitespace().map(String::from) {
             let key = word.split('=').next().unwrap().to_string();
@@ -18,7 +19,6 @@ fn the_bill_is_what_a_step_allocates() {
             words.push(word);
         }
         let mut settings = Resolved::from_command("electron-gas", &words).unwrap().settings;
-        let gpu = Gpu::open(None).unwrap();
         let bill = memory::fitting(&gpu, &settings).unwrap();
         assert!(bill.fits);
         (settings.batch, settings.chunk) = (bill.batch, bill.chunk);

@@ -15,7 +15,7 @@ fn fill<T: bytemuck::Pod>(gpu: &Gpu, kind: Kind, at: Stream, walkers: usize, blo
 }
 
 /// Vectors published with Random123.
-fn known(gpu: &Gpu) -> Check {
+pub(crate) fn known(gpu: &Gpu) -> Check {
     let zero = Stream { seed: 0, step: 0, purpose: 0, first_walker: 0 };
     let got: Vec<u32> = fill(gpu, Kind::Bits, zero, 1, 1)?;
     if got != [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8] {

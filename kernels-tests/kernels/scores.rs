@@ -41,7 +41,7 @@ fn text(e: helmholtz::Error) -> String {
 }
 
 /// O v, then damping v + scale Oᵀ w and (v - scale Oᵀ w) / regularised.
-fn products(gpu: &Gpu) -> Check {
+pub(crate) fn products(gpu: &Gpu) -> Check {
     for (case, &(batch, parts, parameters)) in SHAPES.iter().enumerate() {
         let shape = Shape { batch, parts, parameters };
         let (rows, seed) = (shape.rows(), 10 * case as u64);

@@ -44,7 +44,7 @@ fn points(seed: u64, range: f64) -> Vec<f32> {
     x
 }
 
-fn functions(gpu: &Gpu) -> Check {
+pub(crate) fn functions(gpu: &Gpu) -> Check {
     let one = |w: f64, relative: f64| vec![(w, relative * EPS * w.abs())];
     let mut turns = points(1, 1000.0);
     turns.extend((-16..16).map(|k| 0.125 * k as f32));
@@ -81,10 +81,24 @@ fn exact(gpu: &Gpu) -> Check {
     Ok(())
 }
 
+/// More workgroups than one dimension of a grid takes.
+pub(crate) fn folded(gpu: &Gpu) -> Check {
+    let mut x = vec![1.0f32; 32_768 * 64 + 100];
+    for at in [5, 32_767 * 64, 32_768 * 64 + 70] {
+        x[at] = f32::NAN;
+    }
+    let got = apply(gpu, Function::Finite, &x)?;
+    match x.iter().zip(&got).position(|(x, y)| x.is_finite() != (*y == 1.0)) {
+        None => Ok(()),
+        Some(at) => Err(format!("finite[{at}]: {} of {}", got[at], x[at])),
+    }
+}
+
 #[test]
 fn functions_keep_their_stated_errors() {
     verify(functions);
     verify(exact);
+    verify(folded);
 }
 
 /// Values with 20 digits (mpmath) for the float64 twin itself.

@@ -27,7 +27,7 @@ fn energies(t: &Trainer) -> Vec<[f64; 4]> {
 /// mean lies within 5 errors of 0 (4 numbers: one false alarm in 400 000). What is reported are the mixed ones.
 #[test]
 fn mixed_and_local_kinetic_energies_agree() {
-    for (text, deviation) in [("n=5 dim=2 rs=5", 0.2), ("n=4 dim=3 rs=5", 0.2)] {
+    for (text, deviation) in [("n=5 dim=2 rs=5 spsize=8 tpsize=8", 0.2), ("n=4 dim=3 rs=5 spsize=8 tpsize=8", 0.2)] {
         for how in ["exact", "probes"] {
             let t = measured(&format!("{text} theta=0.3 batch=1024 seed=4 laplacian={how}"), deviation);
             let walkers = energies(&t);

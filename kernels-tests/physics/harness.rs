@@ -1,6 +1,7 @@
 //! The device, settings from their text, and wave functions and energies of given positions.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use helmholtz::config::{Resolved, Settings};
 use helmholtz::estimate::LocalEnergy;
@@ -12,10 +13,13 @@ use helmholtz::{ElectronGas, Trainer, WaveFunction};
 
 pub const EPS: f64 = f32::EPSILON as f64;
 
-/// Opened once a process.
+/// Two devices a process, which tests get in turn: a software driver compiles in the queue of a device, one kernel after
+/// another, and leaves the code on disk for the other.
 pub fn device() -> &'static Gpu {
-    static GPU: OnceLock<Gpu> = OnceLock::new();
-    GPU.get_or_init(|| Gpu::open_checked(None).expect("a Vulkan driver; see README"))
+    static OPEN: [OnceLock<Gpu>; 2] = [const { OnceLock::new() }; 2];
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local!(static MINE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % OPEN.len());
+    OPEN[MINE.with(|m| *m)].get_or_init(|| Gpu::open_checked(None).expect("a Vulkan driver; see README"))
 }
 
 /// Settings as a user would write them; the batch is one chunk unless said otherwise.

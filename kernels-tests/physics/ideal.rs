@@ -68,7 +68,7 @@ fn an_untrained_network_is_the_ideal_gas() {
 /// leaves comes from walkers near nodes, through the kinetic energy alone; most have 1e-4 of Σ k² or less.
 #[test]
 fn the_free_energy_of_plane_waves_has_no_variance() {
-    for (text, mixed) in [("n=13 dim=2 theta=0.15", 1.0), ("n=7 dim=3 theta=0.25", 1.0)] {
+    for (text, mixed) in [("n=13 dim=2 theta=0.15", 1.0), ("n=7 dim=3 theta=0.25 spsize=8 tpsize=8", 1.0)] {
         let s = settings(&format!("{text} rs=0 batch=96 laplacian=exact seed=8"));
         let mut t = Trainer::new(device(), &s, None, Some(vec![0.0; s.backflow().table().len()])).unwrap();
         t.sample(device()).unwrap();

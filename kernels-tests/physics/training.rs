@@ -69,7 +69,7 @@ fn lowers(text: &str, steps: usize) {
 }
 
 const PLANE: &str = "n=13 dim=2 rs=10 theta=0.15 batch=128";
-const SPACE: &str = "n=7 dim=3 rs=10 theta=0.15 batch=128";
+const SPACE: &str = "n=7 dim=3 rs=10 theta=0.15 batch=128 spsize=8 tpsize=8";
 
 #[test]
 fn stochastic_reconfiguration_lowers_the_free_energy() {
@@ -90,7 +90,7 @@ fn adam_lowers_the_free_energy() {
 /// Everything two steps leave behind: positions, states, records, gradients, parameters, as words.
 fn after_two_steps(sampler: &str, chunk: usize) -> Vec<(&'static str, Vec<u32>)> {
     let gpu = device();
-    let mut s = settings(&format!("n=5 dim=2 rs=5 theta=0.3 batch=50 probes=2 seed=3 {sampler}"));
+    let mut s = settings(&format!("n=5 dim=2 rs=5 theta=0.3 batch=50 probes=2 spsize=8 tpsize=8 seed=3 {sampler}"));
     s.chunk = chunk;
     let mut t = Trainer::new(gpu, &s, None, None).unwrap();
     for _ in 0..2 {
@@ -133,7 +133,7 @@ fn chunks_change_no_bit() {
 fn probed_laplacians_agree_with_the_exact_one() {
     let gpu = device();
     let energies = |how: &str| -> Vec<[f64; 2]> {
-        let s = settings(&format!("n=5 dim=2 rs=5 theta=0.3 batch=512 seed=4 laplacian={how}"));
+        let s = settings(&format!("n=5 dim=2 rs=5 theta=0.3 batch=512 spsize=8 tpsize=8 seed=4 laplacian={how}"));
         let size = s.backflow().table().len();
         let flow = crate::harness::Noise(8).normals(size, 0.2);
         let mut t = Trainer::new(gpu, &s, None, Some(flow)).unwrap();

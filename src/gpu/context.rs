@@ -93,6 +93,26 @@ impl Gpu {
         })
     }
 
+    /// The same device, with other pipelines.
+    pub(super) fn with_pipelines(&self, pipelines: Pipelines) -> Gpu {
+        Gpu {
+            info: self.info.clone(),
+            limits: self.limits.clone(),
+            features: self.features,
+            profile: self.profile,
+            memory: self.memory,
+            checked: self.checked,
+            deadline: self.deadline,
+            adapter: self.adapter.clone(),
+            device: self.device.clone(),
+            queue: self.queue.clone(),
+            rate: Mutex::new(*self.rate.lock().unwrap()),
+            pipelines,
+            failures: self.failures.clone(),
+            allocated: AtomicU64::new(0),
+        }
+    }
+
     /// Gives the device up; everything after fails with [`Error::Device`].
     pub fn destroy(&self) {
         self.device.destroy();

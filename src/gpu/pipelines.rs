@@ -17,16 +17,20 @@ pub(super) struct Pipelines {
     made: Mutex<HashMap<Key, Arc<wgpu::ComputePipeline>>>,
     /// How many, and the seconds that were waited for them.
     spent: Mutex<(usize, f64)>,
-    /// Kernels broken on purpose: name, text, replacement.
-    edits: Mutex<Vec<(&'static str, String, String)>>,
+    /// A kernel broken on purpose: name, text, replacement.
+    edit: Option<(&'static str, String, String)>,
     pub(super) cache: Option<Cache>,
 }
 
 impl Gpu {
-    /// Breaks a kernel on purpose: on this device `from` is replaced by `to` in its source before it is
-    /// compiled. For tests that must fail when the kernel is wrong.
-    pub fn break_kernel(&self, kernel: &'static Kernel, from: &str, to: &str) {
-        self.pipelines.edits.lock().unwrap().push((kernel.name, from.into(), to.into()));
+    /// This device with a kernel broken on purpose: `from` is replaced by `to` in its text, shared fragments included,
+    /// before it is compiled. Memory and the pipelines of all other kernels are shared. For tests that must fail when the
+    /// kernel is wrong.
+    pub fn broken(&self, kernel: &'static Kernel, from: &str, to: &str) -> Gpu {
+        let mut made = self.pipelines.made.lock().unwrap().clone();
+        made.retain(|(name, _), _| *name != kernel.name);
+        let edit = Some((kernel.name, from.into(), to.into()));
+        self.with_pipelines(Pipelines { made: Mutex::new(made), edit, ..Pipelines::default() })
     }
 
     /// Number of pipelines made so far and the seconds it took, those of [`Gpu::warm`] included.
@@ -94,10 +98,9 @@ impl Gpu {
     fn compile(&self, kernel: &'static Kernel, constants: &Constants) -> Result<wgpu::ComputePipeline> {
         // scopes belong to their thread: those of other kernels are not seen here
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let text = {
-            let edits = self.pipelines.edits.lock().unwrap();
-            let broken = |text: String| edits.iter().filter(|e| e.0 == kernel.name).fold(text, |t, (_, from, to)| t.replacen(from, to, 1));
-            kernel.wgsl_edited(constants, broken)
+        let text = match &self.pipelines.edit {
+            Some((name, from, to)) if *name == kernel.name => kernel.wgsl_edited(constants, |text| text.replacen(from, to, 1)),
+            _ => kernel.wgsl(constants),
         };
         let descriptor = wgpu::ShaderModuleDescriptor { label: Some(kernel.name), source: wgpu::ShaderSource::Wgsl(text.into()) };
         let module = if self.checked {

@@ -1,0 +1,37 @@
+//! Every fragment of `shaders/shared/`, broken in a kernel that uses it: some test must notice.
+
+use helmholtz::gpu::Profile;
+use helmholtz::kernels::{cholesky, determinant, flow, philox, scores, special};
+
+use crate::cholesky::solves;
+use crate::determinant::{small_complex, small_real};
+use crate::flow::{laplacian, values};
+use crate::flow_lanes::small_values;
+use crate::harness::fragment;
+use crate::philox::known;
+use crate::scores::products;
+use crate::special::{folded, functions};
+
+const SIMD: Profile = Profile::Simd;
+const WIDE: Profile = Profile::Gpu;
+
+#[test]
+fn broken_fragments_are_noticed() {
+    fragment("complex", WIDE, &determinant::TILE_COMPLEX, "a.x * b.y + a.y * b.x", "a.x * b.y - a.y * b.x", small_complex);
+    fragment("double_single", SIMD, &scores::APPLY, "opaque4(e + x.lo * y.hi)", "e", products);
+    fragment("grid", SIMD, &special::KERNEL, "group.y * groups.x", "group.y", folded);
+    fragment("logarithm", WIDE, &determinant::TILE_REAL, "f32(k) * 0.69314718", "f32(k) * 0.6931", small_real);
+    fragment("philox", SIMD, &philox::KERNEL, "0xbb67ae85u", "0xbb67ae84u", known);
+    fragment("solver_state", SIMD, &cholesky::CHOLESKY, "max(x, 1.0)", "max(x, 2.0)", solves);
+    fragment("special", SIMD, &special::KERNEL, "-41.34170151", "-41.342", functions);
+    fragment("triangles", SIMD, &determinant::LANE_REAL, "FOUR < vec4<u32>($ru)", "FOUR <= vec4<u32>($ru)", small_real);
+}
+
+#[test]
+fn broken_fragments_of_flows_are_noticed() {
+    fragment("flow_lane", SIMD, &flow::PARTICLES, "x.w * weights", "x.z * weights", small_values);
+    fragment("flow_params", SIMD, &flow::PARTICLE_GATHER, "e >= i * DIM", "e > i * DIM", values);
+    fragment("flow_places", SIMD, &flow::PARTICLES, "SUMS = 4u + 2u * T4", "SUMS = 5u + 2u * T4", small_values);
+    fragment("flow_position", SIMD, &flow::PULL_JACOBIAN, "x[at * DIM + $ku]", "x[at * DIM]", small_values);
+    fragment("softplus_jet", SIMD, &flow::PAIR_ACTIVATION, "s1 * (1.0 - 2.0 * s)", "s1 * (1.0 - s)", laplacian);
+}
