@@ -5,7 +5,7 @@
 //! - images beyond the nearest: ½ [Σ_{j≠i} w(r_ij) + w(0)] with w(r) = Σ_{R≠0} erfc(κ|r+R|)/|r+R|, r in the cell;
 //! - |G| > Gmax: ½ Σ g_G S(G) with the structure factor S(G) = |ρ_G|²/n.
 //!
-//! Of the electrons it is assumed that they are a liquid: no distance is more than [`CROWDING`] times as frequent as
+//! Of the electrons it is assumed that they are a liquid: no distance is more than `CROWDING` times as frequent as
 //! without correlation, and S(G) is nowhere above that number (Hansen and Verlet, Phys. Rev. 184, 151 (1969): a liquid
 //! freezes before 2.85).
 

@@ -32,7 +32,7 @@ fn format(path: &Path) -> Result<Format> {
     Ok(format)
 }
 
-/// Fails as [`write()`] would for the file's ending or its folder, before any work.
+/// Fails as `write` would for the file's ending or its folder, before any work.
 pub fn check(path: &Path) -> Result<()> {
     format(path)?;
     atomic_file::check(path)
