@@ -178,6 +178,6 @@ fn broken_kernels_are_noticed() {
     mutant(&distinct::MATCH, "found == w && ", "", grouped);
     mutant(&distinct::MATCH, "return false;", "", hinted);
     mutant(&distinct::ROWS, "upto[lane] - own", "upto[lane]", grouped);
-    mutant(&distinct::GATHER, "list[id / p.n]", "(id / p.n)", grouped);
+    mutant(&distinct::GATHER, "list[id / p.n]", "list[id % p.n]", grouped);
     mutant(&distinct::SUM, "place[w] == row", "place[w] <= row", grouped);
 }

@@ -162,7 +162,7 @@ fn broken_derivatives_are_noticed() {
     mutant(&flow::PROBE_JACOBIAN, "+ q2 * bend", "", small_laplacian);
     mutant(&flow::PROBE_TRACE, "product[k + c * p.ld + r]", "product[k + r * p.ld + c]", small_laplacian);
     mutant(&flow::GRADIENT_PAIRS, "acc[$c] += rho2", "acc[$c] -= rho2", small_laplacian);
-    mutant(&flow::GRADIENT, "dot(hessian[at], vec4<f32>(1.0))", "0.0", small_laplacian);
+    mutant(&flow::GRADIENT, "dot(hessian[at], vec4<f32>(1.0))", "hessian[at].x", small_laplacian);
     mutant(&flow::LAPLACIAN_SUM, "shares += mean", "shares -= mean", small_laplacian);
 }
 
@@ -170,7 +170,7 @@ fn broken_derivatives_are_noticed() {
 fn broken_scores_are_noticed() {
     let scores = |gpu: &Gpu| scores_of(gpu, &[0], true);
     mutant(&flow::SCORE_TOP, "0.5 * weight * ds2[$c] * da2", "weight * ds2[$c] * da2", scores);
-    mutant(&flow::SCORE_BOTTOM, "+ half * slope[id * H4 + $cu]", "", scores);
+    mutant(&flow::SCORE_BOTTOM, "+ half * slope[id * H4 + $cu]", "- half * slope[id * H4 + $cu]", scores);
     mutant(&flow::SCORE_WEIGHTS, "value += rho[$a][$c] * s.s1 * wa", "value += rho[$a][$c] * s.s * wa", scores);
     mutant(&flow::SCORE_SUM, "sum += scores[to]", "sum = scores[to]", scores);
 }
