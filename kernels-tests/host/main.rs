@@ -5,6 +5,8 @@
 
 mod audit;
 mod chains;
+#[path = "../devices.rs"]
+mod devices;
 mod planted;
 mod runs;
 mod steps;
@@ -16,10 +18,10 @@ use helmholtz::Trainer;
 use helmholtz::config::{Resolved, Settings};
 use helmholtz::gpu::Gpu;
 
-/// Opened once a process.
+/// This test's device.
 fn device() -> &'static Gpu {
-    static GPU: OnceLock<Gpu> = OnceLock::new();
-    GPU.get_or_init(|| Gpu::open(None).expect("a Vulkan driver; see README"))
+    static OPEN: [OnceLock<Gpu>; devices::MOST] = [const { OnceLock::new() }; devices::MOST];
+    OPEN[devices::mine()].get_or_init(|| Gpu::open(None).expect("a Vulkan driver; see README"))
 }
 
 /// A network that costs little.

@@ -240,6 +240,8 @@ struct Derivatives {
 }
 
 fn score_differences(c: &Case) -> Derivatives {
+    // step of the differences
+    const H: f64 = 1e-3;
     let (n, dim, d) = (c.flow.n, c.flow.model.dim, c.flow.order());
     let k = random(50, n * dim).iter().map(|v| 3.0 * v).collect::<Vec<_>>();
     // S_z by differences of the Slater determinant alone: a flow with zero parameters is z = x + const
@@ -264,10 +266,14 @@ fn score_differences(c: &Case) -> Derivatives {
             parameters[q] += s;
             twin::Flow { model: c.twin.model, n, length: c.twin.length, parameters }.log_psi(c.position(w), &k)
         };
-        let re = |q: usize| twin::derivatives(1e-3, |s| at(q, s).0 + at(q, s).2).0;
-        let im = |q: usize| twin::derivatives(1e-3, unwrapped(|s| at(q, s).1, true)).0;
-        let all = 0..c.flow.parameters();
-        [all.clone().map(re).collect(), all.map(im).collect()]
+        let mut scores = [Vec::new(), Vec::new()];
+        for q in 0..c.flow.parameters() {
+            let steps: Vec<(f64, f64, f64)> = (-3..=3).map(|k| at(q, k as f64 * H)).collect();
+            let of = |s: f64| steps[(s / H + 3.0).round() as usize];
+            scores[0].push(twin::derivatives(H, |s| of(s).0 + of(s).2).0);
+            scores[1].push(twin::derivatives(H, unwrapped(|s| of(s).1, true)).0);
+        }
+        scores
     };
     Derivatives { s_z, scores: (0..c.walkers).map(derivatives).collect() }
 }

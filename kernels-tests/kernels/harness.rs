@@ -1,10 +1,11 @@
 //! Shared devices, comparison with stated tolerances, mutants.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use helmholtz::gpu::{Gpu, Kernel, Profile, SHARED};
+
+use crate::devices;
 
 /// What a check returns: `Err` says which quantity is off and by how much.
 pub type Check = Result<(), String>;
@@ -15,13 +16,10 @@ fn open(profile: Profile) -> Gpu {
     gpu
 }
 
-/// The device in the `simd` and in the `gpu` profile. There are two of each, which tests get in turn: a software driver
-/// compiles in the queue of a device, one kernel after another, and leaves the code on disk for the other.
+/// This test's device in the `simd` and in the `gpu` profile.
 pub fn devices() -> [&'static Gpu; 2] {
-    static OPEN: [[OnceLock<Gpu>; 2]; 2] = [const { [const { OnceLock::new() }; 2] }; 2];
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local!(static MINE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % OPEN.len());
-    let [simd, wide] = &OPEN[MINE.with(|m| *m)];
+    static OPEN: [[OnceLock<Gpu>; 2]; devices::MOST] = [const { [const { OnceLock::new() }; 2] }; devices::MOST];
+    let [simd, wide] = &OPEN[devices::mine()];
     [simd.get_or_init(|| open(Profile::Simd)), wide.get_or_init(|| open(Profile::Gpu))]
 }
 

@@ -3,6 +3,8 @@
 // `!(error <= tolerance)` also fails on NaN
 #![allow(clippy::neg_cmp_op_on_partial_ord)]
 
+#[path = "../devices.rs"]
+mod devices;
 mod harness;
 #[path = "../reference_data.rs"]
 mod reference_data;

@@ -1,17 +1,18 @@
 //! The memory bill against what a step allocates.
 
 use helmholtz::config::Resolved;
-use helmholtz::gpu::Gpu;
 use helmholtz::run::memory;
 use helmholtz::run::trainer::Trainer;
+
+use crate::harness::devices;
 
 /// Uploads of a model's tables are made twice (for the bill, and for the run), and stand-ins of 16 bytes are no
 /// part of it: 5 % are allowed for both; what is billed and never used is 10 % at most.
 #[test]
 fn the_bill_is_what_a_step_allocates() {
-    let gpu = Gpu::open(None).unwrap();
+    let [gpu, _] = devices();
     for more in ["", "sampler=metropolis mc_steps=2", "optimizer=adam", "chunk=40", "dim=3 theta=1 batch=20"] {
-        let line = "n=5 rs=1 theta=0.3 batch=96 modelsize=8 nheads=2 nlayers=1 spsize=8 tpsize=8";
+        let line = "n=5 rs=1 theta=0.3 batch=96 modelsize=8 nheads=2 nhidden=8 nlayers=1 spsize=4 tpsize=4";
         let mut words: Vec<String> = line.split(' ').map(String::from).collect();
         for word in more.split_whitespace().map(String::from) {
             let key = word.split('=').next().unwrap().to_string();
@@ -19,14 +20,14 @@ fn the_bill_is_what_a_step_allocates() {
             words.push(word);
         }
         let mut settings = Resolved::from_command("electron-gas", &words).unwrap().settings;
-        let bill = memory::fitting(&gpu, &settings).unwrap();
+        let bill = memory::fitting(gpu, &settings).unwrap();
         assert!(bill.fits);
         (settings.batch, settings.chunk) = (bill.batch, bill.chunk);
         let before = gpu.allocated();
-        let mut trainer = Trainer::new(&gpu, &settings, None, None).unwrap();
-        trainer.sample(&gpu).unwrap();
-        trainer.energies(&gpu).unwrap();
-        trainer.update(&gpu).unwrap();
+        let mut trainer = Trainer::new(gpu, &settings, None, None).unwrap();
+        trainer.sample(gpu).unwrap();
+        trainer.energies(gpu).unwrap();
+        trainer.update(gpu).unwrap();
         let used = (gpu.allocated() - before) as f64 / bill.total_bytes as f64;
         println!("{more}: allocated {used:.3} of the bill of {} KiB", bill.total_bytes >> 10);
         assert!((0.9..1.05).contains(&used), "{more}: allocated {used:.3} of the bill");

@@ -1,7 +1,6 @@
 //! The device, settings from their text, and wave functions and energies of given positions.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use helmholtz::config::{Resolved, Settings};
 use helmholtz::estimate::LocalEnergy;
@@ -11,15 +10,14 @@ use helmholtz::model::backflow::Backflow;
 use helmholtz::system::ewald::DEVICE;
 use helmholtz::{ElectronGas, Trainer, WaveFunction};
 
+use crate::devices;
+
 pub const EPS: f64 = f32::EPSILON as f64;
 
-/// Two devices a process, which tests get in turn: a software driver compiles in the queue of a device, one kernel after
-/// another, and leaves the code on disk for the other.
+/// This test's device.
 pub fn device() -> &'static Gpu {
-    static OPEN: [OnceLock<Gpu>; 2] = [const { OnceLock::new() }; 2];
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local!(static MINE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % OPEN.len());
-    OPEN[MINE.with(|m| *m)].get_or_init(|| Gpu::open_checked(None).expect("a Vulkan driver; see README"))
+    static OPEN: [OnceLock<Gpu>; devices::MOST] = [const { OnceLock::new() }; devices::MOST];
+    OPEN[devices::mine()].get_or_init(|| Gpu::open_checked(None).expect("a Vulkan driver; see README"))
 }
 
 /// Settings as a user would write them; the batch is one chunk unless said otherwise.

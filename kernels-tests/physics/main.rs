@@ -4,6 +4,8 @@
 //! after a change that draws other random numbers.
 
 mod bound;
+#[path = "../devices.rs"]
+mod devices;
 mod estimators;
 mod harness;
 mod ideal;

@@ -5,6 +5,7 @@
 
 use super::determinant;
 use crate::model::backflow::{Backflow, OUTPUT};
+use crate::model::parameters::Table;
 
 /// The model with its parameters (flat, published order).
 pub struct Flow {
@@ -18,8 +19,7 @@ pub struct Flow {
 type Jet = Vec<f64>;
 
 impl Flow {
-    fn linear(&self, name: &str, input: &[Jet]) -> Vec<Jet> {
-        let table = self.model.table();
+    fn linear(&self, table: &Table, name: &str, input: &[Jet]) -> Vec<Jet> {
         let w = table.get(&format!("{name}/w")).expect("leaf of the model");
         let b = table.get(&format!("{name}/b")).expect("leaf of the model");
         let cols = w.shape[1];
@@ -66,7 +66,7 @@ impl Flow {
 
     /// z (n d) and J = ∂z/∂x (row-major, row = output).
     pub fn values(&self, x: &[f64]) -> (Vec<f64>, Vec<f64>) {
-        let (n, dim, d) = (self.n, self.model.dim, x.len());
+        let (n, dim, d, table) = (self.n, self.model.dim, x.len(), self.model.table());
         let mut t: Vec<Vec<Jet>> = (0..n * n).map(|p| self.features(x, p / n, p % n)).collect();
         let mut h: Vec<Vec<Jet>> = vec![vec![vec![0.0; 1 + d]; dim]; n];
         for l in 0..self.model.depth {
@@ -75,16 +75,16 @@ impl Flow {
                 .map(|i| {
                     let y = mean(&t[i * n..(i + 1) * n]);
                     let input: Vec<Jet> = h[i].iter().chain(&mean_h).chain(&y).cloned().collect();
-                    activate(&self.linear(&self.model.one_name(l), &input))
+                    activate(&self.linear(&table, &self.model.one_name(l), &input))
                 })
                 .collect();
             if l + 1 < self.model.depth {
-                let next: Vec<Vec<Jet>> = t.iter().map(|p| activate(&self.linear(&self.model.pair_name(l), p))).collect();
+                let next: Vec<Vec<Jet>> = t.iter().map(|p| activate(&self.linear(&table, &self.model.pair_name(l), p))).collect();
                 t = if l == 0 { next } else { add(&t, &next) };
             }
             h = if l == 0 { new } else { add(&h, &new) };
         }
-        let out: Vec<Jet> = h.iter().flat_map(|jets| self.linear(OUTPUT, jets)).collect();
+        let out: Vec<Jet> = h.iter().flat_map(|jets| self.linear(&table, OUTPUT, jets)).collect();
         let z = (0..d).map(|r| x[r] + out[r][0]).collect();
         let jacobian = (0..d * d).map(|e| out[e / d][1 + e % d] + if e / d == e % d { 1.0 } else { 0.0 }).collect();
         (z, jacobian)
