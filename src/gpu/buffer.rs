@@ -53,6 +53,11 @@ impl Buffer {
         self.inner.words
     }
 
+    /// Whether this is the other's memory.
+    pub(super) fn same(&self, other: &Buffer) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
     pub fn bytes(&self) -> u64 {
         4 * self.inner.words as u64
     }

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use super::{Dispatch, Gpu, Op, Recording};
+use super::launch::Dispatch;
+use super::{Gpu, Op, Recording};
 use crate::error::{Error, Result};
 
 /// Uniform blocks lie this far apart; every device accepts the alignment.
@@ -79,17 +80,21 @@ impl Gpu {
                 size: std::num::NonZeroU64::new(d.params.len() as u64),
             }),
         }];
-        for (i, buffer) in d.buffers.iter().enumerate() {
-            if buffer.bytes() > self.limits.max_storage_buffer_binding_size {
+        for (i, binding) in d.bindings.iter().enumerate() {
+            let buffer = &binding.buffer;
+            // no more than the launch needs; a binding must not be empty
+            let bytes = 4 * binding.words.end.max(4).min(buffer.words()) as u64;
+            if bytes > self.limits.max_storage_buffer_binding_size {
                 return Err(Error::Device(format!(
                     "{}: buffer {} needs {} MiB, this device binds at most {} MiB; use a smaller batch or chunk",
                     d.name,
                     buffer.name(),
-                    buffer.bytes() >> 20,
+                    bytes >> 20,
                     self.limits.max_storage_buffer_binding_size >> 20
                 )));
             }
-            entries.push(wgpu::BindGroupEntry { binding: i as u32 + 1, resource: self.raw(buffer).as_entire_binding() });
+            let bound = wgpu::BufferBinding { buffer: self.raw(buffer), offset: 0, size: std::num::NonZeroU64::new(bytes) };
+            entries.push(wgpu::BindGroupEntry { binding: i as u32 + 1, resource: wgpu::BindingResource::Buffer(bound) });
         }
         Ok(self.device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: None,

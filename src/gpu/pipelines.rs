@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::cache::Cache;
-use super::{Constants, Dispatch, Gpu, Kernel, Recording};
+use super::launch::Dispatch;
+use super::{Constants, Gpu, Kernel, Recording};
 use crate::error::{Error, Result};
 
 type Key = (&'static str, Constants);

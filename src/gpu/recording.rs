@@ -2,33 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Buffer, Constants, Kernel};
+use super::Buffer;
+use super::launch::Dispatch;
 use crate::error::{Error, Result};
 
 /// The most loop trips an invocation may make. Mesa 22.3's llvmpipe silently stops all loops of an
 /// invocation after 65,535 trips, and real GPUs reset long dispatches.
 pub const MAX_TRIPS: u64 = 60_000;
-
-/// One launch of a kernel.
-#[derive(Clone)]
-pub struct Dispatch {
-    /// Shown in listings and profiles: phase, then what it computes.
-    pub name: String,
-    pub kernel: &'static Kernel,
-    pub constants: Constants,
-    /// Bytes of the kernel's `Params`.
-    pub params: Vec<u8>,
-    /// Storage buffers for bindings 1, 2, …
-    pub buffers: Vec<Buffer>,
-    /// Number of workgroups; see [`grid`].
-    pub groups: [u32; 3],
-    /// Upper bound of loop trips of one invocation.
-    pub trips: u64,
-    /// Floating-point operations of the launch, from the kernel's formula.
-    pub flops: f64,
-    /// Bytes of buffer memory read and written, from the kernel's formula.
-    pub bytes: f64,
-}
 
 /// An entry of a [`Recording`].
 #[derive(Clone)]
@@ -53,6 +33,8 @@ pub struct Recording {
     phase: String,
     gate: Option<Gate>,
     gates: BTreeMap<usize, Gate>,
+    /// The first operation that no device may run, in words.
+    fault: Option<String>,
 }
 
 /// A word on the device that holds 1 where the dispatches after it have nothing left to do: iterations
@@ -84,7 +66,8 @@ impl Recording {
         self.gates.get(&index)
     }
 
-    pub fn push(&mut self, mut dispatch: Dispatch) {
+    pub fn push(&mut self, dispatch: impl Into<Dispatch>) {
+        let mut dispatch = dispatch.into();
         if dispatch.groups.contains(&0) {
             return;
         }
@@ -94,6 +77,7 @@ impl Recording {
         if let Some(gate) = &self.gate {
             self.gates.insert(self.ops.len(), gate.clone());
         }
+        self.fault = self.fault.take().or_else(|| dispatch.fault());
         self.ops.push(Op::Dispatch(dispatch));
     }
 
@@ -104,6 +88,14 @@ impl Recording {
 
     /// Copies `words` words from word `from_word` of one buffer to word `to_word` of another.
     pub fn copy_range(&mut self, from: &Buffer, from_word: usize, to: &Buffer, to_word: usize, words: usize) {
+        let (given, taken) = (to.words(), from.words());
+        if from.same(to) || from_word + words > taken || to_word + words > given {
+            self.fault.get_or_insert(format!(
+                "copy of {words} words from word {from_word} of {} ({taken} words) to word {to_word} of {} ({given} words): outside of a buffer, or within one",
+                from.name(),
+                to.name()
+            ));
+        }
         self.ops.push(Op::Copy { from: from.clone(), from_word, to: to.clone(), to_word, words });
     }
 
@@ -114,6 +106,7 @@ impl Recording {
     /// Appends another recording.
     pub fn append(&mut self, other: &Recording) {
         let first = self.ops.len();
+        self.fault = self.fault.take().or_else(|| other.fault.clone());
         self.gates.extend(other.gates.iter().map(|(index, gate)| (first + index, gate.clone())));
         self.ops.extend(other.ops.iter().cloned());
     }
@@ -130,8 +123,14 @@ impl Recording {
         self.dispatches().map(|d| (d.kernel.name, &d.constants)).collect::<BTreeSet<_>>().len()
     }
 
-    /// Refuses what a device would run wrongly without an error.
+    /// Refuses what a device would run wrongly without an error: buffers that are too short, launches that are too long.
+    ///
+    /// # Errors
+    /// [`Error::Device`] with the kernel, the binding, and the words needed and given, or the limit that is passed.
     pub fn check(&self) -> Result<()> {
+        if let Some(fault) = &self.fault {
+            return Err(Error::Device(fault.clone()));
+        }
         for d in self.dispatches() {
             if d.trips > MAX_TRIPS {
                 return Err(Error::Device(format!(
@@ -166,7 +165,8 @@ impl Recording {
             match op {
                 Op::Dispatch(d) => {
                     let constants: Vec<String> = d.constants.iter().map(|(k, v)| format!("{k}={v}")).collect();
-                    text.push_str(&format!("{} {}({}) {:?} {:?}\n", d.name, d.kernel.name, constants.join(" "), d.groups, d.buffers));
+                    let buffers: Vec<&Buffer> = d.bindings.iter().map(|b| &b.buffer).collect();
+                    text.push_str(&format!("{} {}({}) {:?} {:?}\n", d.name, d.kernel.name, constants.join(" "), d.groups, buffers));
                 }
                 Op::Copy { from, from_word, to, to_word, words } => {
                     text.push_str(&format!("copy {from:?}+{from_word} -> {to:?}+{to_word} {words}\n"));

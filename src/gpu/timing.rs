@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use super::engine::SUBMISSION_S;
-use super::{Dispatch, Gpu, Op, Recording};
+use super::launch::Dispatch;
+use super::{Gpu, Op, Recording};
 use crate::error::{Error, Result};
 
 /// Dispatches that share a query set; WebGPU allows sets of 4096 queries, each dispatch takes two.
@@ -187,5 +188,5 @@ impl Gpu {
 fn timed(d: &Dispatch, begin: f64, seconds: f64, gate: u32) -> Timed {
     let skipped = gate == 1;
     let done = if skipped { 0.0 } else { 1.0 };
-    Timed { name: d.name.clone(), kernel: d.kernel.name, begin, seconds, flops: done * d.flops, bytes: done * d.bytes, skipped }
+    Timed { name: d.name.clone(), kernel: d.kernel.name, begin, seconds, flops: done * d.flops, bytes: done * d.bytes(), skipped }
 }

@@ -33,7 +33,7 @@ impl Work {
     fn of(recording: &Recording) -> Vec<Work> {
         let mut work: HashMap<(&str, &Constants), Work> = HashMap::new();
         for d in recording.dispatches() {
-            let new = || Work { kernel: d.kernel, constants: d.constants.clone(), buffers: d.buffers.len(), params: Vec::new() };
+            let new = || Work { kernel: d.kernel, constants: d.constants.clone(), buffers: d.bindings.len(), params: Vec::new() };
             let params = &mut work.entry((d.kernel.name, &d.constants)).or_insert_with(new).params;
             if !params.contains(&d.params) {
                 params.push(d.params.clone());
