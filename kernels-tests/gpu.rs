@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use helmholtz::Error;
-use helmholtz::gpu::{Buffer, Dispatch, Gpu, Kernel, Recording, choose, grid, list};
+use helmholtz::gpu::{Buffer, Gpu, Kernel, Recording, choose, grid, list};
 use helmholtz::kernels::{linear, pad4};
 
 fn product(rows: usize) -> Recording {
@@ -47,17 +47,7 @@ static INVALID: Kernel = Kernel { name: "invalid", source: "fn main( {", ..LONG 
 
 fn launch(kernel: &'static Kernel, loops: u32, groups: u32, y: &Buffer) -> Recording {
     let mut rec = Recording::new();
-    rec.push(Dispatch {
-        name: "test".into(),
-        kernel,
-        constants: vec![],
-        params: bytemuck::cast_slice(&[loops, 0, 0, 0]).to_vec(),
-        buffers: vec![y.clone()],
-        groups: [groups, 1, 1],
-        trips: loops as u64,
-        flops: 0.0,
-        bytes: 0.0,
-    });
+    rec.launch("test", kernel, &[loops, 0, 0, 0]).update(y, 64).trips(loops as u64).groups([groups, 1, 1]);
     rec
 }
 
@@ -79,6 +69,22 @@ fn launches_that_drivers_would_get_wrong_are_refused() {
         d.params.truncate(8);
     }
     assert!(message(gpu.run(&short)).contains("Params"));
+    // a word short, written and bound twice, copied from outside
+    let text = message(gpu.run(&launch(&LONG, 1, 1, &Buffer::new("short", 63))));
+    assert!(text.contains("kernel long (test), binding 1: buffer short has 63 words, the launch needs 64"), "{text}");
+    let mut twice = Recording::new();
+    twice.launch("both", &LONG, &[1u32, 0, 0, 0]).read(&y, 64).write(&y, 64).groups([1, 1, 1]);
+    assert!(message(gpu.run(&twice)).contains("binding 2: buffer y is written, and is binding 1 too"));
+    let mut copy = Recording::new();
+    copy.copy_range(&y, 60, &Buffer::new("to", 64), 0, 5);
+    assert!(message(copy.check()).contains("copy of 5 words from word 60 of y (64 words)"));
+    let mut all = launch(&LONG, 1, 1, &y);
+    all.append(&copy);
+    assert!(all.check().is_err());
+    // in checked mode a host side that says it only reads what its kernel writes
+    let mut reads = Recording::new();
+    reads.launch("reads", &LONG, &[1u32, 0, 0, 0]).read(&y, 64).groups([1, 1, 1]);
+    assert!(message(gpu.run(&reads)).contains("bindings written [false], its text has [true]"));
     // what did not run leaves no stale numbers behind
     let values: Vec<f32> = gpu.read(&y).expect("read");
     assert!(values.iter().all(|v| v.is_nan()), "poisoned until a kernel writes it");

@@ -21,7 +21,7 @@
 struct Params {
   seed_low: u32, seed_high: u32, step: u32, purpose: u32,
   first: u32, walkers: u32, n: u32, dim: u32,
-  ld4: u32, begin: u32, budget: u32, pad: u32,
+  ld4: u32, begin: u32, budget: u32, orbitals: u32,
   length: f32, twist_x: f32, twist_y: f32, twist_z: f32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -102,7 +102,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     y[$t] = candidate(w, i, at.y + $tu);
     #end
     for (var a = lane; a < p.n; a += WG) {
-      let m = round(orbitals[states[w * p.n + a]].xyz - t);
+      let m = round(orbitals[min(states[w * p.n + a], p.orbitals - 1u)].xyz - t);
       var v: array<vec2<f32>, TRIALS>;
       #for t in TRIALS
       {

@@ -8,7 +8,7 @@
 // The phase is taken in turns: m meets only the fraction of z/L, so that its rounding stays 1e-7 turns;
 // without L^(-n dim/2), which the host adds to ln|det|.
 struct Params {
-  walkers: u32, n: u32, dim: u32, pad: u32,
+  walkers: u32, n: u32, dim: u32, orbitals: u32,
   inverse_length: f32, twist_x: f32, twist_y: f32, twist_z: f32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -27,7 +27,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   if (p.dim == 3u) { u.z = z[row * p.dim + 2u]; }
   u *= p.inverse_length;
   let t = vec3<f32>(p.twist_x, p.twist_y, p.twist_z);
-  let m = round(orbitals[states[w * p.n + id % p.n]].xyz - t);
+  let m = round(orbitals[min(states[w * p.n + id % p.n], p.orbitals - 1u)].xyz - t);
   let turns = m * (u - round(u));
   let part = turns - round(turns) + t * u;
   matrix[id] = sincos2pi(part.x + part.y + part.z).yx;

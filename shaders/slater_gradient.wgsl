@@ -8,6 +8,7 @@
 // One invocation owns 2 particles i x 4 particles j. Trips: n + 8.
 struct Params {
   walkers: u32, n: u32, dim: u32, wave: f32,
+  orbitals: u32, pad0: u32, pad1: u32, pad2: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> matrix: array<vec2<f32>>;
@@ -51,7 +52,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   var s00: Sum; var s01: Sum; var s02: Sum; var s03: Sum;
   var s10: Sum; var s11: Sum; var s12: Sum; var s13: Sum;
   for (var a = 0u; a < p.n; a++) {
-    let k = orbitals[states[w * p.n + a]].xyz;
+    let k = orbitals[min(states[w * p.n + a], p.orbitals - 1u)].xyz;
     let row = (w * p.n + a) * p.n;
     let u = matrix[m0 + a];
     let v = matrix[m1 + a];

@@ -10,6 +10,7 @@
 // Trips: tiles/WG (rows4 + 21) + n/WG (rows4 + n + 2) + 8, tiles = rows4 (rows4 + 1) / 2.
 struct Params {
   walkers: u32, n: u32, dim: u32, wave: f32,
+  orbitals: u32, pad0: u32, pad1: u32, pad2: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> matrix: array<vec2<f32>>;
@@ -76,7 +77,7 @@ fn diagonal(w: u32, i: u32, rows4: u32) -> vec2<f32> {
   }
   var sum = vec2<f32>();
   for (var a = 0u; a < p.n; a++) {
-    let k = orbitals[states[w * p.n + a]].xyz;
+    let k = orbitals[min(states[w * p.n + a], p.orbitals - 1u)].xyz;
     let form = dot(same, k * k) + 2.0 * dot(cross, k.xxy * k.yzz);
     sum += form * multiply(matrix[(w * p.n + i) * p.n + a], inverse[(w * p.n + a) * p.n + i]);
   }

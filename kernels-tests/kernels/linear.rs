@@ -26,7 +26,7 @@ fn product(gpu: &Gpu) -> Check {
         let y = Buffer::new("y", rows * pad4(n));
         let back = Buffer::new("x w w^T", rows * pad4(k));
         let mut rec = Recording::new();
-        pack::record(&mut rec, "pack", layout.words(), &params, &map, &packed);
+        pack::record(&mut rec, "pack", layout.words(), (&params, stored.len()), &map, &packed);
         let p = linear::Params::new(rows, pad4(k) / 4, pad4(n) / 4, w_at);
         linear::record(&mut rec, "product", p.bias(b_at, 3), &xb, &packed, &y);
         linear::record(&mut rec, "again", p.accumulate(), &xb, &packed, &y);

@@ -9,6 +9,7 @@ mod harness;
 #[path = "../reference_data.rs"]
 mod reference_data;
 
+mod bounds;
 mod cholesky;
 mod determinant;
 mod distinct;

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::launch::Dispatch;
+use super::pipelines::Pipeline;
 use super::{Gpu, Op, Recording};
 use crate::error::{Error, Result};
 
@@ -65,13 +66,10 @@ impl Gpu {
         buffer
     }
 
-    pub(super) fn bind(
-        &self,
-        d: &Dispatch,
-        index: usize,
-        uniforms: &wgpu::Buffer,
-        pipeline: &wgpu::ComputePipeline,
-    ) -> Result<wgpu::BindGroup> {
+    pub(super) fn bind(&self, d: &Dispatch, index: usize, uniforms: &wgpu::Buffer, pipeline: &Pipeline) -> Result<wgpu::BindGroup> {
+        if let Some(text) = pipeline.declared.as_ref().and_then(|declared| declared.difference(d)) {
+            return Err(Error::Device(text));
+        }
         let mut entries = vec![wgpu::BindGroupEntry {
             binding: 0,
             resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
@@ -98,7 +96,7 @@ impl Gpu {
         }
         Ok(self.device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: None,
-            layout: &pipeline.get_bind_group_layout(0),
+            layout: &pipeline.raw.get_bind_group_layout(0),
             entries: &entries,
         }))
     }
@@ -117,7 +115,7 @@ impl Gpu {
                     while let Some(Op::Dispatch(d)) = ops.get(i) {
                         let pipeline = self.pipeline(d)?;
                         let group = self.bind(d, first + i, uniforms, &pipeline)?;
-                        pass.set_pipeline(&pipeline);
+                        pass.set_pipeline(&pipeline.raw);
                         pass.set_bind_group(0, &group, &[]);
                         pass.dispatch_workgroups(d.groups[0], d.groups[1], d.groups[2]);
                         i += 1;

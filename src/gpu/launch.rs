@@ -51,19 +51,20 @@ pub struct Dispatch {
     pub trips: u64,
     /// Floating-point operations of the launch, from the kernel's formula.
     pub flops: f64,
+    /// Bytes read and written, where the bindings' words do not tell.
+    pub moved: Option<f64>,
 }
 
 impl Dispatch {
-    /// Bytes read and written, each word that a binding touches once: what the launch moves at least.
+    /// Bytes read and written: each word that a binding touches once, unless the kernel's formula says otherwise.
     pub fn bytes(&self) -> f64 {
-        self.bindings.iter().map(Binding::bytes).sum()
+        self.moved.unwrap_or_else(|| self.bindings.iter().map(Binding::bytes).sum())
     }
 
     /// Why the bindings are no good, if they are not: a buffer that is too short, or one that is written and bound twice.
     pub(super) fn fault(&self) -> Option<String> {
-        let wrong = |index: usize, what: String| {
-            Some(format!("kernel {} ({}), binding {}: {what}", self.kernel.name, self.name, index + 1))
-        };
+        let wrong =
+            |index: usize, what: String| Some(format!("kernel {} ({}), binding {}: {what}", self.kernel.name, self.name, index + 1));
         for (index, b) in self.bindings.iter().enumerate() {
             let (name, given, needed) = (b.buffer.name(), b.buffer.words(), b.words.end);
             if needed > given {
@@ -114,6 +115,7 @@ impl Recording {
             groups: [0; 3],
             trips: 0,
             flops: 0.0,
+            moved: None,
         };
         Launch { recording: self, dispatch }
     }
@@ -158,6 +160,13 @@ impl Launch<'_> {
         self
     }
 
+    /// Bytes read and written, where they are not each word of the bindings once: rows with gaps, tables looked up, matrices
+    /// read again and again.
+    pub fn moved(mut self, bytes: f64) -> Self {
+        self.dispatch.moved = Some(bytes);
+        self
+    }
+
     /// Records the launch with these workgroups. A fault of its bindings is kept: the recording then refuses to run.
     pub fn groups(mut self, groups: [u32; 3]) {
         self.dispatch.groups = groups;
@@ -181,8 +190,20 @@ pub struct Unsized {
 
 impl From<Unsized> for Dispatch {
     fn from(u: Unsized) -> Dispatch {
-        let bind = |b: Buffer| Binding { words: 0..b.words(), buffer: b, access: Access::Read };
-        let bindings = u.buffers.into_iter().map(bind).collect();
-        Dispatch { name: u.name, kernel: u.kernel, constants: u.constants, params: u.params, bindings, groups: u.groups, trips: u.trips, flops: u.flops }
+        let written = |i: usize| u.kernel.source.contains(&format!("@binding({}) var<storage, read_write>", i + 1));
+        let access = |i| if written(i) { Access::Update } else { Access::Read };
+        let bindings =
+            u.buffers.into_iter().enumerate().map(|(i, b)| Binding { words: 0..b.words(), buffer: b, access: access(i) }).collect();
+        Dispatch {
+            name: u.name,
+            kernel: u.kernel,
+            constants: u.constants,
+            params: u.params,
+            bindings,
+            groups: u.groups,
+            trips: u.trips,
+            flops: u.flops,
+            moved: Some(u.bytes),
+        }
     }
 }

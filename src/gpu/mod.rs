@@ -10,6 +10,7 @@ mod launch;
 mod memory;
 mod pipelines;
 mod recording;
+mod reflect;
 mod shader;
 mod timing;
 mod warm;

@@ -166,7 +166,7 @@ impl Gpu {
                 end_of_pass_write_index: Some(2 * slot + 1),
             }),
         });
-        pass.set_pipeline(&pipeline);
+        pass.set_pipeline(&pipeline.raw);
         pass.set_bind_group(0, &group, &[]);
         pass.dispatch_workgroups(d.groups[0], d.groups[1], d.groups[2]);
         Ok(())

@@ -144,7 +144,7 @@ impl Gpu {
         let dummy = |_| buffer(DUMMY_BYTES, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::UNIFORM, false);
         // a buffer a binding: one may not be read and written in the same launch
         let dummies: Vec<wgpu::Buffer> = (0..work.buffers).map(dummy).collect();
-        let layout = pipeline.get_bind_group_layout(0);
+        let layout = pipeline.raw.get_bind_group_layout(0);
         let mut encoder = self.device.create_command_encoder(&Default::default());
         for params in &work.params {
             let uniforms = buffer(params.len() as u64, wgpu::BufferUsages::UNIFORM, true);
@@ -157,7 +157,7 @@ impl Gpu {
                 bound.map(|(i, b)| wgpu::BindGroupEntry { binding: i as u32, resource: b.as_entire_binding() }).collect();
             let group = self.device.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout: &layout, entries: &entries });
             let mut pass = encoder.begin_compute_pass(&Default::default());
-            pass.set_pipeline(&pipeline);
+            pass.set_pipeline(&pipeline.raw);
             pass.set_bind_group(0, &group, &[]);
             pass.dispatch_workgroups(0, 0, 0);
         }

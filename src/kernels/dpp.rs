@@ -1,7 +1,7 @@
 //! `dpp`: exact draws of n free fermions in given plane waves, z ~ |det e^(i k_a·z_i)|² / (n! L^(n dim)).
 
 use crate::error::{Error, Result};
-use crate::gpu::{Buffer, Dispatch, Kernel, MAX_TRIPS, Profile, Recording, grid};
+use crate::gpu::{Buffer, Kernel, MAX_TRIPS, Profile, Recording, grid};
 use crate::system::ElectronGas;
 
 use super::pad4;
@@ -38,7 +38,7 @@ struct Params {
     ld4: u32,
     begin: u32,
     budget: u32,
-    pad: u32,
+    orbitals: u32,
     length: f32,
     twist: [f32; 3],
 }
@@ -71,8 +71,7 @@ impl Outputs {
         Outputs {
             z: Buffer::new("free fermions", walkers * n * dim),
             progress: Buffer::new("free fermions placed", 4 * walkers),
-            // lanes read whole groups of column pairs, also past the last
-            basis: Buffer::new("free fermion basis", 2 * walkers * n * pad4(n) + 16),
+            basis: Buffer::new("free fermion basis", basis_words(n, walkers, MOST_PAIRS)),
         }
     }
 }
@@ -92,12 +91,22 @@ struct Shape {
     lines: usize,
 }
 
+/// Most pairs of columns a lane holds.
+const MOST_PAIRS: usize = 4;
+
+/// Words of the basis: lanes read whole groups of `pairs` column pairs, also past the last.
+fn basis_words(n: usize, walkers: usize, pairs: usize) -> usize {
+    let (rows, ld4) = (walkers * n, pad4(n) / 2);
+    let last = (n.saturating_sub(2) / 2 / pairs + 1) * pairs;
+    4 * (rows * ld4).max(rows.saturating_sub(1) * ld4 + last)
+}
+
 /// Candidates tried at once.
 const TRIALS: usize = 8;
 
 fn shape(profile: Profile) -> Shape {
     match profile {
-        Profile::Simd => Shape { lanes: 8, pairs: 4, lines: 4 },
+        Profile::Simd => Shape { lanes: 8, pairs: MOST_PAIRS, lines: 4 },
         Profile::Gpu => Shape { lanes: 64, pairs: 1, lines: 1 },
     }
 }
@@ -182,28 +191,28 @@ pub fn record_parts(
             ld4: (pad4(n) / 2) as u32,
             begin: (launch == 0) as u32,
             budget: budget as u32,
-            pad: 0,
+            orbitals: gas.orbital_count() as u32,
             length: gas.length() as f32,
             twist: gas.twist.map(|t| t as f32),
         };
-        rec.push(Dispatch {
-            name: "free fermions".into(),
-            kernel: &KERNEL,
-            constants: vec![
+        rec.launch("free fermions", &KERNEL, &p)
+            .constants(&[
                 ("TRIALS", TRIALS as u32),
                 ("HALF", TRIALS as u32 / 2),
                 ("WG", shape.lanes as u32),
                 ("PAIRS", shape.pairs as u32),
                 ("LINES", shape.lines as u32),
                 ("ROWS", n.next_multiple_of(32) as u32),
-            ],
-            params: bytemuck::bytes_of(&p).to_vec(),
-            buffers: vec![states.clone(), orbitals.clone(), out.basis.clone(), out.progress.clone(), out.z.clone()],
-            groups: grid(d.walkers),
-            trips: budget,
-            flops: flops / launches as f64,
-            bytes: flops / launches as f64,
-        });
+            ])
+            .read(states, d.walkers * n)
+            .read(orbitals, 4 * gas.orbital_count())
+            .update(&out.basis, basis_words(n, d.walkers, shape.pairs))
+            .update(&out.progress, 4 * d.walkers)
+            .update(&out.z, d.walkers * n * dim)
+            .trips(budget)
+            .flops(flops / launches as f64)
+            .moved(flops / launches as f64)
+            .groups(grid(d.walkers));
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `ewald`: Coulomb energy of a batch of walkers in a periodic box.
 
-use crate::gpu::{Buffer, Dispatch, Kernel, Recording, grid};
+use crate::gpu::{Buffer, Kernel, Recording, grid};
 use crate::system::Ewald;
 
 use super::WG;
@@ -55,16 +55,14 @@ pub fn record(rec: &mut Recording, name: &str, p: Params, x: &Buffer, table: &Bu
     let pairs = p.n as u64 * (p.n as u64).saturating_sub(1) / 2;
     let wg = WG as u64;
     let vectors = 4.0 * p.blocks as f64;
-    rec.push(Dispatch {
-        name: name.into(),
-        kernel: &KERNEL,
-        constants: vec![("WG", WG)],
-        params: bytemuck::bytes_of(&p).to_vec(),
-        buffers: vec![x.clone(), table.clone(), potential.clone()],
-        groups: grid(p.walkers as usize),
-        trips: pairs.div_ceil(wg) + (p.blocks as u64).div_ceil(wg) * (p.n as u64 + 1) + 8,
+    let (walkers, coordinates) = (p.walkers as usize, (p.n * p.dim) as usize);
+    rec.launch(name, &KERNEL, &p)
+        .constants(&[("WG", WG)])
+        .read(x, walkers * coordinates)
+        .read(table, 16 * p.blocks as usize)
+        .write(potential, walkers)
+        .trips(pairs.div_ceil(wg) + (p.blocks as u64).div_ceil(wg) * (p.n as u64 + 1) + 8)
         // about 28 operations a phase and 45 a pair
-        flops: p.walkers as f64 * (28.0 * vectors * p.n as f64 + 45.0 * pairs as f64),
-        bytes: p.walkers as f64 * (4.0 * (p.n * p.dim) as f64 + 4.0),
-    });
+        .flops(p.walkers as f64 * (28.0 * vectors * p.n as f64 + 45.0 * pairs as f64))
+        .groups(grid(walkers));
 }

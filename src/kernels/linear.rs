@@ -1,6 +1,6 @@
 //! `linear`: batched matrix products Y = X W (+ bias), the layer every network here is made of.
 
-use crate::gpu::{Buffer, Dispatch, Kernel, Recording, grid};
+use crate::gpu::{Buffer, Kernel, Recording, grid};
 
 use super::WG;
 
@@ -73,21 +73,33 @@ impl Params {
     }
 }
 
+/// Words of `count` blocks of `size` vec4, `stride` apart from `offset` on (all in vec4).
+pub(super) fn extent(offset: u32, count: usize, stride: u32, size: usize) -> std::ops::Range<usize> {
+    let first = offset as usize;
+    4 * first..4 * (first + count.saturating_sub(1) * stride as usize + size)
+}
+
 /// Records Y = X W (+ bias) (+ Y).
 pub fn record(rec: &mut Recording, name: &str, p: Params, x: &Buffer, w: &Buffer, y: &Buffer) {
     // the tile that loads least: 8 of X and 4 of W a column block and vec4 of X
     let cols = (1..=3).min_by_key(|c| p.out4.div_ceil(*c) * (2 + c)).unwrap_or(1);
     let threads = p.batches as usize * (p.rows as usize).div_ceil(8) * p.out4.div_ceil(cols) as usize;
     let macs = p.batches as f64 * p.rows as f64 * 16.0 * p.in4 as f64 * p.out4 as f64;
-    rec.push(Dispatch {
-        name: name.into(),
-        kernel: &KERNEL,
-        constants: vec![("WG", WG), ("COLS", cols)],
-        params: bytemuck::bytes_of(&p).to_vec(),
-        buffers: vec![x.clone(), w.clone(), y.clone()],
-        groups: grid(threads.div_ceil(WG as usize)),
-        trips: p.in4 as u64 + 1,
-        flops: 2.0 * macs,
-        bytes: 16.0 * p.batches as f64 * p.rows as f64 * (p.in4 as f64 + p.out4 as f64),
-    });
+    let (batches, rows, in4, out4) = (p.batches as usize, p.rows as usize, p.in4 as usize, p.out4 as usize);
+    let matrices = batches.div_ceil(p.w_div.max(1) as usize);
+    let x_words = extent(p.x_offset, batches, p.x_stride, rows * in4);
+    let y_words = extent(p.y_offset, batches, p.y_stride, rows * out4);
+    let mut w_words = extent(p.w_offset, matrices, p.w_stride, 4 * in4 * out4);
+    if p.flags & BIAS != 0 {
+        let bias = extent(p.b_offset, 1, 0, out4);
+        w_words = w_words.start.min(bias.start)..w_words.end.max(bias.end);
+    }
+    let launch = rec.launch(name, &KERNEL, &p).constants(&[("WG", WG), ("COLS", cols)]).read(x, x_words).read(w, w_words);
+    let adds = p.flags & ACCUMULATE != 0;
+    let launch = if adds { launch.update(y, y_words) } else { launch.write(y, y_words) };
+    launch
+        .trips(p.in4 as u64 + 1)
+        .flops(2.0 * macs)
+        .moved(16.0 * (batches * rows * (in4 + out4 * (1 + adds as usize)) + 4 * matrices * in4 * out4) as f64)
+        .groups(grid(threads.div_ceil(WG as usize)));
 }

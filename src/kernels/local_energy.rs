@@ -1,6 +1,6 @@
 //! `local_energy`: gradient of ln Ψ and kinetic energy of a batch of walkers.
 
-use crate::gpu::{Buffer, Dispatch, Kernel, Recording, grid};
+use crate::gpu::{Buffer, Kernel, Recording, grid};
 
 use super::pad4;
 
@@ -45,17 +45,17 @@ pub struct Inputs<'a> {
 /// first derivatives of ln|det J| only, Σ|∇ ln Ψ|²; Ry/rs²).
 pub fn record(rec: &mut Recording, name: &str, walkers: usize, size: usize, inputs: Inputs, gradient: &Buffer, kinetic: &Buffer) {
     let ld = pad4(size);
-    rec.push(Dispatch {
-        name: name.into(),
-        kernel: &KERNEL,
-        constants: vec![("WG", WG)],
-        params: bytemuck::bytes_of(&Params { walkers: walkers as u32, size: size as u32, pad: [0; 2] }).to_vec(),
-        buffers: [inputs.slater, inputs.jacobian, inputs.trace, inputs.lap_z, inputs.grad_q, inputs.lap_q, gradient, kinetic]
-            .map(Buffer::clone)
-            .to_vec(),
-        groups: grid(walkers),
-        trips: (ld as u64 / 4).div_ceil(WG as u64) * (size as u64 + 5) + 8,
-        flops: walkers as f64 * ld as f64 * (4.0 * size as f64 + 20.0),
-        bytes: walkers as f64 * 4.0 * (ld * size + 2 * ld + 4 * size + 7) as f64,
-    });
+    rec.launch(name, &KERNEL, &Params { walkers: walkers as u32, size: size as u32, pad: [0; 2] })
+        .constants(&[("WG", WG)])
+        .read(inputs.slater, 2 * walkers * size)
+        .read(inputs.jacobian, walkers * ld * ld)
+        .read(inputs.trace, 2 * walkers)
+        .read(inputs.lap_z, walkers * ld)
+        .read(inputs.grad_q, walkers * ld)
+        .read(inputs.lap_q, walkers)
+        .write(gradient, 2 * walkers * size)
+        .write(kinetic, 4 * walkers)
+        .trips((ld as u64 / 4).div_ceil(WG as u64) * (size as u64 + 5) + 8)
+        .flops(walkers as f64 * ld as f64 * (4.0 * size as f64 + 20.0))
+        .groups(grid(walkers));
 }

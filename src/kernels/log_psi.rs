@@ -2,7 +2,7 @@
 //!
 //! Twin: the sum in its test.
 
-use crate::gpu::{Buffer, Dispatch, Kernel, Recording, grid};
+use crate::gpu::{Buffer, Kernel, Recording, grid};
 
 use super::WG;
 
@@ -26,15 +26,11 @@ pub struct Params {
 /// Records out = slater + ½ jacobian + norm, each f32 `[walker]`.
 pub fn record(rec: &mut Recording, name: &str, walkers: usize, norm: f64, slater: &Buffer, jacobian: &Buffer, out: &Buffer) {
     let p = Params { walkers: walkers as u32, norm: norm as f32, pad: [0; 2] };
-    rec.push(Dispatch {
-        name: name.into(),
-        kernel: &KERNEL,
-        constants: vec![("WG", WG)],
-        params: bytemuck::bytes_of(&p).to_vec(),
-        buffers: vec![slater.clone(), jacobian.clone(), out.clone()],
-        groups: grid(walkers.div_ceil(WG as usize)),
-        trips: 0,
-        flops: 3.0 * walkers as f64,
-        bytes: 12.0 * walkers as f64,
-    });
+    rec.launch(name, &KERNEL, &p)
+        .constants(&[("WG", WG)])
+        .read(slater, walkers)
+        .read(jacobian, walkers)
+        .write(out, walkers)
+        .flops(3.0 * walkers as f64)
+        .groups(grid(walkers.div_ceil(WG as usize)));
 }

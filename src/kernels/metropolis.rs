@@ -1,6 +1,6 @@
 //! `metropolis_propose`, `metropolis_accept`, `metropolis_adapt`: moves of all electrons of a walker at once.
 
-use crate::gpu::{Buffer, Dispatch, Kernel, Recording, grid};
+use crate::gpu::{Buffer, Kernel, Recording, grid};
 
 use super::WG;
 use super::philox::purpose;
@@ -106,17 +106,14 @@ pub fn record_propose(rec: &mut Recording, m: Move, x: &Buffer, state: &Buffer, 
         size: m.size as u32,
         pad: 0,
     };
-    rec.push(Dispatch {
-        name: "propose".into(),
-        kernel: &PROPOSE,
-        constants: vec![("WG", WG)],
-        params: bytemuck::bytes_of(&params).to_vec(),
-        buffers: vec![x.clone(), state.clone(), proposal.clone()],
-        groups: grid((m.walkers * m.size.div_ceil(4)).div_ceil(WG as usize)),
-        trips: 15,
-        flops: 60.0 * (m.walkers * m.size) as f64,
-        bytes: 8.0 * (m.walkers * m.size) as f64,
-    });
+    rec.launch("propose", &PROPOSE, &params)
+        .constants(&[("WG", WG)])
+        .read(x, m.walkers * m.size)
+        .read(state, 1)
+        .write(proposal, m.walkers * m.size)
+        .trips(15)
+        .flops(60.0 * (m.walkers * m.size) as f64)
+        .groups(grid((m.walkers * m.size.div_ceil(4)).div_ceil(WG as usize)));
 }
 
 /// What `metropolis_accept` reads and changes.
@@ -158,30 +155,28 @@ pub fn record_accept(rec: &mut Recording, m: Move, a: Accept) {
         length: a.length as f32,
         inverse_length: (1.0 / a.length) as f32,
     };
-    rec.push(Dispatch {
-        name: "accept".into(),
-        kernel: &ACCEPT,
-        constants: vec![("WG", LANES)],
-        params: bytemuck::bytes_of(&params).to_vec(),
-        buffers: [a.x, a.proposal, a.log_psi, a.proposed, a.counts, a.series].map(Buffer::clone).to_vec(),
-        groups: grid(m.walkers),
-        trips: m.size.div_ceil(LANES as usize) as u64 + 10,
-        flops: 6.0 * (m.walkers * m.size) as f64,
-        bytes: 8.0 * (m.walkers * m.size) as f64,
-    });
+    // rows of chains that are tracked begin before this chunk's
+    let tracked = a.sweep * a.tracked + a.here.min(a.tracked)..a.sweep * a.tracked + (a.here + m.walkers).min(a.tracked);
+    rec.launch("accept", &ACCEPT, &params)
+        .constants(&[("WG", LANES)])
+        .update(a.x, m.walkers * m.size)
+        .read(a.proposal, m.walkers * m.size)
+        .update(a.log_psi, m.walkers)
+        .read(a.proposed, m.walkers)
+        .update(a.counts, 2 * a.here..2 * (a.here + m.walkers))
+        .write(a.series, tracked)
+        .trips(m.size.div_ceil(LANES as usize) as u64 + 10)
+        .flops(6.0 * (m.walkers * m.size) as f64)
+        .groups(grid(m.walkers));
 }
 
 /// Records the new width; `counts` of all walkers of the batch.
 pub fn record_adapt(rec: &mut Recording, p: AdaptParams, counts: &Buffer, state: &Buffer) {
-    rec.push(Dispatch {
-        name: "adapt".into(),
-        kernel: &ADAPT,
-        constants: vec![("WG", WG)],
-        params: bytemuck::bytes_of(&p).to_vec(),
-        buffers: vec![counts.clone(), state.clone()],
-        groups: [1, 1, 1],
-        trips: (p.walkers as u64).div_ceil(WG as u64) + 8,
-        flops: p.walkers as f64,
-        bytes: 8.0 * p.walkers as f64,
-    });
+    rec.launch("adapt", &ADAPT, &p)
+        .constants(&[("WG", WG)])
+        .read(counts, 2 * p.walkers as usize)
+        .update(state, STATE)
+        .trips((p.walkers as u64).div_ceil(WG as u64) + 8)
+        .flops(p.walkers as f64)
+        .groups([1, 1, 1]);
 }

@@ -1,7 +1,7 @@
 //! `newton`, `leave_out`: damped Newton iterations for z(x) = ζ, walker by walker.
 
 use crate::error::{Error, Result};
-use crate::gpu::{Buffer, Dispatch, Kernel, Profile, Recording, grid};
+use crate::gpu::{Buffer, Kernel, Profile, Recording, grid};
 
 use super::{WG, pad4};
 
@@ -131,31 +131,30 @@ pub fn record(rec: &mut Recording, profile: Profile, phase: Phase, s: Settings, 
         pad: 0.0,
     };
     let work = if phase == Phase::Step { s.walkers * s.size * s.size } else { s.walkers * s.size };
-    rec.push(Dispatch {
-        name: "newton".into(),
-        kernel: &NEWTON,
-        constants: vec![("WG", wg)],
-        params: bytemuck::bytes_of(&params).to_vec(),
-        buffers: [inputs.z, inputs.zeta, inputs.inverse, inputs.sign, x, &it.line, &it.state, &it.status].map(Buffer::clone).to_vec(),
-        groups: grid(s.walkers),
-        trips: (s.size.div_ceil(wg as usize) * (ld4 + 4)) as u64 + 2 * wg as u64 + 8,
-        flops: 3.0 * work as f64,
-        bytes: 4.0 * work as f64,
-    });
+    let (walkers, size) = (s.walkers, s.size);
+    rec.launch("newton", &NEWTON, &params)
+        .constants(&[("WG", wg)])
+        .read(inputs.z, walkers * size)
+        .read(inputs.zeta, walkers * size)
+        .read(inputs.inverse, walkers * 16 * ld4 * ld4)
+        .read(inputs.sign, walkers)
+        .update(x, walkers * size)
+        .update(&it.line, 2 * walkers * size)
+        .update(&it.state, 4 * walkers)
+        .update(&it.status, walkers)
+        .trips((size.div_ceil(wg as usize) * (ld4 + 4)) as u64 + 2 * wg as u64 + 8)
+        .flops(3.0 * work as f64)
+        .groups(grid(walkers));
 }
 
 /// Records ln|Ψ| = -1e30 (f32 `[walker]`) for walkers that are not usable; `progress` of `dpp`.
 pub fn record_leave_out(rec: &mut Recording, walkers: usize, particles: usize, status: &Buffer, progress: &Buffer, log_psi: &Buffer) {
     let params = LeaveOutParams { walkers: walkers as u32, particles: particles as u32, pad: [0; 2] };
-    rec.push(Dispatch {
-        name: "leave out".into(),
-        kernel: &LEAVE_OUT,
-        constants: vec![("WG", WG)],
-        params: bytemuck::bytes_of(&params).to_vec(),
-        buffers: [status, progress, log_psi].map(Buffer::clone).to_vec(),
-        groups: grid(walkers.div_ceil(WG as usize)),
-        trips: 0,
-        flops: walkers as f64,
-        bytes: 12.0 * walkers as f64,
-    });
+    rec.launch("leave out", &LEAVE_OUT, &params)
+        .constants(&[("WG", WG)])
+        .read(status, walkers)
+        .read(progress, 4 * walkers)
+        .update(log_psi, walkers)
+        .flops(walkers as f64)
+        .groups(grid(walkers.div_ceil(WG as usize)));
 }

@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use crate::gpu::{Buffer, Dispatch, Kernel, Recording, grid};
+use crate::gpu::{Buffer, Kernel, Recording, grid};
 use crate::system::electron_gas::ElectronGas;
 
 use super::WG;
@@ -23,6 +23,9 @@ pub struct Params {
     pub dim: u32,
     /// 2π/L.
     pub wave: f32,
+    /// Rows of the table of orbitals.
+    pub orbitals: u32,
+    pub pad: [u32; 3],
 }
 
 /// Records `momentum` (f32 `[walker][dim]`, units of 2π/L) and `ideal` (vec4 `[walker]`, Σ k² in Ry/rs²) of
@@ -36,16 +39,21 @@ pub fn record(
     momentum: &Buffer,
     ideal: &Buffer,
 ) {
-    let p = Params { walkers: walkers as u32, n: gas.n as u32, dim: gas.dim as u32, wave: (2.0 * PI / gas.length()) as f32 };
-    rec.push(Dispatch {
-        name: "occupied orbitals".into(),
-        kernel: &KERNEL,
-        constants: vec![("WG", WG)],
-        params: bytemuck::bytes_of(&p).to_vec(),
-        buffers: vec![states.clone(), orbitals.clone(), momentum.clone(), ideal.clone()],
-        groups: grid(walkers.div_ceil(WG as usize)),
-        trips: (gas.n * (1 + gas.dim)) as u64,
-        flops: 9.0 * (walkers * gas.n) as f64,
-        bytes: 20.0 * (walkers * gas.n) as f64,
-    });
+    let p = Params {
+        walkers: walkers as u32,
+        n: gas.n as u32,
+        dim: gas.dim as u32,
+        wave: (2.0 * PI / gas.length()) as f32,
+        orbitals: gas.orbital_count() as u32,
+        pad: [0; 3],
+    };
+    rec.launch("occupied orbitals", &KERNEL, &p)
+        .constants(&[("WG", WG)])
+        .read(states, walkers * gas.n)
+        .read(orbitals, 4 * gas.orbital_count())
+        .write(momentum, walkers * gas.dim)
+        .write(ideal, 4 * walkers)
+        .trips((gas.n * (1 + gas.dim)) as u64)
+        .flops(9.0 * (walkers * gas.n) as f64)
+        .groups(grid(walkers.div_ceil(WG as usize)));
 }

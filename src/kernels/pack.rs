@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::gpu::{Buffer, Dispatch, Kernel, Recording, grid};
+use crate::gpu::{Buffer, Kernel, Recording, grid};
 
 use super::{WG, pad4};
 
@@ -20,7 +20,8 @@ pub static KERNEL: Kernel = Kernel {
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct Params {
     pub words: u32,
-    pub pad: [u32; 3],
+    pub parameters: u32,
+    pub pad: [u32; 2],
 }
 
 /// Word of the parameters behind a row and column of a block; none: 0.
@@ -76,17 +77,13 @@ impl Layout {
     }
 }
 
-/// Records packed = parameters\[map\] (`map`: one u32 a packed word).
-pub fn record(rec: &mut Recording, name: &str, words: usize, parameters: &Buffer, map: &Buffer, packed: &Buffer) {
-    rec.push(Dispatch {
-        name: name.into(),
-        kernel: &KERNEL,
-        constants: vec![("WG", WG)],
-        params: bytemuck::bytes_of(&Params { words: words as u32, pad: [0; 3] }).to_vec(),
-        buffers: vec![parameters.clone(), map.clone(), packed.clone()],
-        groups: grid(words.div_ceil(WG as usize)),
-        trips: 0,
-        flops: 0.0,
-        bytes: 12.0 * words as f64,
-    });
+/// Records packed = parameters\[map\] for `words` words (`map`: one u32 each; past the last parameter: 0); `parameters` with
+/// their number.
+pub fn record(rec: &mut Recording, name: &str, words: usize, parameters: (&Buffer, usize), map: &Buffer, packed: &Buffer) {
+    rec.launch(name, &KERNEL, &Params { words: words as u32, parameters: parameters.1 as u32, pad: [0; 2] })
+        .constants(&[("WG", WG)])
+        .read(parameters.0, parameters.1)
+        .read(map, words)
+        .write(packed, words)
+        .groups(grid(words.div_ceil(WG as usize)));
 }

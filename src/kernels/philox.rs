@@ -1,6 +1,6 @@
 //! `philox`: counter-based random numbers, the same on every device and for every split of walkers.
 
-use crate::gpu::{Buffer, Dispatch, Kernel, Recording, grid};
+use crate::gpu::{Buffer, Kernel, Recording, grid};
 
 use super::WG;
 
@@ -80,15 +80,10 @@ pub fn record(rec: &mut Recording, name: &str, kind: Kind, at: Stream, walkers: 
         blocks: blocks as u32,
         pad: 0,
     };
-    rec.push(Dispatch {
-        name: name.into(),
-        kernel: &KERNEL,
-        constants: vec![("WG", WG), ("KIND", kind as u32)],
-        params: bytemuck::bytes_of(&p).to_vec(),
-        buffers: vec![y.clone()],
-        groups: grid((walkers * blocks).div_ceil(WG as usize)),
-        trips: 10,
-        flops: 250.0 * (walkers * blocks) as f64,
-        bytes: 16.0 * (walkers * blocks) as f64,
-    });
+    rec.launch(name, &KERNEL, &p)
+        .constants(&[("WG", WG), ("KIND", kind as u32)])
+        .write(y, 4 * walkers * blocks)
+        .trips(10)
+        .flops(250.0 * (walkers * blocks) as f64)
+        .groups(grid((walkers * blocks).div_ceil(WG as usize)));
 }

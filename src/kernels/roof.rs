@@ -2,7 +2,7 @@
 //! other kernel is measured against (Williams, Waterman, Patterson, CACM 52, 65 (2009)).
 
 use crate::error::Result;
-use crate::gpu::{Buffer, DeviceType, Dispatch, Gpu, Kernel, Recording, grid};
+use crate::gpu::{Buffer, DeviceType, Gpu, Kernel, Recording, grid};
 
 use super::WG;
 
@@ -41,32 +41,22 @@ pub struct Roof {
 
 /// Records `count` multiply-adds on 32 chains a thread; `x` f32 `[threads]` in (0, 1), `y` vec4 `[threads]`.
 pub fn record_fma(rec: &mut Recording, threads: usize, count: usize, x: &Buffer, y: &Buffer) {
-    rec.push(Dispatch {
-        name: "multiply-adds".into(),
-        kernel: &FMA,
-        constants: vec![("WG", WG)],
-        params: bytemuck::bytes_of(&Params { items: threads as u32, count: count as u32, pad: [0; 2] }).to_vec(),
-        buffers: vec![x.clone(), y.clone()],
-        groups: grid(threads.div_ceil(WG as usize)),
-        trips: count as u64,
-        flops: 64.0 * threads as f64 * count as f64,
-        bytes: 20.0 * threads as f64,
-    });
+    rec.launch("multiply-adds", &FMA, &Params { items: threads as u32, count: count as u32, pad: [0; 2] })
+        .constants(&[("WG", WG)])
+        .read(x, threads)
+        .write(y, 4 * threads)
+        .trips(count as u64)
+        .flops(64.0 * threads as f64 * count as f64)
+        .groups(grid(threads.div_ceil(WG as usize)));
 }
 
 /// Records a copy of `count` vec4 from `x` to `y`.
 pub fn record_copy(rec: &mut Recording, count: usize, x: &Buffer, y: &Buffer) {
-    rec.push(Dispatch {
-        name: "copy".into(),
-        kernel: &COPY,
-        constants: vec![("WG", WG)],
-        params: bytemuck::bytes_of(&Params { items: count as u32, ..Default::default() }).to_vec(),
-        buffers: vec![x.clone(), y.clone()],
-        groups: grid(count.div_ceil(WG as usize)),
-        trips: 0,
-        flops: 0.0,
-        bytes: 32.0 * count as f64,
-    });
+    rec.launch("copy", &COPY, &Params { items: count as u32, ..Default::default() })
+        .constants(&[("WG", WG)])
+        .read(x, 4 * count)
+        .write(y, 4 * count)
+        .groups(grid(count.div_ceil(WG as usize)));
 }
 
 /// Measures the roof of a device: the best of `tries` launches of each kernel (some 0.1 s on a CPU driver).

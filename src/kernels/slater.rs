@@ -1,6 +1,6 @@
 //! `slater`: plane-wave matrices M_ia = e^(i k_a·z_i) of a batch of walkers.
 
-use crate::gpu::{Buffer, Dispatch, Kernel, Recording, grid};
+use crate::gpu::{Buffer, Kernel, Recording, grid};
 use crate::system::ElectronGas;
 
 use super::WG;
@@ -19,7 +19,8 @@ pub struct Params {
     pub walkers: u32,
     pub n: u32,
     pub dim: u32,
-    pub pad: u32,
+    /// Rows of the table of orbitals.
+    pub orbitals: u32,
     /// 1/L.
     pub inverse_length: f32,
     /// Twist in units of 2π/L.
@@ -32,7 +33,7 @@ impl Params {
             walkers: walkers as u32,
             n: gas.n as u32,
             dim: gas.dim as u32,
-            pad: 0,
+            orbitals: gas.orbital_count() as u32,
             inverse_length: (1.0 / gas.length()) as f32,
             twist: gas.twist.map(|t| t as f32),
         }
@@ -44,15 +45,13 @@ impl Params {
 /// `orbitals` holds [`ElectronGas::momenta_padded`]. Add [`ElectronGas::ln_norm`] to ln|det|.
 pub fn record(rec: &mut Recording, name: &str, p: Params, z: &Buffer, states: &Buffer, orbitals: &Buffer, matrix: &Buffer) {
     let elements = p.walkers as usize * p.n as usize * p.n as usize;
-    rec.push(Dispatch {
-        name: name.into(),
-        kernel: &KERNEL,
-        constants: vec![("WG", WG)],
-        params: bytemuck::bytes_of(&p).to_vec(),
-        buffers: vec![z.clone(), states.clone(), orbitals.clone(), matrix.clone()],
-        groups: grid(elements.div_ceil(WG as usize)),
-        trips: 0,
-        flops: 45.0 * elements as f64,
-        bytes: elements as f64 * (8.0 + 4.0 + 16.0 + 4.0 * p.dim as f64),
-    });
+    let (walkers, n, dim) = (p.walkers as usize, p.n as usize, p.dim as usize);
+    rec.launch(name, &KERNEL, &p)
+        .constants(&[("WG", WG)])
+        .read(z, walkers * n * dim)
+        .read(states, walkers * n)
+        .read(orbitals, 4 * p.orbitals as usize)
+        .write(matrix, 2 * walkers * n * n)
+        .flops(45.0 * elements as f64)
+        .groups(grid(elements.div_ceil(WG as usize)));
 }

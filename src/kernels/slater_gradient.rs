@@ -4,7 +4,7 @@
 
 use std::f64::consts::PI;
 
-use crate::gpu::{Buffer, Dispatch, Kernel, Recording, grid};
+use crate::gpu::{Buffer, Kernel, Launch, Recording, grid};
 use crate::system::ElectronGas;
 
 use super::WG;
@@ -25,11 +25,21 @@ pub struct Params {
     pub dim: u32,
     /// 2π/L.
     pub wave: f32,
+    /// Rows of the table of orbitals.
+    pub orbitals: u32,
+    pub pad: [u32; 3],
 }
 
 impl Params {
     pub fn new(gas: &ElectronGas, walkers: usize) -> Self {
-        Params { walkers: walkers as u32, n: gas.n as u32, dim: gas.dim as u32, wave: (2.0 * PI / gas.length()) as f32 }
+        Params {
+            walkers: walkers as u32,
+            n: gas.n as u32,
+            dim: gas.dim as u32,
+            wave: (2.0 * PI / gas.length()) as f32,
+            orbitals: gas.orbital_count() as u32,
+            pad: [0; 3],
+        }
     }
 }
 
@@ -46,6 +56,18 @@ pub struct Waves<'a> {
     pub orbitals: &'a Buffer,
 }
 
+impl Waves<'_> {
+    /// Bindings 1 to 4 of both derivative kernels.
+    pub(super) fn bind<'r>(&self, launch: Launch<'r>, p: &Params) -> Launch<'r> {
+        let (walkers, n) = (p.walkers as usize, p.n as usize);
+        launch
+            .read(self.matrix, 2 * walkers * n * n)
+            .read(self.inverse, 2 * walkers * n * n)
+            .read(self.states, walkers * n)
+            .read(self.orbitals, 4 * p.orbitals as usize)
+    }
+}
+
 /// Words of the buffer `current`.
 pub fn current_words(walkers: usize, n: usize, dim: usize) -> usize {
     2 * walkers * n * n * dim
@@ -56,22 +78,12 @@ pub fn record(rec: &mut Recording, name: &str, p: Params, waves: Waves, current:
     let n = p.n as usize;
     let threads = p.walkers as usize * n.div_ceil(2) * n.div_ceil(4);
     let cube = p.walkers as f64 * (n * n * n) as f64;
-    rec.push(Dispatch {
-        name: name.into(),
-        kernel: &KERNEL,
-        constants: vec![("WG", WG)],
-        params: bytemuck::bytes_of(&p).to_vec(),
-        buffers: vec![
-            waves.matrix.clone(),
-            waves.inverse.clone(),
-            waves.states.clone(),
-            waves.orbitals.clone(),
-            current.clone(),
-            gradient.clone(),
-        ],
-        groups: grid(threads.div_ceil(WG as usize)),
-        trips: n as u64 + 8 * (p.dim as u64 + 1),
-        flops: cube * (6.0 + 4.0 * p.dim as f64),
-        bytes: p.walkers as f64 * (n * n) as f64 * 8.0 * (2.0 + p.dim as f64),
-    });
+    let (walkers, dim) = (p.walkers as usize, p.dim as usize);
+    waves
+        .bind(rec.launch(name, &KERNEL, &p).constants(&[("WG", WG)]), &p)
+        .write(current, current_words(walkers, n, dim))
+        .write(gradient, 2 * walkers * n * dim)
+        .trips(n as u64 + 8 * (p.dim as u64 + 1))
+        .flops(cube * (6.0 + 4.0 * p.dim as f64))
+        .groups(grid(threads.div_ceil(WG as usize)));
 }

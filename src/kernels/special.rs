@@ -1,6 +1,6 @@
 //! `special`: elementary functions on a buffer, with the stated accuracy on every driver.
 
-use crate::gpu::{Buffer, Dispatch, Kernel, Recording, grid};
+use crate::gpu::{Buffer, Kernel, Recording, grid};
 
 use super::WG;
 
@@ -57,15 +57,11 @@ impl Function {
 
 /// Records y = f(x) for the first `count` words of `x`; `y` holds `count` x `f.width()` words.
 pub fn record(rec: &mut Recording, name: &str, f: Function, count: usize, x: &Buffer, y: &Buffer) {
-    rec.push(Dispatch {
-        name: name.into(),
-        kernel: &KERNEL,
-        constants: vec![("WG", WG), ("FUNCTION", f as u32), ("WIDTH", f.width() as u32)],
-        params: bytemuck::bytes_of(&Params { count: count as u32, pad: [0; 3] }).to_vec(),
-        buffers: vec![x.clone(), y.clone()],
-        groups: grid(count.div_ceil(WG as usize)),
-        trips: 4,
-        flops: 30.0 * count as f64,
-        bytes: 4.0 * (1 + f.width()) as f64 * count as f64,
-    });
+    rec.launch(name, &KERNEL, &Params { count: count as u32, pad: [0; 3] })
+        .constants(&[("WG", WG), ("FUNCTION", f as u32), ("WIDTH", f.width() as u32)])
+        .read(x, count)
+        .write(y, count * f.width())
+        .trips(4)
+        .flops(30.0 * count as f64)
+        .groups(grid(count.div_ceil(WG as usize)));
 }

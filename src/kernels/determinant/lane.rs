@@ -1,7 +1,7 @@
 //! `lu_lane_real`, `lu_lane_complex`: a matrix an invocation, for CPU drivers.
 
 use super::{Problem, pad4};
-use crate::gpu::{Dispatch, Kernel, MAX_TRIPS, Recording, grid};
+use crate::gpu::{Kernel, MAX_TRIPS, Recording, grid};
 
 /// Invocations a workgroup: a SIMD register of common CPU drivers.
 const WG: usize = 8;
@@ -86,15 +86,10 @@ pub fn record(rec: &mut Recording, name: &str, problem: &Problem) {
         inverse: inverse as u32,
         pad: [0; 3],
     };
-    rec.push(Dispatch {
-        name: name.into(),
-        kernel: if parts == 1 { &LANE_REAL } else { &LANE_COMPLEX },
-        constants: vec![("WG", WG as u32), ("GROUPS", groups), ("SLOTS", 2 * groups)],
-        params: bytemuck::bytes_of(&params).to_vec(),
-        buffers: problem.buffers(),
-        groups: grid(batch.div_ceil(WG)),
-        trips: trips(order, quads(parts), inverse),
-        flops: problem.flops(),
-        bytes: problem.bytes(),
-    });
+    let kernel = if parts == 1 { &LANE_REAL } else { &LANE_COMPLEX };
+    problem
+        .launch(rec, name, kernel, &params, batch * work_words(order, parts))
+        .constants(&[("WG", WG as u32), ("GROUPS", groups), ("SLOTS", 2 * groups)])
+        .trips(trips(order, quads(parts), inverse))
+        .groups(grid(batch.div_ceil(WG)));
 }

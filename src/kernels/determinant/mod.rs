@@ -19,7 +19,7 @@
 //! ```
 
 use crate::error::{Error, Result};
-use crate::gpu::{Buffer, Dispatch, Kernel, MAX_TRIPS, Profile, Recording, grid};
+use crate::gpu::{Buffer, Kernel, Launch, MAX_TRIPS, Profile, Recording, grid};
 
 use super::pad4;
 
@@ -171,23 +171,36 @@ struct Problem<'a> {
 }
 
 impl Problem<'_> {
-    /// Bindings 1 to 6, the same for all kernels here.
-    fn buffers(&self) -> Vec<Buffer> {
-        let out = self.out;
-        let inverse = out.inverse.clone().unwrap_or_else(|| Buffer::new("no inverse", 4));
-        vec![self.matrices.clone(), out.work.clone(), out.logdet.clone(), out.sign.clone(), out.status.clone(), inverse]
+    /// Words of the matrices, and of the inverses.
+    fn words(&self) -> usize {
+        let row = if self.parts == 1 { pad4(self.order) } else { self.order };
+        self.batch * self.parts * row * row
+    }
+
+    /// Describes a launch of a kernel: its bindings, the same for all of them but for the scratch (`work` words, if any), and its work.
+    fn launch<'r, P: bytemuck::Pod>(
+        &self,
+        rec: &'r mut Recording,
+        name: &str,
+        kernel: &'static Kernel,
+        params: &P,
+        work: usize,
+    ) -> Launch<'r> {
+        let (out, batch, words) = (self.out, self.batch, self.words());
+        let launch = rec.launch(name, kernel, params).read(self.matrices, words);
+        let launch = if work > 0 { launch.update(&out.work, work) } else { launch };
+        let launch = launch.write(&out.logdet, batch).write(&out.sign, batch).write(&out.status, batch).flops(self.flops());
+        // matrices are read once and inverses written once; the scratch is small
+        match &out.inverse {
+            Some(inverse) => launch.write(inverse, words).moved(8.0 * words as f64),
+            None => launch.write(&Buffer::new("no inverse", 4), 4).moved(4.0 * words as f64),
+        }
     }
 
     /// 2/3 m^3 operations for the factors, 2 m^3 with the inverse; a complex product is four real ones.
     fn flops(&self) -> f64 {
         let (m, parts) = (self.order as f64, self.parts as f64);
         self.batch as f64 * parts * parts * m * m * m * if self.out.inverse.is_some() { 2.0 } else { 2.0 / 3.0 }
-    }
-
-    /// Matrices read once, inverses written once.
-    fn bytes(&self) -> f64 {
-        let m = self.order as f64;
-        4.0 * self.batch as f64 * self.parts as f64 * m * m * if self.out.inverse.is_some() { 2.0 } else { 1.0 }
     }
 
     fn record(&self, rec: &mut Recording, name: &str, profile: Profile) {
@@ -203,16 +216,10 @@ impl Problem<'_> {
         let wg = threads(profile, self.order, inverse);
         let ld4 = (pad4(self.order) / 4) as u32;
         let params = Params { batch: self.batch as u32, order: self.order as u32, ld4, inverse: inverse as u32 };
-        rec.push(Dispatch {
-            name: name.into(),
-            kernel: if self.parts == 1 { &REAL } else { &COMPLEX },
-            constants: vec![("WG", wg as u32)],
-            params: bytemuck::bytes_of(&params).to_vec(),
-            buffers: self.buffers(),
-            groups: grid(self.batch),
-            trips: trips(self.order, wg, inverse),
-            flops: self.flops(),
-            bytes: self.bytes(),
-        });
+        let kernel = if self.parts == 1 { &REAL } else { &COMPLEX };
+        self.launch(rec, name, kernel, &params, 16 * self.parts * self.batch * (ld4 * ld4) as usize)
+            .constants(&[("WG", wg as u32)])
+            .trips(trips(self.order, wg, inverse))
+            .groups(grid(self.batch));
     }
 }

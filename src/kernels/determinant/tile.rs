@@ -1,7 +1,7 @@
 //! `lu_tile_real`, `lu_tile_complex`: a matrix a workgroup, in its registers, for GPUs.
 
 use super::{Problem, pad4};
-use crate::gpu::{Dispatch, Kernel, Recording, grid};
+use crate::gpu::{Kernel, Recording, grid};
 
 /// Threads and registers a side of the square that holds a matrix.
 const VARIANTS: &[&[(&str, u32)]] = &[&[("G", 8), ("S", 4)], &[("G", 16), ("S", 4)], &[("G", 16), ("S", 8)]];
@@ -35,24 +35,13 @@ pub fn fits(order: usize) -> bool {
 pub fn record(rec: &mut Recording, name: &str, problem: &Problem) {
     let &Problem { order, batch, parts, out, .. } = problem;
     let (m, inverse) = (order as u32, out.inverse.is_some() as u32);
-    let mut buffers = problem.buffers();
-    buffers.remove(1);
-    rec.push(Dispatch {
-        name: name.into(),
-        kernel: if parts == 1 { &TILE_REAL } else { &TILE_COMPLEX },
-        constants: variant(order).expect("an order that fits").to_vec(),
-        // complex matrices have no leading dimension
-        params: bytemuck::bytes_of(&if parts == 1 {
-            [batch as u32, m, (pad4(order) / 4) as u32, inverse]
-        } else {
-            [batch as u32, m, inverse, 0]
-        })
-        .to_vec(),
-        buffers,
-        groups: grid(batch),
+    // complex matrices have no leading dimension
+    let params = if parts == 1 { [batch as u32, m, (pad4(order) / 4) as u32, inverse] } else { [batch as u32, m, inverse, 0] };
+    let kernel = if parts == 1 { &TILE_REAL } else { &TILE_COMPLEX };
+    problem
+        .launch(rec, name, kernel, &params, 0)
+        .constants(variant(order).expect("an order that fits"))
         // the steps, and two to number the rows
-        trips: order as u64 + 4,
-        flops: problem.flops(),
-        bytes: problem.bytes(),
-    });
+        .trips(order as u64 + 4)
+        .groups(grid(batch));
 }

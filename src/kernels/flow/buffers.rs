@@ -241,7 +241,7 @@ impl Flow {
 
     /// Gathers the parameters (flat, published order) into padded matrices: once after each update.
     pub fn record_pack(&self, rec: &mut crate::gpu::Recording, parameters: &Buffer) {
-        pack::record(rec, "flow weights", self.words, parameters, &self.map, &self.weights);
+        pack::record(rec, "flow weights", self.words, (parameters, self.parameters()), &self.map, &self.weights);
     }
 
     /// Name and bytes of every array, for the memory bill. `dense`: with the dense passes' even where derivatives by rows are made

@@ -172,7 +172,7 @@ impl OccupationKernels {
 
     /// Gathers `params` (P f32 in the order of [`Occupation::parameters`]) for the other methods.
     pub fn record_pack(&self, rec: &mut Recording, params: &Buffer) {
-        pack::record(rec, "pack", self.layout.pack.words(), params, &self.map, &self.packed);
+        pack::record(rec, "pack", self.layout.pack.words(), (params, self.parameters), &self.map, &self.packed);
     }
 }
 
