@@ -1,6 +1,6 @@
 // means: columns of `moments` added over its workgroups and divided by the number of walkers counted.
 //
-//   mean f32 [24]: 0 and 19 stay counts, the others become means (0 if no walker counts)
+//   mean f32 [COLUMNS]: 0 and 19 stay counts, the others become means (0 if no walker counts)
 // One workgroup, lane q owns column q. Trips: groups + 1.
 struct Params { groups: u32, pad0: u32, pad1: u32, pad2: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -9,12 +9,12 @@ struct Params { groups: u32, pad0: u32, pad1: u32, pad2: u32 }
 
 @compute @workgroup_size(WG)
 fn main(@builtin(local_invocation_index) lane: u32) {
-  if (lane >= 24u) { return; }
+  if (lane >= COLUMNS) { return; }
   var total = 0.0;
   var count = 0.0;
   for (var g = 0u; g < p.groups; g++) {
-    total += partial[24u * g + lane];
-    count += partial[24u * g];
+    total += partial[COLUMNS * g + lane];
+    count += partial[COLUMNS * g];
   }
   if (lane != 0u && lane != 19u) { total /= max(count, 1.0); }
   mean[lane] = total;

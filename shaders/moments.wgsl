@@ -1,4 +1,4 @@
-// moments: sums over a span of walkers of their records about a centre c, 24 numbers a workgroup:
+// moments: sums over a span of walkers of their records about a centre c, COLUMNS = 24 numbers a workgroup:
 //
 //   0 walkers counted   1..8 sum of (x - c)   9..16 sum of (x - c)^2   17 sum |F - c_F|   18 sum |E - Re c_E|
 //   19 walkers left out because one of their numbers is not finite   20 sum of the squared (x - c) of E - mixed K
@@ -55,7 +55,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   if (lane < 6u && g * p.span < p.walkers) {
     var total = vec4<f32>();
     for (var l = 0u; l < WG; l++) { total += sums[lane * WG + l]; }
-    let at = 24u * g;
+    let at = COLUMNS * g;
     if (lane < 4u) {
       for (var c = 0u; c < 4u; c++) { partial[at + 1u + 4u * lane + c] = total[c]; }
     } else if (lane == 4u) {

@@ -1,6 +1,6 @@
 //! `energies`, `moments`, `means`, `baseline`, `weights`: from local energies to batch averages and gradient weights.
 
-use crate::gpu::{Buffer, Dispatch, Kernel, Recording, grid};
+use crate::gpu::{Buffer, Kernel, Recording, grid};
 
 use super::WG;
 
@@ -8,6 +8,7 @@ use super::WG;
 const ONE_GROUP: u32 = 256;
 
 const VARIANTS: &[&[(&str, u32)]] = &[&[("WG", 64)]];
+const SUMS: &[(&str, u32)] = &[("WG", WG), ("COLUMNS", COLUMNS as u32)];
 
 pub static ENERGIES: Kernel = Kernel {
     name: "energies",
@@ -22,7 +23,7 @@ pub static MOMENTS: Kernel = Kernel {
     source: include_str!("../../shaders/moments.wgsl"),
     shared: &["grid", "special"],
     params_bytes: size_of::<Params>(),
-    variants: VARIANTS,
+    variants: &[SUMS],
 };
 
 pub static MEANS: Kernel = Kernel {
@@ -30,7 +31,7 @@ pub static MEANS: Kernel = Kernel {
     source: include_str!("../../shaders/means.wgsl"),
     shared: &[],
     params_bytes: size_of::<Params>(),
-    variants: VARIANTS,
+    variants: &[SUMS],
 };
 
 pub static BASELINE: Kernel = Kernel {
@@ -103,6 +104,8 @@ pub enum Baseline {
 
 /// Numbers of a row of sums; see the header of `moments`.
 pub const COLUMNS: usize = 24;
+/// Words of a walker's record.
+const RECORD: usize = 8;
 /// Walkers that one workgroup adds.
 pub const SPAN: usize = 1024;
 /// Half width of the clipping window in mean absolute deviations, as published.
@@ -133,7 +136,7 @@ impl Estimators {
     pub fn new(walkers: usize) -> Self {
         Estimators {
             walkers,
-            records: Buffer::new("energy records", 8 * walkers),
+            records: Buffer::new("energy records", RECORD * walkers),
             centre: Buffer::new("energy means", COLUMNS),
             deviation: Buffer::new("energy deviations", COLUMNS),
             line: Buffer::new("energy baseline", 4),
@@ -160,19 +163,16 @@ impl Estimators {
             probability_first: chunk.probability_first as u32,
             pad: [0; 3],
         };
-        rec.push(Dispatch {
-            name: "local energies".into(),
-            kernel: &ENERGIES,
-            constants: vec![("WG", WG)],
-            params: bytemuck::bytes_of(&params).to_vec(),
-            buffers: [chunk.kinetic, chunk.potential, chunk.log_probability, chunk.log_amplitude, &self.records]
-                .map(Buffer::clone)
-                .to_vec(),
-            groups: grid(chunk.walkers.div_ceil(WG as usize)),
-            trips: 0,
-            flops: 3.0 * chunk.walkers as f64,
-            bytes: 60.0 * chunk.walkers as f64,
-        });
+        let Chunk { first, walkers, probability_first, .. } = chunk;
+        rec.launch("local energies", &ENERGIES, &params)
+            .constants(&[("WG", WG)])
+            .read(chunk.kinetic, 4 * walkers)
+            .read(chunk.potential, walkers)
+            .read(chunk.log_probability, probability_first..probability_first + walkers)
+            .read(chunk.log_amplitude, walkers)
+            .write(&self.records, RECORD * first..RECORD * (first + walkers))
+            .flops(3.0 * walkers as f64)
+            .groups(grid(walkers.div_ceil(WG as usize)));
     }
 
     /// Records means, deviations and weights of the whole batch, after the records of all its chunks; `ideal` is that
@@ -182,17 +182,17 @@ impl Estimators {
         self.sums(rec, "means", ideal, &self.zero, &self.centre);
         self.sums(rec, "deviations", ideal, &self.centre, &self.deviation);
         let fit = (baseline == Baseline::Energy) as u32;
-        rec.push(Dispatch {
-            name: "baseline".into(),
-            kernel: &BASELINE,
-            constants: vec![("WG", ONE_GROUP)],
-            params: bytemuck::bytes_of(&Params { count: self.walkers as u32, second: fit, ..Default::default() }).to_vec(),
-            buffers: [&self.records, ideal, &self.centre, &self.deviation, &self.line].map(Buffer::clone).to_vec(),
-            groups: [1, 1, 1],
-            trips: self.walkers.div_ceil(ONE_GROUP as usize) as u64 + 8,
-            flops: 10.0 * self.walkers as f64,
-            bytes: 48.0 * self.walkers as f64,
-        });
+        let params = Params { count: self.walkers as u32, second: fit, ..Default::default() };
+        rec.launch("baseline", &BASELINE, &params)
+            .constants(&[("WG", ONE_GROUP)])
+            .read(&self.records, RECORD * self.walkers)
+            .read(ideal, 4 * self.walkers)
+            .read(&self.centre, COLUMNS)
+            .read(&self.deviation, COLUMNS)
+            .write(&self.line, 4)
+            .trips(self.walkers.div_ceil(ONE_GROUP as usize) as u64 + 8)
+            .flops(10.0 * self.walkers as f64)
+            .groups([1, 1, 1]);
         self.record_weights(rec, ideal, clip);
     }
 
@@ -200,45 +200,37 @@ impl Estimators {
     /// those of a larger batch).
     pub fn record_weights(&self, rec: &mut Recording, ideal: &Buffer, clip: f64) {
         let params = Params { count: self.walkers as u32, second: (clip as f32).to_bits(), ..Default::default() };
-        rec.push(Dispatch {
-            name: "gradient weights".into(),
-            kernel: &WEIGHTS,
-            constants: vec![("WG", WG)],
-            params: bytemuck::bytes_of(&params).to_vec(),
-            buffers: [&self.records, ideal, &self.centre, &self.deviation, &self.line, &self.weights, &self.flow_weights]
-                .map(Buffer::clone)
-                .to_vec(),
-            groups: grid(self.walkers.div_ceil(WG as usize)),
-            trips: 0,
-            flops: 15.0 * self.walkers as f64,
-            bytes: 72.0 * self.walkers as f64,
-        });
+        rec.launch("gradient weights", &WEIGHTS, &params)
+            .constants(&[("WG", WG)])
+            .read(&self.records, RECORD * self.walkers)
+            .read(ideal, 4 * self.walkers)
+            .read(&self.centre, COLUMNS)
+            .read(&self.deviation, COLUMNS)
+            .read(&self.line, 2)
+            .write(&self.weights, 4 * self.walkers)
+            .write(&self.flow_weights, 2 * self.walkers)
+            .flops(15.0 * self.walkers as f64)
+            .groups(grid(self.walkers.div_ceil(WG as usize)));
     }
 
     fn sums(&self, rec: &mut Recording, name: &str, ideal: &Buffer, centre: &Buffer, mean: &Buffer) {
         let groups = self.walkers.div_ceil(SPAN);
         let params = Params { count: self.walkers as u32, second: SPAN as u32, ..Default::default() };
-        rec.push(Dispatch {
-            name: name.into(),
-            kernel: &MOMENTS,
-            constants: vec![("WG", WG)],
-            params: bytemuck::bytes_of(&params).to_vec(),
-            buffers: vec![self.records.clone(), ideal.clone(), centre.clone(), self.partial.clone()],
-            groups: grid(groups),
-            trips: SPAN as u64 / WG as u64 + WG as u64 + 6,
-            flops: 45.0 * self.walkers as f64,
-            bytes: 48.0 * self.walkers as f64,
-        });
-        rec.push(Dispatch {
-            name: format!("{name}, total"),
-            kernel: &MEANS,
-            constants: vec![("WG", WG)],
-            params: bytemuck::bytes_of(&Params { count: groups as u32, ..Default::default() }).to_vec(),
-            buffers: vec![self.partial.clone(), mean.clone()],
-            groups: [1, 1, 1],
-            trips: groups as u64 + 1,
-            flops: (COLUMNS * groups) as f64,
-            bytes: (8 * COLUMNS * groups) as f64,
-        });
+        rec.launch(name, &MOMENTS, &params)
+            .constants(SUMS)
+            .read(&self.records, RECORD * self.walkers)
+            .read(ideal, 4 * self.walkers)
+            .read(centre, COLUMNS)
+            .write(&self.partial, COLUMNS * groups)
+            .trips(SPAN as u64 / WG as u64 + WG as u64 + 6)
+            .flops(45.0 * self.walkers as f64)
+            .groups(grid(groups));
+        rec.launch(format!("{name}, total"), &MEANS, &Params { count: groups as u32, ..Default::default() })
+            .constants(SUMS)
+            .read(&self.partial, COLUMNS * groups)
+            .write(mean, COLUMNS)
+            .trips(groups as u64 + 1)
+            .flops((COLUMNS * groups) as f64)
+            .groups([1, 1, 1]);
     }
 }
