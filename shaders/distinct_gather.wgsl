@@ -12,5 +12,5 @@ struct Params { walkers: u32, n: u32, pad0: u32, pad1: u32 }
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let id = flat_group(group, groups) * WG + lane;
   if (id >= p.walkers * p.n) { return; }
-  out[id] = states[list[id / p.n] * p.n + id % p.n];
+  out[id] = states[min(list[id / p.n], p.walkers - 1u) * p.n + id % p.n];
 }

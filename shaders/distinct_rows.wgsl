@@ -43,7 +43,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   storageBarrier();
   workgroupBarrier();
   for (var w = begin; w < end; w++) {
-    if (first[w] != w) { place[w] = place[first[w]]; }
+    if (first[w] != w) { place[w] = place[min(first[w], p.walkers - 1u)]; }
   }
   if (lane < 4u) { total[lane] = select(0u, rows, lane == 0u); }
 }

@@ -4,7 +4,7 @@
 //! need the score of each distinct state once, as the row √c s with the weight Σ weight/√c.
 
 use crate::error::Result;
-use crate::gpu::{Buffer, Dispatch, Gpu, Kernel, Recording, grid};
+use crate::gpu::{Buffer, Gpu, Kernel, Recording, grid};
 
 use super::WG;
 
@@ -56,20 +56,6 @@ pub struct DistinctStates {
     list: Buffer,
 }
 
-fn dispatch(name: &str, kernel: &'static Kernel, params: [u32; 4], buffers: &[&Buffer], groups: [u32; 3], trips: usize) -> Dispatch {
-    Dispatch {
-        name: name.into(),
-        kernel,
-        constants: kernel.variants[0].to_vec(),
-        params: bytemuck::cast_slice(&params).to_vec(),
-        buffers: buffers.iter().map(|b| (*b).clone()).collect(),
-        groups,
-        trips: trips as u64,
-        flops: 0.0,
-        bytes: 0.0,
-    }
-}
-
 impl DistinctStates {
     pub fn new(walkers: usize, n: usize) -> Self {
         DistinctStates {
@@ -95,18 +81,28 @@ impl DistinctStates {
     /// Records the distinct ones of `states` (u32 \[walker\]\[n\]) with their factors.
     pub fn record(&self, rec: &mut Recording, states: &Buffer) {
         let (walkers, n) = (self.walkers as u32, self.n as u32);
-        let each = grid(self.walkers.div_ceil(WG as usize));
-        let words = (4 * self.walkers * self.n) as f64;
-        let hash = dispatch("hashes of states", &HASH, [walkers, n, 0, 0], &[states, &self.hash], each, self.n);
-        rec.push(Dispatch { bytes: words, ..hash });
+        let words = self.walkers * self.n;
+        rec.launch("hashes of states", &HASH, &[walkers, n, 0, 0])
+            .constants(&[("WG", WG)])
+            .read(states, words)
+            .write(&self.hash, 2 * self.walkers)
+            .trips(n as u64)
+            .groups(grid(self.walkers.div_ceil(WG as usize)));
         self.record_matches(rec, states, &self.hash, SPAN);
-        let share = self.walkers.div_ceil(ONE_GROUP as usize);
-        let buffers = [&self.first, &self.place, &self.list, &self.total];
-        let rows = dispatch("rows of distinct states", &ROWS, [walkers, 0, 0, 0], &buffers, [1, 1, 1], 4 * share + 8);
-        rec.push(Dispatch { bytes: 24.0 * self.walkers as f64, ..rows });
-        let groups = grid((self.walkers * self.n).div_ceil(WG as usize));
-        let gather = dispatch("distinct states", &GATHER, [walkers, n, 0, 0], &[states, &self.list, &self.states], groups, 0);
-        rec.push(Dispatch { bytes: 2.0 * words, ..gather });
+        rec.launch("rows of distinct states", &ROWS, &[walkers, 0, 0, 0])
+            .constants(&[("WG", ONE_GROUP)])
+            .read(&self.first, self.walkers)
+            .write(&self.place, self.walkers)
+            .write(&self.list, self.walkers)
+            .write(&self.total, 4)
+            .trips(4 * walkers.div_ceil(ONE_GROUP) as u64 + 8)
+            .groups([1, 1, 1]);
+        rec.launch("distinct states", &GATHER, &[walkers, n, 0, 0])
+            .constants(&[("WG", WG)])
+            .read(states, words)
+            .read(&self.list, self.walkers)
+            .write(&self.states, words)
+            .groups(grid(words.div_ceil(WG as usize)));
         self.sum(rec, "factors of distinct states", self.walkers, None);
     }
 
@@ -116,9 +112,14 @@ impl DistinctStates {
             let end = (start + span).min(self.walkers);
             let params = [self.walkers, self.n, start, end].map(|v| v as u32);
             let trips = (end - start) + (end - start).div_ceil(WG as usize) + (1 + FALSE_MATCHES) * self.n;
-            let groups = grid(self.walkers.div_ceil(WG as usize));
-            let pass = dispatch("equal states", &MATCH, params, &[states, hash, &self.first], groups, trips);
-            rec.push(Dispatch { bytes: 8.0 * (self.walkers.div_ceil(WG as usize) * (end - start)) as f64 / 2.0, ..pass });
+            let pass = rec
+                .launch("equal states", &MATCH, &params)
+                .constants(&[("WG", WG)])
+                .read(states, self.walkers * self.n)
+                .read(hash, 2 * self.walkers);
+            // later passes keep what earlier ones have found
+            let pass = if start == 0 { pass.write(&self.first, self.walkers) } else { pass.update(&self.first, self.walkers) };
+            pass.trips(trips as u64).groups(grid(self.walkers.div_ceil(WG as usize)));
         }
     }
 
@@ -129,13 +130,16 @@ impl DistinctStates {
 
     /// Sums of weights and their stride; without them, the factors.
     fn sum(&self, rec: &mut Recording, name: &str, rows: usize, weights: Option<(&Buffer, usize)>) {
-        let mode = weights.is_some() as u32;
-        let (weights, stride) = weights.unwrap_or((&self.total, 0));
-        let (factors, out) = if mode == 0 { (&self.total, &self.factors) } else { (&self.factors, &self.weights) };
-        let params = [self.walkers as u32, rows as u32, stride as u32, mode];
-        let buffers = [&self.place, &self.total, weights, factors, out];
-        let trips = self.walkers.div_ceil(WG as usize) + 6;
-        rec.push(Dispatch { bytes: 4.0 * (rows * self.walkers) as f64, ..dispatch(name, &SUM, params, &buffers, grid(rows), trips) });
+        let stride = weights.map_or(0, |(_, stride)| stride);
+        let params = [self.walkers, rows, stride, weights.is_some() as usize].map(|v| v as u32);
+        let sum = rec.launch(name, &SUM, &params).constants(&[("WG", WG)]).read(&self.place, self.walkers).read(&self.total, 1);
+        let sum = match weights {
+            None => sum.read(&self.total, 4).read(&self.total, 4).write(&self.factors, rows),
+            Some((weights, _)) => {
+                sum.read(weights, stride * self.walkers.saturating_sub(1) + 1).read(&self.factors, rows).write(&self.weights, rows)
+            }
+        };
+        sum.trips(self.walkers.div_ceil(WG as usize) as u64 + 6).groups(grid(rows));
     }
 
     /// Reads the number of distinct states.
