@@ -51,7 +51,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     basis[4u * w + 2u] = one;
     basis[4u * w + 3u] = vec4<f32>();
   }
-  for (var j = 1u; j <= p.dim; j++) {
+  for (var j = 1u; j <= min(p.dim, 3u); j++) {
     for (var w = lane; w < p.batch; w += WG) { set_column(w, j, vec2<f32>(momenta[w * p.dim + j - 1u], 0.0)); }
     let before = overlap(j, j, lane).x;
     for (var step = 0u; step < 2u * j; step++) {

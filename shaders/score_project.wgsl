@@ -37,7 +37,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     }
   }
   for (var step = 0u; step < 2u * p.columns; step++) {
-    let j = step % p.columns;
+    let j = min(step % p.columns, 3u);
     for (var part = 0u; part < p.parts; part++) {
       var sum = vec2<f32>();
       for (var i = lane; i < count; i += WG) {

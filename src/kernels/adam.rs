@@ -2,7 +2,7 @@
 //!
 //! Twin: `reference::optimize`.
 
-use crate::gpu::{Buffer, Dispatch, Kernel, Profile, Recording};
+use crate::gpu::{Buffer, Kernel, Profile, Recording};
 
 use super::scores::single;
 
@@ -42,15 +42,15 @@ pub fn record(
     state: &Buffer,
 ) {
     let wg = single(profile);
-    rec.push(Dispatch {
-        name: name.into(),
-        kernel: &KERNEL,
-        constants: vec![("WG", wg as u32)],
-        params: bytemuck::bytes_of(&p).to_vec(),
-        buffers: vec![gradient.clone(), parameters.clone(), m.clone(), v.clone(), state.clone()],
-        groups: [1, 1, 1],
-        trips: 2 * (p.words as u64).div_ceil(wg as u64),
-        flops: 14.0 * p.words as f64,
-        bytes: 28.0 * p.words as f64,
-    });
+    let words = p.words as usize;
+    rec.launch(name, &KERNEL, &p)
+        .constants(&[("WG", wg as u32)])
+        .read(gradient, words)
+        .update(parameters, words)
+        .update(m, words)
+        .update(v, words)
+        .update(state, 4)
+        .trips(2 * words.div_ceil(wg) as u64)
+        .flops(14.0 * p.words as f64)
+        .groups([1, 1, 1]);
 }

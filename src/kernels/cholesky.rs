@@ -6,8 +6,11 @@
 //!
 //! Twin: `reference::optimize`.
 
-use crate::gpu::{Buffer, Dispatch, Kernel, Profile, Recording, grid};
+use std::ops::Range;
 
+use crate::gpu::{Buffer, Kernel, Profile, Recording, grid};
+
+use super::pad4;
 use super::scores::single;
 
 pub static GRAM: Kernel = Kernel {
@@ -83,6 +86,12 @@ struct TriangularParams {
     blocks: u32,
     ld4: u32,
     backward: u32,
+}
+
+/// Words from the first to the last of some rows and columns of a matrix whose rows are `ld` long.
+fn block_words(ld: usize, [row, column]: [usize; 2], [rows, columns]: [usize; 2]) -> Range<usize> {
+    let start = row * ld + column;
+    start..start + ld * rows.saturating_sub(1) + columns
 }
 
 /// Cholesky factor of S Sᵀ + regularisation for rows S, and where it lies.
@@ -188,50 +197,61 @@ impl Factor {
                 let (rhs, solution) = if backward { (scratch, vector) } else { (vector, scratch) };
                 let p =
                     TriangularParams { block: block as u32, blocks: blocks as u32, ld4: self.padded as u32 / 4, backward: backward as u32 };
-                rec.push(Dispatch {
-                    name: "triangular solve".into(),
-                    kernel: &TRIANGULAR,
-                    constants: vec![],
-                    params: bytemuck::bytes_of(&p).to_vec(),
-                    buffers: vec![self.matrix.clone(), self.lower.clone(), rhs.clone(), solution.clone(), self.state.clone()],
-                    groups: grid(groups),
-                    trips: 128,
-                    flops: 4.0 * (groups * BLOCK * BLOCK) as f64,
-                    bytes: 8.0 * (groups * BLOCK * BLOCK) as f64,
-                });
+                let known = if backward { self.blocks([block, 0], [1, block]) } else { self.blocks([block + 1, block], [groups, 1]) };
+                let own = BLOCK * block..BLOCK * (block + 1);
+                rec.launch("triangular solve", &TRIANGULAR, &p)
+                    .read(&self.matrix, self.blocks([block, block], [1, 1]))
+                    .read(&self.lower, if step + 1 < blocks { known } else { 0..4 })
+                    .update(rhs, if backward { 0..own.end } else { own.start..self.padded })
+                    .write(solution, own)
+                    .read(&self.state, SKIP_SOLVE + 1)
+                    .trips(128)
+                    .flops(4.0 * (groups * BLOCK * BLOCK) as f64)
+                    .groups(grid(groups));
             }
         }
+    }
+
+    /// Words from the first to the last of some rows and columns of blocks.
+    fn blocks(&self, first: [usize; 2], count: [usize; 2]) -> Range<usize> {
+        block_words(self.padded, first.map(|b| BLOCK * b), count.map(|b| BLOCK * b))
     }
 
     fn gram(&self, rec: &mut Recording, name: &str, profile: Profile, p: GramParams, source: &Buffer, target: &Buffer) {
         let rows = p.block_rows as usize;
         let groups = if p.block_columns == 0 { rows * (rows + 1) / 2 } else { rows * p.block_columns as usize };
         let macs = groups as f64 * (BLOCK * BLOCK) as f64 * 4.0 * p.depth4 as f64;
-        rec.push(Dispatch {
-            name: name.into(),
-            kernel: &GRAM,
-            constants: vec![("ROWS", if profile == Profile::Simd { 2 } else { 1 })],
-            params: bytemuck::bytes_of(&p).to_vec(),
-            buffers: vec![source.clone(), target.clone(), self.state.clone()],
-            groups: grid(groups),
-            trips: p.depth4 as u64,
-            flops: 2.0 * macs,
-            bytes: 16.0 * groups as f64 * BLOCK as f64 * (2.0 * p.depth4 as f64 + BLOCK as f64 / 2.0),
-        });
+        let columns = if p.block_columns == 0 { rows } else { p.block_columns as usize };
+        let words =
+            |ld4: u32, row: u32, column4: u32, size: [usize; 2]| block_words(4 * ld4 as usize, [row as usize, 4 * column4 as usize], size);
+        let depth = 4 * p.depth4 as usize;
+        let x = words(p.source_ld4, p.x_row, p.column4, [BLOCK * rows, depth]);
+        let y = words(p.source_ld4, p.y_row, p.y_column4, [BLOCK * columns, depth]);
+        rec.launch(name, &GRAM, &p)
+            .constants(&[("ROWS", if profile == Profile::Simd { 2 } else { 1 })])
+            .read(source, x.start.min(y.start)..x.end.max(y.end))
+            .update(target, words(p.target_ld4, p.target_row, p.target_column4, [BLOCK * rows, BLOCK * columns]))
+            .read(&self.state, SKIP_FACTOR + 1)
+            .trips(p.depth4 as u64)
+            .flops(2.0 * macs)
+            .groups(grid(groups));
     }
 
     fn step(&self, rec: &mut Recording, name: &str, profile: Profile, p: CholeskyParams) {
         let wg = single(profile);
-        rec.push(Dispatch {
-            name: name.into(),
-            kernel: &CHOLESKY,
-            constants: vec![("WG", wg as u32)],
-            params: bytemuck::bytes_of(&p).to_vec(),
-            buffers: vec![self.matrix.clone(), self.state.clone()],
-            groups: [1, 1, 1],
-            trips: (self.order.div_ceil(wg) + 10).max(64 * (3 + 1024 / wg) + 64) as u64,
-            flops: if p.phase == 2 { 2.0 * (BLOCK * BLOCK * BLOCK) as f64 } else { 0.0 },
-            bytes: if p.phase == 2 { 4.0 * (BLOCK * BLOCK * BLOCK) as f64 } else { 0.0 },
-        });
+        let block = p.block as usize;
+        let words = match p.phase {
+            // the diagonal
+            1 => 0..pad4((self.padded + 1) * self.order.saturating_sub(1) + 1),
+            2 => self.blocks([block, block], [1, 1]),
+            _ => 0..4,
+        };
+        rec.launch(name, &CHOLESKY, &p)
+            .constants(&[("WG", wg as u32)])
+            .update(&self.matrix, words)
+            .update(&self.state, STATE_WORDS)
+            .trips((self.order.div_ceil(wg) + 10).max(64 * (3 + 1024 / wg) + 64) as u64)
+            .flops(if p.phase == 2 { 2.0 * (BLOCK * BLOCK * BLOCK) as f64 } else { 0.0 })
+            .groups([1, 1, 1]);
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Twin: `reference::optimize`.
 
-use crate::gpu::{Buffer, Dispatch, Kernel, Profile, Recording};
+use crate::gpu::{Buffer, Kernel, Profile, Recording};
 
+use super::cholesky::STATE_WORDS;
 use super::scores::single;
 
 pub static KERNEL: Kernel = Kernel {
@@ -76,24 +77,21 @@ pub fn record(rec: &mut Recording, profile: Profile, phase: Phase, s: Settings, 
         max_norm: s.max_norm as f32,
         pad: 0,
     };
-    rec.push(Dispatch {
-        name: format!("conjugate gradients {name}"),
-        kernel: &KERNEL,
-        constants: vec![("WG", wg as u32), ("PHASE", number)],
-        params: bytemuck::bytes_of(&p).to_vec(),
-        buffers: vec![
-            v.state.clone(),
-            gradient.clone(),
-            v.solution.clone(),
-            v.residual.clone(),
-            v.preconditioned.clone(),
-            v.direction.clone(),
-            v.image.clone(),
-            parameters.clone(),
-        ],
-        groups: [1, 1, 1],
-        trips: 2 * s.parameters.div_ceil(wg) as u64 + 40,
-        flops: 100.0 * s.parameters as f64,
-        bytes: 40.0 * s.parameters as f64,
-    });
+    let (words, pairs) = (s.parameters, 2 * s.parameters);
+    // a phase does not touch every vector, but binds all of them
+    let used = |phases: &[Phase], words: usize| if phases.contains(&phase) { words } else { 4 };
+    use Phase::{Direction, Finish, FirstDirection, Start, Step};
+    rec.launch(format!("conjugate gradients {name}"), &KERNEL, &p)
+        .constants(&[("WG", wg as u32), ("PHASE", number)])
+        .update(&v.state, STATE_WORDS)
+        .read(gradient, used(&[Start, Step], words))
+        .update(&v.solution, used(&[Start, Step, Finish], pairs))
+        .update(&v.residual, used(&[Start, FirstDirection, Direction, Step], pairs))
+        .read(&v.preconditioned, used(&[FirstDirection, Direction], pairs))
+        .update(&v.direction, used(&[Start, FirstDirection, Direction, Step], pairs))
+        .read(&v.image, used(&[Direction, Step], pairs))
+        .update(parameters, used(&[Finish], words))
+        .trips(2 * s.parameters.div_ceil(wg) as u64 + 40)
+        .flops(100.0 * s.parameters as f64)
+        .groups([1, 1, 1]);
 }

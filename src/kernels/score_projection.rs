@@ -7,10 +7,14 @@
 
 #![allow(clippy::too_many_arguments)]
 
-use crate::gpu::{Buffer, Dispatch, Kernel, Profile, Recording, grid};
+use crate::gpu::{Buffer, Kernel, Profile, Recording, grid};
 
+use super::cholesky::SKIP_SOLVE;
 use super::scores::{Shape, single};
 use super::{WG, pad4};
+
+/// Words of a row of the basis: vec4 hi, vec4 lo.
+const BASIS_WORDS: usize = 8;
 
 const EITHER: &[&[(&str, u32)]] = &[&[("WG", 64)], &[("WG", 256)]];
 
@@ -78,17 +82,13 @@ struct RowsParams {
 pub fn basis(rec: &mut Recording, name: &str, profile: Profile, batch: usize, momenta: &Buffer, dim: usize, out: &Buffer) {
     let wg = single(profile);
     let p = BasisParams { batch: batch as u32, dim: dim as u32, zero: 0, pad: 0 };
-    rec.push(Dispatch {
-        name: name.into(),
-        kernel: &BASIS,
-        constants: vec![("WG", wg as u32)],
-        params: bytemuck::bytes_of(&p).to_vec(),
-        buffers: vec![momenta.clone(), out.clone()],
-        groups: [1, 1, 1],
-        trips: (6 * dim * (dim + 2) + 1) as u64 * (batch.div_ceil(wg) as u64 + 10),
-        flops: (8 * dim * (dim + 1) * batch) as f64,
-        bytes: (32 * dim * (dim + 1) * batch) as f64,
-    });
+    rec.launch(name, &BASIS, &p)
+        .constants(&[("WG", wg as u32)])
+        .read(momenta, batch * dim)
+        .write(out, 2 * BASIS_WORDS * batch)
+        .trips((6 * dim * (dim + 2) + 1) as u64 * (batch.div_ceil(wg) as u64 + 10))
+        .flops((8 * dim * (dim + 1) * batch) as f64)
+        .groups([1, 1, 1]);
 }
 
 /// What [`project`] does besides projecting.
@@ -119,17 +119,16 @@ pub fn project(rec: &mut Recording, name: &str, profile: Profile, p: Project, ba
         pad: 0,
     };
     let share = p.rows.div_ceil(wg) + p.parts;
-    rec.push(Dispatch {
-        name: name.into(),
-        kernel: &PROJECT,
-        constants: vec![("WG", wg as u32)],
-        params: bytemuck::bytes_of(&params).to_vec(),
-        buffers: vec![basis.clone(), u.clone(), vector.clone(), gate.clone()],
-        groups: [1, 1, 1],
-        trips: (2 * p.columns * (2 * share + 10 * p.parts) + 2 * share + padded.div_ceil(wg)) as u64,
-        flops: (100 * (p.columns + 1) * p.rows) as f64,
-        bytes: (40 * (p.columns + 1) * p.rows) as f64,
-    });
+    let vector_words = if p.load || p.store.is_some() { p.rows.max(padded) } else { 4 };
+    rec.launch(name, &PROJECT, &params)
+        .constants(&[("WG", wg as u32)])
+        .read(basis, if p.columns > 0 { BASIS_WORDS * p.rows } else { 4 })
+        .update(u, 2 * p.rows)
+        .update(vector, vector_words)
+        .read(gate, SKIP_SOLVE + 1)
+        .trips((2 * p.columns * (2 * share + 10 * p.parts) + 2 * share + padded.div_ceil(wg)) as u64)
+        .flops((100 * (p.columns + 1) * p.rows) as f64)
+        .groups([1, 1, 1]);
 }
 
 /// Records S = scale (1 - Q Qᵀ) O in f32 (`[padded][ld]`, or its transpose `[padded][pad4(rows)]`), given
@@ -159,15 +158,19 @@ pub fn rows(
         scale: scale as f32,
     };
     let blocks = padded.div_ceil(4) * if transposed { out4 } else { ld4 };
-    rec.push(Dispatch {
-        name: name.into(),
-        kernel: &ROWS,
-        constants: vec![("WG", WG)],
-        params: bytemuck::bytes_of(&p).to_vec(),
-        buffers: vec![scores.clone(), basis.clone(), coefficients.clone(), out.clone()],
-        groups: grid(blocks.div_ceil(WG as usize)),
-        trips: 8,
-        flops: 9.0 * (s.rows() * s.ld()) as f64,
-        bytes: 8.0 * (s.rows() * s.ld()) as f64,
-    });
+    // of Q the high words alone; of C the columns in use
+    let (basis_words, coefficient_words) = match columns {
+        0 => (4, 4),
+        1 => ((BASIS_WORDS * s.rows()).saturating_sub(4), (4 * s.parts).saturating_sub(3) * s.ld()),
+        _ => ((BASIS_WORDS * s.rows()).saturating_sub(4), 4 * s.parts * s.ld()),
+    };
+    rec.launch(name, &ROWS, &p)
+        .constants(&[("WG", WG)])
+        .read(scores, s.rows() * s.ld())
+        .read(basis, basis_words)
+        .read(coefficients, coefficient_words)
+        .write(out, pad4(padded) * if transposed { pad4(s.rows()) } else { s.ld() })
+        .trips(8)
+        .flops(9.0 * (s.rows() * s.ld()) as f64)
+        .groups(grid(blocks.div_ceil(WG as usize)));
 }

@@ -5,8 +5,9 @@
 
 #![allow(clippy::too_many_arguments)]
 
-use crate::gpu::{Buffer, Dispatch, Kernel, Profile, Recording, grid};
+use crate::gpu::{Buffer, Kernel, Profile, Recording, grid};
 
+use super::cholesky::{SKIP_SOLVE, STATE_WORDS};
 use super::{WG, pad4};
 
 macro_rules! kernel {
@@ -149,17 +150,15 @@ pub(crate) fn single(profile: Profile) -> usize {
 pub fn apply(rec: &mut Recording, name: &str, profile: Profile, s: Shape, scores: &Buffer, v: &Buffer, u: &Buffer, gate: &Buffer) {
     let wg = if profile == Profile::Simd { 8 } else { 64 };
     let p = ApplyParams { rows: s.rows() as u32, ld4: s.ld() as u32 / 4, zero: 0, pad: 0 };
-    rec.push(Dispatch {
-        name: name.into(),
-        kernel: &APPLY,
-        constants: vec![("WG", wg as u32)],
-        params: bytemuck::bytes_of(&p).to_vec(),
-        buffers: vec![scores.clone(), v.clone(), u.clone(), gate.clone()],
-        groups: grid(s.rows().div_ceil(4)),
-        trips: (s.ld() / 4).div_ceil(wg) as u64 + 48,
-        flops: 40.0 * s.products(),
-        bytes: 4.0 * s.products(),
-    });
+    rec.launch(name, &APPLY, &p)
+        .constants(&[("WG", wg as u32)])
+        .read(scores, s.rows() * s.ld())
+        .read(v, 2 * s.ld())
+        .write(u, 2 * s.rows())
+        .read(gate, SKIP_SOLVE + 1)
+        .trips((s.ld() / 4).div_ceil(wg) as u64 + 48)
+        .flops(40.0 * s.products())
+        .groups(grid(s.rows().div_ceil(4)));
 }
 
 /// Records the block sums of Oᵀ w in double-single; returns the number of blocks.
@@ -188,17 +187,18 @@ pub fn transpose(
         zero: 0,
         pad: [0; 2],
     };
-    rec.push(Dispatch {
-        name: name.into(),
-        kernel: &TRANSPOSE,
-        constants: vec![("WG", WG)],
-        params: bytemuck::bytes_of(&p).to_vec(),
-        buffers: vec![scores.clone(), weights.clone(), partial.clone(), gate.clone()],
-        groups: grid((blocks * s.ld() / 4).div_ceil(WG as usize)),
-        trips: block as u64,
-        flops: 40.0 * count as f64 * s.ld() as f64,
-        bytes: 4.0 * count as f64 * s.ld() as f64,
-    });
+    let first = p.first as usize;
+    let last = first + p.step as usize * count.saturating_sub(1);
+    let place = |row: usize| w.offset + w.stride * row;
+    rec.launch(name, &TRANSPOSE, &p)
+        .constants(&[("WG", WG)])
+        .read(scores, first * s.ld()..(last + 1) * s.ld())
+        .read(weights, place(first)..place(last) + 1 + w.two_words as usize)
+        .write(partial, 2 * blocks * s.ld())
+        .read(gate, SKIP_SOLVE + 1)
+        .trips(block as u64)
+        .flops(40.0 * count as f64 * s.ld() as f64)
+        .groups(grid((blocks * s.ld() / 4).div_ceil(WG as usize)));
     blocks
 }
 
@@ -223,23 +223,21 @@ pub fn combine(
     y: &Buffer,
     state: &Buffer,
 ) {
-    let (mode, damping, scale) = match how {
-        Combine::Damped { damping, scale } => (0, damping, scale),
-        Combine::Woodbury { scale } => (1, 0.0, scale),
+    let (mode, damping, scale, state_words) = match how {
+        Combine::Damped { damping, scale } => (0, damping, scale, SKIP_SOLVE + 1),
+        Combine::Woodbury { scale } => (1, 0.0, scale, STATE_WORDS),
     };
     let ((damping, damping_low), (scale, scale_low)) = (split(damping), split(scale));
     let p = CombineParams { words: s.ld() as u32, blocks: blocks as u32, mode, zero: 0, damping, scale, scale_low, damping_low };
-    rec.push(Dispatch {
-        name: name.into(),
-        kernel: &COMBINE,
-        constants: vec![("WG", WG)],
-        params: bytemuck::bytes_of(&p).to_vec(),
-        buffers: vec![partial.clone(), v.clone(), y.clone(), state.clone()],
-        groups: grid(s.ld().div_ceil(WG as usize)),
-        trips: blocks as u64,
-        flops: 20.0 * (blocks * s.ld()) as f64,
-        bytes: 8.0 * (blocks * s.ld()) as f64,
-    });
+    rec.launch(name, &COMBINE, &p)
+        .constants(&[("WG", WG)])
+        .read(partial, 2 * blocks * s.ld())
+        .read(v, 2 * s.ld())
+        .write(y, 2 * s.ld())
+        .read(state, state_words)
+        .trips(blocks as u64)
+        .flops(20.0 * (blocks * s.ld()) as f64)
+        .groups(grid(s.ld().div_ceil(WG as usize)));
 }
 
 /// Records `out[offset + p] = scale Σ_r w_r O[r][p]` for p < `parameters`: gradients (weights `[batch][parts]`)
@@ -267,15 +265,11 @@ pub fn weighted_sum(
         scale: scale as f32,
         pad: [0; 2],
     };
-    rec.push(Dispatch {
-        name: name.into(),
-        kernel: &SUM,
-        constants: vec![("WG", WG)],
-        params: bytemuck::bytes_of(&p).to_vec(),
-        buffers: vec![partial.clone(), out.clone()],
-        groups: grid(s.parameters.div_ceil(WG as usize)),
-        trips: blocks as u64,
-        flops: 10.0 * (blocks * s.ld()) as f64,
-        bytes: 8.0 * (blocks * s.ld()) as f64,
-    });
+    rec.launch(name, &SUM, &p)
+        .constants(&[("WG", WG)])
+        .read(partial, 2 * (blocks.saturating_sub(1) * s.ld() + s.parameters))
+        .write(out, offset..offset + s.parameters)
+        .trips(blocks as u64)
+        .flops(10.0 * (blocks * s.ld()) as f64)
+        .groups(grid(s.parameters.div_ceil(WG as usize)));
 }
