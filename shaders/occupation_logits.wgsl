@@ -1,6 +1,7 @@
 // occupation_logits: conditional log-probabilities of given states, and their gradient by the logits.
 //
-//   state of walker w: n ascending orbitals s_0 < s_1 < ... at states[(first + w) n]
+//   state of walker w: n ascending orbitals s_0 < s_1 < ... at states[(first + w) n]; what is
+//   no orbital counts as the last
 //   logits  row w < count: row 0 of walker w; row count + w (n - 1) + i - 1: row i >= 1; ld words each
 //   bias    n rows of ld words, added to the logits (the prior; 0 without one)
 //   row i may choose s_(i-1) < j <= M - n + i (Pauli window, s_(-1) = -1)
@@ -19,6 +20,8 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> logits: array<f32>;
 @group(0) @binding(5) var<storage, read_write> rows: array<f32>;
 
+fn orbital(at: u32) -> u32 { return min(states[at], p.orbitals - 1u); }
+
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let id = flat_group(group, groups) * WG + lane;
@@ -26,9 +29,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let i = id % p.n;
   let w = id / p.n;
   let s = (p.first + w) * p.n + i;
-  let choice = states[s];
+  let choice = orbital(s);
   var low = 0u;
-  if (i > 0u) { low = states[s - 1u] + 1u; }
+  if (i > 0u) { low = orbital(s - 1u) + 1u; }
   let high = p.orbitals - p.n + i;
   let at = p.ld * select(p.count + w * (p.n - 1u) + i - 1u, w, i == 0u);
   let prior = i * p.ld;

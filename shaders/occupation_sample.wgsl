@@ -123,9 +123,10 @@ fn logit(walker: u32, token: u32, j: u32) -> f32 {
 
 fn draw(walker: u32, token: u32) {
   let s = (p.first + walker) * p.n + token;
-  var low = 0u;
-  if (token > 0u) { low = states[s - 1u] + 1u; }
   let high = p.orbitals - p.n + token;
+  var low = 0u;
+  // within the table whatever the state
+  if (token > 0u) { low = min(states[s - 1u] + 1u, high); }
   var most = -3.0e38;
   for (var j = low; j <= high; j++) { most = max(most, logit(walker, token, j)); }
   var sum = 0.0;
@@ -169,7 +170,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
           case 0u: { multiply(head, place.x, place.y + (max(token, 1u) - 1u) * place.z, place.w, bias, walker, col, token); }
           case 1u: { attend(head, place.x, place.y, walker, col, token); }
           case 2u: { scratch[walker * p.stride + place.y + col] = tanh4(scratch[walker * p.stride + place.x + col]); }
-          default: { scratch[walker * p.stride + place.y] = tables[states[(p.first + walker) * p.n + token - 1u]]; }
+          default: { scratch[walker * p.stride + place.y] = tables[min(states[(p.first + walker) * p.n + token - 1u], p.orbitals - 1u)]; }
         }
       }
       storageBarrier();

@@ -235,7 +235,7 @@ fn broken_kernels_are_noticed() {
     mutant(&occupation::MIX, "a[at.y], a[at.z]", "a[at.x], a[at.z]", odd_sizes);
     mutant(&occupation::MIX, "select(t + 1u, p.tokens, transposed)", "p.tokens", chunks);
     mutant(&occupation::LOGITS, "p.orbitals - p.n + i", "p.orbitals - 1u", chunks);
-    mutant(&occupation::LOGITS, "states[s - 1u] + 1u", "states[s - 1u]", chunks);
+    mutant(&occupation::LOGITS, "orbital(s - 1u) + 1u", "orbital(s - 1u)", chunks);
     mutant(&occupation::LOGITS, "p.factor_step * w", "w", chunks);
     mutant(&occupation::TOTAL, "p.first + w", "w", chunks);
 }

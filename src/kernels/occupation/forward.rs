@@ -4,7 +4,7 @@ use crate::gpu::{Buffer, Recording};
 use crate::kernels::{linear, pad4};
 
 use super::layout::Linear;
-use super::parts::{self, AttentionParams, LogitsParams};
+use super::parts::{self, AttentionParams, EmbedParams, LogitsParams};
 use super::{Chunk, OccupationKernels};
 
 /// Y = X W + b on `rows` rows; `add`: Y += X W + b.
@@ -46,7 +46,15 @@ impl OccupationKernels {
             return;
         }
         let (d4, h4) = (layout.embedding.out4, layout.output.in4);
-        parts::embed(rec, [count, tokens, self.model.n, chunk.first], states, &self.orbitals, &work.momenta);
+        let p = EmbedParams {
+            count: count as u32,
+            tokens: tokens as u32,
+            n: self.model.n as u32,
+            first: chunk.first as u32,
+            orbitals: self.model.orbitals as u32,
+            ..Default::default()
+        };
+        parts::embed(rec, p, states, &self.orbitals, &work.momenta);
         dense(rec, "embedding", rows, layout.embedding, false, (&work.momenta, w, &work.wide));
         let stream = |l: usize| work.layers.get(l).map_or(&work.last, |layer| &layer.input);
         parts::activate(rec, "embedding tanh", rows * d4, &work.wide, stream(0));

@@ -1,6 +1,6 @@
 //! Host sides of the small kernels of the occupation model, one a shader.
 
-use crate::gpu::{Buffer, Dispatch, Kernel, Recording, grid};
+use crate::gpu::{Buffer, Kernel, Recording, grid};
 use crate::kernels::WG;
 
 macro_rules! kernel {
@@ -15,7 +15,7 @@ macro_rules! kernel {
     };
 }
 
-pub static EMBED: Kernel = kernel!("occupation_embed", &["grid"], [u32; 4], &[&[("WG", 64)]]);
+pub static EMBED: Kernel = kernel!("occupation_embed", &["grid"], EmbedParams, &[&[("WG", 64)]]);
 pub static ACTIVATE: Kernel = kernel!("occupation_activate", &["grid", "special"], [u32; 4], &[&[("WG", 64)]]);
 pub static ATTENTION: Kernel = kernel!(
     "occupation_attention",
@@ -33,6 +33,18 @@ pub static MIX: Kernel =
 pub static LOGITS: Kernel = kernel!("occupation_logits", &["grid", "special"], LogitsParams, &[&[("WG", 64)]]);
 pub static TOTAL: Kernel = kernel!("occupation_total", &["grid"], [u32; 4], &[&[("WG", 64)]]);
 
+/// Rows of the states, and the number of orbitals that bounds what stands in them.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
+pub(super) struct EmbedParams {
+    pub count: u32,
+    pub tokens: u32,
+    pub n: u32,
+    pub first: u32,
+    pub orbitals: u32,
+    pub pad: [u32; 3],
+}
+
 /// Shapes of one layer's attention; see `occupation_attention.wgsl` and `occupation_mix.wgsl`, where
 /// `scale` is a word of padding and `flags` counts.
 #[repr(C)]
@@ -45,6 +57,14 @@ pub(super) struct AttentionParams {
     pub ld4: u32,
     pub extra: u32,
     pub pad: [u32; 2],
+}
+
+impl AttentionParams {
+    /// Words of the rows (walker, token), and of the squares (token, token) of every walker and head.
+    fn words(&self) -> (usize, usize) {
+        let [count, tokens, heads, ld4] = [self.count, self.tokens, self.heads, self.ld4].map(|v| v as usize);
+        (4 * count * tokens * ld4, count * heads * tokens * tokens)
+    }
 }
 
 #[repr(C)]
@@ -63,54 +83,35 @@ pub(super) struct LogitsParams {
 /// Flag of [`logits`]: leave the gradient by the logits in their place.
 pub(super) const GRADIENT: u32 = 1;
 
-struct Work {
-    threads: usize,
-    trips: usize,
-    flops: f64,
-    bytes: f64,
-}
-
-fn push(
-    rec: &mut Recording,
-    name: &str,
-    kernel: &'static Kernel,
-    more: &[(&'static str, u32)],
-    params: &[u8],
-    buffers: &[&Buffer],
-    work: Work,
-) {
-    let mut constants = vec![("WG", WG)];
-    constants.extend(more);
-    rec.push(Dispatch {
-        name: name.into(),
-        kernel,
-        constants,
-        params: params.to_vec(),
-        buffers: buffers.iter().map(|&b| b.clone()).collect(),
-        groups: grid(work.threads.div_ceil(WG as usize)),
-        trips: work.trips as u64,
-        flops: work.flops,
-        bytes: work.bytes,
-    });
-}
-
 /// u = momenta of the first `tokens` orbitals of each state (row `first` on).
-pub(super) fn embed(rec: &mut Recording, p: [usize; 4], states: &Buffer, orbitals: &Buffer, u: &Buffer) {
-    let threads = p[0] * p[1];
-    let work = Work { threads, trips: 0, flops: 0.0, bytes: 36.0 * threads as f64 };
-    push(rec, "embed", &EMBED, &[], bytemuck::bytes_of(&p.map(|v| v as u32)), &[states, orbitals, u], work);
+pub(super) fn embed(rec: &mut Recording, p: EmbedParams, states: &Buffer, orbitals: &Buffer, u: &Buffer) {
+    let [count, tokens, n, first] = [p.count, p.tokens, p.n, p.first].map(|v| v as usize);
+    rec.launch("embed", &EMBED, &p)
+        .constants(&[("WG", WG)])
+        .read(states, n * first..n * (first + count) + tokens - n)
+        .read(orbitals, 4 * p.orbitals as usize)
+        .write(u, 4 * count * tokens)
+        .groups(threads(count * tokens));
 }
 
 /// y = tanh(x) on `count4` vec4.
 pub(super) fn activate(rec: &mut Recording, name: &str, count4: usize, x: &Buffer, y: &Buffer) {
-    let work = Work { threads: count4, trips: 0, flops: 80.0 * count4 as f64, bytes: 32.0 * count4 as f64 };
-    push(rec, name, &ACTIVATE, &[], bytemuck::bytes_of(&[count4 as u32, 0, 0, 0]), &[x, y], work);
+    rec.launch(name, &ACTIVATE, &[count4 as u32, 0, 0, 0])
+        .constants(&[("WG", WG)])
+        .read(x, 4 * count4)
+        .write(y, 4 * count4)
+        .flops(80.0 * count4 as f64)
+        .groups(threads(count4));
 }
 
 /// y *= 1 - x^2 on `count4` vec4; x holds the tanh.
 pub(super) fn activate_vjp(rec: &mut Recording, name: &str, count4: usize, x: &Buffer, y: &Buffer) {
-    let work = Work { threads: count4, trips: 0, flops: 12.0 * count4 as f64, bytes: 48.0 * count4 as f64 };
-    push(rec, name, &ACTIVATE, &[], bytemuck::bytes_of(&[count4 as u32, 1, 0, 0]), &[x, y], work);
+    rec.launch(name, &ACTIVATE, &[count4 as u32, 1, 0, 0])
+        .constants(&[("WG", WG)])
+        .read(x, 4 * count4)
+        .update(y, 4 * count4)
+        .flops(12.0 * count4 as f64)
+        .groups(threads(count4));
 }
 
 /// Whether heads begin at multiples of 4 columns.
@@ -119,37 +120,68 @@ fn aligned(p: &AttentionParams) -> (&'static str, u32) {
 }
 
 /// Attention weights (`vjp` false) or the gradient by the dot products (true); buffers q, k, weights, a.
-pub(super) fn attention(rec: &mut Recording, name: &str, vjp: bool, p: AttentionParams, buffers: [&Buffer; 4]) {
+pub(super) fn attention(rec: &mut Recording, name: &str, vjp: bool, p: AttentionParams, [q, k, weights, a]: [&Buffer; 4]) {
     let scale = 1.0 / (p.size as f32).sqrt();
     let p = AttentionParams { extra: scale.to_bits(), ..p };
+    let (rows, squares) = p.words();
     let pairs = 0.5 * (p.count * p.heads) as f64 * (p.tokens as f64).powi(2);
-    let work = Work {
-        threads: (p.count * p.heads * p.tokens) as usize,
-        trips: (p.tokens * (p.size / 4 + 5)) as usize,
-        flops: pairs * (2.0 * p.size as f64 + 20.0),
-        bytes: 4.0 * pairs * (2.0 * p.size as f64 + 4.0),
-    };
-    push(rec, name, &ATTENTION, &[("MODE", vjp as u32), aligned(&p)], bytemuck::bytes_of(&p), &buffers, work);
+    rec.launch(name, &ATTENTION, &p)
+        .constants(&[("WG", WG), ("MODE", vjp as u32), aligned(&p)])
+        .read(q, rows)
+        .read(k, rows)
+        .read(weights, if vjp { squares } else { 4 })
+        .write(a, squares)
+        .trips((p.tokens * (p.size / 4 + 5)) as u64)
+        .flops(pairs * (2.0 * p.size as f64 + 20.0))
+        .groups(threads((p.count * p.heads * p.tokens) as usize));
 }
 
 /// y = a x, or its transpose, head by head.
 pub(super) fn mix(rec: &mut Recording, name: &str, transposed: bool, p: AttentionParams, a: &Buffer, x: &Buffer, y: &Buffer) {
     let p = AttentionParams { extra: transposed as u32, ..p };
+    let (rows, squares) = p.words();
     let pairs = 0.5 * 4.0 * (p.count * p.ld4) as f64 * (p.tokens as f64).powi(2);
-    let work = Work { threads: (p.count * p.tokens * p.ld4) as usize, trips: p.tokens as usize, flops: 2.0 * pairs, bytes: 8.0 * pairs };
-    push(rec, name, &MIX, &[aligned(&p)], bytemuck::bytes_of(&p), &[a, x, y], work);
+    rec.launch(name, &MIX, &p)
+        .constants(&[("WG", WG), aligned(&p)])
+        .read(a, squares)
+        .read(x, rows)
+        .write(y, rows)
+        .trips(p.tokens as u64)
+        .flops(2.0 * pairs)
+        .groups(threads(rows / 4));
 }
 
 /// Conditional log-probabilities by row; buffers states, bias, factors, logits, rows.
-pub(super) fn logits(rec: &mut Recording, p: LogitsParams, buffers: [&Buffer; 5]) {
-    let words = (p.count * p.n) as f64 * p.ld as f64;
-    let work = Work { threads: (p.count * p.n) as usize, trips: 3 * p.ld as usize, flops: 30.0 * words, bytes: 16.0 * words };
-    push(rec, "logits", &LOGITS, &[], bytemuck::bytes_of(&p), &buffers, work);
+pub(super) fn logits(rec: &mut Recording, p: LogitsParams, [states, bias, factors, logits, rows]: [&Buffer; 5]) {
+    let [count, n, ld, first, factor, step] = [p.count, p.n, p.ld, p.first, p.first_factor, p.factor_step].map(|v| v as usize);
+    let words = count * n * ld;
+    // windows end before the padding of a row, which only gradients are written to
+    let padding = ld - p.orbitals as usize;
+    let gradient = p.flags & GRADIENT != 0;
+    rec.launch("logits", &LOGITS, &p)
+        .constants(&[("WG", WG)])
+        .read(states, n * first..n * (first + count))
+        .read(bias, n * ld - padding)
+        .read(factors, if gradient { factor..factor + step * count.saturating_sub(1) + 1 } else { 0..4 })
+        .update(logits, if gradient { words } else { words.saturating_sub(padding) })
+        .write(rows, count * n)
+        .trips(3 * ld as u64)
+        .flops(30.0 * words as f64)
+        .groups(threads(count * n));
 }
 
 /// logp\[first + w\] = sum of the n rows of walker w < count.
 pub(super) fn total(rec: &mut Recording, count: usize, n: usize, first: usize, rows: &Buffer, logp: &Buffer) {
-    let words = (count * n) as f64;
-    let work = Work { threads: count, trips: n, flops: words, bytes: 4.0 * words };
-    push(rec, "total", &TOTAL, &[], bytemuck::bytes_of(&[count as u32, n as u32, first as u32, 0]), &[rows, logp], work);
+    rec.launch("total", &TOTAL, &[count as u32, n as u32, first as u32, 0])
+        .constants(&[("WG", WG)])
+        .read(rows, count * n)
+        .write(logp, first..first + count)
+        .trips(n as u64)
+        .flops((count * n) as f64)
+        .groups(threads(count));
+}
+
+/// Workgroups for so many invocations.
+fn threads(count: usize) -> [u32; 3] {
+    grid(count.div_ceil(WG as usize))
 }

@@ -1,6 +1,6 @@
 //! `occupation_sample`: states drawn token by token with a cache of keys and values, in one kernel.
 
-use crate::gpu::{Buffer, Dispatch, Kernel, MAX_TRIPS, Profile, Recording, grid};
+use crate::gpu::{Buffer, Kernel, MAX_TRIPS, Profile, Recording, grid};
 use crate::kernels::philox::purpose;
 
 use super::layout::Layout;
@@ -103,18 +103,21 @@ impl OccupationKernels {
             };
             let work: usize = self.layout.work.iter().map(|w| w.tasks * w.trips * if w.attention { token + tokens } else { 1 }).sum();
             let macs = 16.0 * (count * tokens * work) as f64;
-            rec.push(Dispatch {
-                name: "sample".into(),
-                kernel: &KERNEL,
-                constants: vec![("WG", lanes), ("WALKERS", walkers), ("TILE", tile)],
-                params: bytemuck::bytes_of(&p).to_vec(),
-                buffers: [&self.program, &self.packed, &self.tables, &self.scratch, states, logp].map(Buffer::clone).to_vec(),
-                groups: grid(count.div_ceil(walkers as usize)),
-                trips: sum,
-                flops: 2.0 * macs,
-                bytes: 2.0 * macs,
-            });
+            let (n, m, first) = (self.model.n, self.model.orbitals, chunk.first);
             token += tokens;
+            // the window of the last token ends with orbital M - n + token - 1
+            let tables = 4 * (m + (token - 1) * self.layout.output.out4 + (m - n + token - 1) / 4 + 1);
+            rec.launch("sample", &KERNEL, &p)
+                .constants(&[("WG", lanes), ("WALKERS", walkers), ("TILE", tile)])
+                .read(&self.program, 12 * self.layout.work.len())
+                .read(&self.packed, self.layout.pack.words())
+                .read(&self.tables, tables)
+                .update(&self.scratch, 4 * self.layout.stride * count)
+                .update(states, n * first..(n * (first + count) + token).saturating_sub(n))
+                .update(logp, first..first + count)
+                .trips(sum)
+                .flops(2.0 * macs)
+                .groups(grid(count.div_ceil(walkers as usize)));
         }
     }
 }
