@@ -10,6 +10,7 @@ mod harness;
 mod reference_data;
 
 mod bounds;
+mod bounds_updates;
 mod cholesky;
 mod determinant;
 mod distinct;
