@@ -6,6 +6,7 @@ use helmholtz::kernels::cholesky::{Factor, STATE_WORDS};
 use helmholtz::kernels::dpp::{self, Draw};
 use helmholtz::kernels::flow::{Directions, Signs};
 use helmholtz::kernels::occupation::{Chunk, OccupationKernels};
+use helmholtz::kernels::philox::{Stream, purpose};
 use helmholtz::kernels::{determinant, ewald, linear, pad4};
 use helmholtz::sample::{Exact, Sampler, exact};
 use helmholtz::system::{ElectronGas, Ewald, ewald::DEVICE};
@@ -122,7 +123,8 @@ fn sampling(all: &mut Vec<Case>) {
             kernels.record_pack(&mut rec, &values);
             gpu.run(&rec)?;
             let (mut rec, states, log_p) = (Recording::new(), Buffer::new("states", 1024 * n), Buffer::new("ln p", 1024));
-            kernels.record_sample(&mut rec, (1, 0, 0), Chunk { first: 0, count: 1024 }, &states, &log_p);
+            let at = Stream { seed: 1, step: 0, purpose: purpose::OCCUPATION, first_walker: 0 };
+            kernels.record_sample(&mut rec, at, Chunk { first: 0, count: 1024 }, &states, &log_p);
             Ok(rec)
         });
     }

@@ -7,6 +7,7 @@ use helmholtz::kernels::distinct::DistinctStates;
 use helmholtz::kernels::estimators::{Baseline, CLIP, COLUMNS, Chunk, Estimators};
 use helmholtz::kernels::krylov::{Phase, Settings, Vectors};
 use helmholtz::kernels::occupation;
+use helmholtz::kernels::philox::{Stream, purpose};
 use helmholtz::kernels::score_projection::{self as projection, Project};
 use helmholtz::kernels::scores::{self, Combine, Shape, Weights};
 use helmholtz::kernels::{adam, krylov};
@@ -157,7 +158,8 @@ fn of_occupations() {
         // rows 3 to 9 of the caller's buffers
         let (chunk, all) = (occupation::Chunk { first: 3, count: W }, 3 + W);
         refuses("ln p", &[all * N, all], |rec, b| k.record_logp(rec, chunk, &b[0], &b[1]));
-        refuses("draws", &[all * N, all], |rec, b| k.record_sample(rec, (1, 0, 0), chunk, &b[0], &b[1]));
+        let at = Stream { seed: 1, step: 0, purpose: purpose::OCCUPATION, first_walker: 0 };
+        refuses("draws", &[all * N, all], |rec, b| k.record_sample(rec, at, chunk, &b[0], &b[1]));
         let scores = Buffer::new("scores", all * k.leading());
         refuses("scores", &[all * N, all], |rec, b| k.record_scaled_scores(rec, chunk, &b[0], &b[1], &scores, 3));
     }

@@ -3,7 +3,7 @@
 
 use helmholtz::gpu::{Buffer, Gpu, Recording};
 use helmholtz::kernels::occupation::{self, Chunk};
-use helmholtz::kernels::philox::purpose;
+use helmholtz::kernels::philox::{Stream, purpose};
 use helmholtz::model::occupation::Prior;
 use helmholtz::reference::philox::{philox, uniform4};
 use helmholtz::system::{ElectronGas, IdealGas};
@@ -23,7 +23,8 @@ fn draw(gpu: &Gpu, s: &Setup, batch: usize, walkers: usize, first_walker: u32) -
     let mut rec = Recording::new();
     k.record_pack(&mut rec, &params);
     for chunk in k.chunks(walkers) {
-        k.record_sample(&mut rec, (SEED, STEP, first_walker), chunk, &states, &logp);
+        let at = Stream { seed: SEED, step: STEP, purpose: purpose::OCCUPATION, first_walker };
+        k.record_sample(&mut rec, at, chunk, &states, &logp);
     }
     gpu.run(&rec).map_err(|e| e.to_string())?;
     let read = |e: helmholtz::Error| e.to_string();

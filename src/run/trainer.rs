@@ -11,6 +11,7 @@ use crate::kernels::estimators::{self, Baseline, Estimators};
 use crate::kernels::flow::{Directions, Signs};
 use crate::kernels::occupation::{Chunk as Rows, OccupationKernels};
 use crate::kernels::occupied;
+use crate::kernels::philox::{Stream, purpose};
 use crate::optimize::StochasticReconfiguration;
 use crate::sample::{self, Chunk, Exact, Metropolis, Round, Sampler, exact};
 use crate::system::electron_gas::ElectronGas;
@@ -164,8 +165,8 @@ impl Trainer {
         rec.phase("occupation sampling");
         self.occupations.record_pack(rec, &self.occupation.parameters);
         for (chunk, states) in self.sampler.chunks().iter().zip(&self.chunk_states) {
-            let draw = (self.settings.seed as u64, self.draws, 0);
-            self.occupations.record_sample(rec, draw, Self::rows(chunk), &self.states, &self.log_probability);
+            let at = Stream { seed: self.settings.seed as u64, step: self.draws, purpose: purpose::OCCUPATION, first_walker: 0 };
+            self.occupations.record_sample(rec, at, Self::rows(chunk), &self.states, &self.log_probability);
             rec.copy_range(&self.states, chunk.first * self.gas.n, states, 0, chunk.walkers * self.gas.n);
         }
         occupied::record(rec, &self.gas, self.batch, &self.states, &self.wave.orbitals, &self.momentum, &self.ideal_energy);

@@ -1,7 +1,7 @@
 //! `occupation_sample`: states drawn token by token with a cache of keys and values, in one kernel.
 
 use crate::gpu::{Buffer, Kernel, MAX_TRIPS, Profile, Recording, grid};
-use crate::kernels::philox::purpose;
+use crate::kernels::philox::Stream;
 
 use super::layout::Layout;
 use super::{Chunk, OccupationKernels};
@@ -58,16 +58,9 @@ fn trips(layout: &Layout, orbitals: usize, seen: usize, (lanes, walkers, tile): 
 
 impl OccupationKernels {
     /// Draws `chunk.count` states from p(K) into rows `chunk.first`.. of `states` (u32 \[..\]\[n\], ascending)
-    /// and their ln p into `logp` (f32). A draw depends on `seed`, `step` and the walker's global index
-    /// (`first_walker` + row) alone. Parameters as of the last [`OccupationKernels::record_pack`].
-    pub fn record_sample(
-        &self,
-        rec: &mut Recording,
-        (seed, step, first_walker): (u64, u32, u32),
-        chunk: Chunk,
-        states: &Buffer,
-        logp: &Buffer,
-    ) {
+    /// and their ln p into `logp` (f32). A draw depends on seed, step and purpose of `at` and on the walker's
+    /// global index (`at.first_walker` + row) alone. Parameters as of the last [`OccupationKernels::record_pack`].
+    pub fn record_sample(&self, rec: &mut Recording, at: Stream, chunk: Chunk, states: &Buffer, logp: &Buffer) {
         let shape = shape(self.profile);
         let (lanes, walkers, tile) = shape;
         let count = self.fit(chunk).count;
@@ -93,11 +86,11 @@ impl OccupationKernels {
                 stages: self.layout.work.len() as u32,
                 stride: self.layout.stride as u32,
                 first: chunk.first as u32,
-                first_walker: first_walker.wrapping_add(chunk.first as u32),
-                step,
-                purpose: purpose::OCCUPATION,
-                seed_low: seed as u32,
-                seed_high: (seed >> 32) as u32,
+                first_walker: at.first_walker.wrapping_add(chunk.first as u32),
+                step: at.step,
+                purpose: at.purpose,
+                seed_low: at.seed as u32,
+                seed_high: (at.seed >> 32) as u32,
                 logits: self.layout.logits as u32,
                 scale: 1.0 / (self.model.head_size() as f32).sqrt(),
             };
