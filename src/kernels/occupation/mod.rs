@@ -27,13 +27,13 @@ pub struct Chunk {
     pub count: usize,
 }
 
-/// Buffers and tables of one occupation model on one device.
+/// Buffers and tables of one occupation model on one device; none can be changed apart from the others.
 pub struct OccupationKernels {
-    pub model: Occupation,
+    model: Occupation,
     /// Most walkers of a chunk.
-    pub batch: usize,
+    batch: usize,
     /// Number of parameters P.
-    pub parameters: usize,
+    parameters: usize,
     profile: Profile,
     layout: Layout,
     map: Buffer,
