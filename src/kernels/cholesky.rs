@@ -207,6 +207,7 @@ impl Factor {
                     .read(&self.state, SKIP_SOLVE + 1)
                     .trips(128)
                     .flops(4.0 * (groups * BLOCK * BLOCK) as f64)
+                    .moved(8.0 * (groups * BLOCK * BLOCK) as f64)
                     .groups(grid(groups));
             }
         }
@@ -234,6 +235,7 @@ impl Factor {
             .read(&self.state, SKIP_FACTOR + 1)
             .trips(p.depth4 as u64)
             .flops(2.0 * macs)
+            .moved(16.0 * groups as f64 * BLOCK as f64 * (2.0 * p.depth4 as f64 + BLOCK as f64 / 2.0))
             .groups(grid(groups));
     }
 
@@ -252,6 +254,7 @@ impl Factor {
             .update(&self.state, STATE_WORDS)
             .trips((self.order.div_ceil(wg) + 10).max(64 * (3 + 1024 / wg) + 64) as u64)
             .flops(if p.phase == 2 { 2.0 * (BLOCK * BLOCK * BLOCK) as f64 } else { 0.0 })
+            .moved(if p.phase == 2 { 4.0 * (BLOCK * BLOCK * BLOCK) as f64 } else { 0.0 })
             .groups([1, 1, 1]);
     }
 }

@@ -119,7 +119,9 @@ impl DistinctStates {
                 .read(hash, 2 * self.walkers);
             // later passes keep what earlier ones have found
             let pass = if start == 0 { pass.write(&self.first, self.walkers) } else { pass.update(&self.first, self.walkers) };
-            pass.trips(trips as u64).groups(grid(self.walkers.div_ceil(WG as usize)));
+            let groups = self.walkers.div_ceil(WG as usize);
+            // half of the walkers come before
+            pass.trips(trips as u64).moved(4.0 * (groups * (end - start)) as f64).groups(grid(groups));
         }
     }
 
@@ -139,7 +141,7 @@ impl DistinctStates {
                 sum.read(weights, stride * self.walkers.saturating_sub(1) + 1).read(&self.factors, rows).write(&self.weights, rows)
             }
         };
-        sum.trips(self.walkers.div_ceil(WG as usize) as u64 + 6).groups(grid(rows));
+        sum.trips(self.walkers.div_ceil(WG as usize) as u64 + 6).moved(4.0 * (rows * self.walkers) as f64).groups(grid(rows));
     }
 
     /// Reads the number of distinct states.

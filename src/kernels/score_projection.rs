@@ -88,6 +88,7 @@ pub fn basis(rec: &mut Recording, name: &str, profile: Profile, batch: usize, mo
         .write(out, 2 * BASIS_WORDS * batch)
         .trips((6 * dim * (dim + 2) + 1) as u64 * (batch.div_ceil(wg) as u64 + 10))
         .flops((8 * dim * (dim + 1) * batch) as f64)
+        .moved((32 * dim * (dim + 1) * batch) as f64)
         .groups([1, 1, 1]);
 }
 
@@ -128,6 +129,7 @@ pub fn project(rec: &mut Recording, name: &str, profile: Profile, p: Project, ba
         .read(gate, SKIP_SOLVE + 1)
         .trips((2 * p.columns * (2 * share + 10 * p.parts) + 2 * share + padded.div_ceil(wg)) as u64)
         .flops((100 * (p.columns + 1) * p.rows) as f64)
+        .moved((40 * (p.columns + 1) * p.rows) as f64)
         .groups([1, 1, 1]);
 }
 

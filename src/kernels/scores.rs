@@ -198,6 +198,7 @@ pub fn transpose(
         .read(gate, SKIP_SOLVE + 1)
         .trips(block as u64)
         .flops(40.0 * count as f64 * s.ld() as f64)
+        .moved(4.0 * count as f64 * s.ld() as f64)
         .groups(grid((blocks * s.ld() / 4).div_ceil(WG as usize)));
     blocks
 }

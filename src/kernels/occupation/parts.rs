@@ -91,6 +91,7 @@ pub(super) fn embed(rec: &mut Recording, p: EmbedParams, states: &Buffer, orbita
         .read(states, n * first..n * (first + count) + tokens - n)
         .read(orbitals, 4 * p.orbitals as usize)
         .write(u, 4 * count * tokens)
+        .moved(36.0 * (count * tokens) as f64)
         .groups(threads(count * tokens));
 }
 
@@ -133,6 +134,7 @@ pub(super) fn attention(rec: &mut Recording, name: &str, vjp: bool, p: Attention
         .write(a, squares)
         .trips((p.tokens * (p.size / 4 + 5)) as u64)
         .flops(pairs * (2.0 * p.size as f64 + 20.0))
+        .moved(4.0 * pairs * (2.0 * p.size as f64 + 4.0))
         .groups(threads((p.count * p.heads * p.tokens) as usize));
 }
 
@@ -148,6 +150,7 @@ pub(super) fn mix(rec: &mut Recording, name: &str, transposed: bool, p: Attentio
         .write(y, rows)
         .trips(p.tokens as u64)
         .flops(2.0 * pairs)
+        .moved(8.0 * pairs)
         .groups(threads(rows / 4));
 }
 

@@ -110,6 +110,7 @@ impl OccupationKernels {
                 .update(logp, first..first + count)
                 .trips(sum)
                 .flops(2.0 * macs)
+                .moved(2.0 * macs)
                 .groups(grid(count.div_ceil(walkers as usize)));
         }
     }
