@@ -160,8 +160,10 @@ fn of_occupations() {
         refuses("ln p", &[all * N, all], |rec, b| k.record_logp(rec, chunk, &b[0], &b[1]));
         let at = Stream { seed: 1, step: 0, purpose: purpose::OCCUPATION, first_walker: 0 };
         refuses("draws", &[all * N, all], |rec, b| k.record_sample(rec, at, chunk, &b[0], &b[1]));
-        let scores = Buffer::new("scores", all * k.leading());
-        refuses("scores", &[all * N, all], |rec, b| k.record_scaled_scores(rec, chunk, &b[0], &b[1], &scores, 3));
+        refuses("scores", &[all * N, all, all * k.leading()], |rec, b| {
+            k.record_scaled_scores(rec, chunk, &b[0], &b[1], &b[2], 3);
+        });
+        refuses("gradient", &[all * N, all, k.leading()], |rec, b| k.record_gradient(rec, chunk, &b[0], &b[1], &b[2], true));
     }
 }
 
