@@ -6,7 +6,7 @@ use helmholtz::system::{ElectronGas, Ewald};
 
 /// Records with buffers as long as needed: no fault. Then with one of them a word short, each in turn: the recording names
 /// it with both lengths, and no device runs it.
-fn refuses(entry: &str, needed: &[usize], record: impl Fn(&mut Recording, &[Buffer])) {
+pub(crate) fn refuses(entry: &str, needed: &[usize], record: impl Fn(&mut Recording, &[Buffer])) {
     let recorded = |short: Option<usize>| {
         let buffer = |(i, words): (usize, &usize)| Buffer::new(format!("{entry} {i}"), words - usize::from(short == Some(i)));
         let buffers: Vec<Buffer> = needed.iter().enumerate().map(buffer).collect();

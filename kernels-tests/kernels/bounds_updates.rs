@@ -12,31 +12,9 @@ use helmholtz::kernels::score_projection::{self as projection, Project};
 use helmholtz::kernels::scores::{self, Combine, Shape, Weights};
 use helmholtz::kernels::{adam, krylov};
 
+use crate::bounds::refuses;
 use crate::harness::{Check, devices, mutant, verify};
 use crate::occupation::{Setup, shape};
-
-/// Records with buffers as long as needed: no fault. Then with one of them a word short, each in turn: the recording names
-/// it with both lengths, and no device runs it.
-fn refuses(entry: &str, needed: &[usize], record: impl Fn(&mut Recording, &[Buffer])) {
-    let recorded = |short: Option<usize>| {
-        let buffer = |(i, words): (usize, &usize)| Buffer::new(format!("{entry} {i}"), words - usize::from(short == Some(i)));
-        let buffers: Vec<Buffer> = needed.iter().enumerate().map(buffer).collect();
-        let mut rec = Recording::new();
-        record(&mut rec, &buffers);
-        assert!(rec.dispatches().count() > 0, "{entry} recorded nothing");
-        rec.check().map_err(|e| e.to_string())
-    };
-    recorded(None).unwrap_or_else(|e| panic!("{e}"));
-    for (i, words) in needed.iter().enumerate() {
-        // no buffer is shorter than 4 words
-        if *words <= 4 {
-            continue;
-        }
-        let text = recorded(Some(i)).expect_err(&format!("{entry}: a short buffer {i} of {} words", words - 1));
-        let said = format!("buffer {entry} {i} has {} words, the launch needs {words}", words - 1);
-        assert!(text.contains("kernel ") && text.contains(", binding ") && text.contains(&said), "{text}");
-    }
-}
 
 /// Walkers and electrons: odd, and no multiples of a tile.
 const W: usize = 7;
