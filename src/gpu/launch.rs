@@ -27,6 +27,25 @@ pub struct Binding {
 }
 
 impl Binding {
+    fn new(buffer: &Buffer, access: Access, words: impl Words) -> Binding {
+        Binding { buffer: buffer.clone(), access, words: words.range() }
+    }
+
+    /// A buffer of which a kernel reads `words`: a number of them, or a range.
+    pub fn read(buffer: &Buffer, words: impl Words) -> Binding {
+        Binding::new(buffer, Access::Read, words)
+    }
+
+    /// A buffer of which a kernel writes `words`.
+    pub fn write(buffer: &Buffer, words: impl Words) -> Binding {
+        Binding::new(buffer, Access::Write, words)
+    }
+
+    /// A buffer of which a kernel reads `words` and writes some of them.
+    pub fn update(buffer: &Buffer, words: impl Words) -> Binding {
+        Binding::new(buffer, Access::Update, words)
+    }
+
     /// Bytes that cross the memory's bus if each word is moved once.
     fn bytes(&self) -> f64 {
         let each = if self.access == Access::Update { 8.0 } else { 4.0 };
@@ -130,21 +149,22 @@ impl Launch<'_> {
 
     /// The next binding, of which the kernel reads `words`: a number of them, or a range.
     pub fn read(self, buffer: &Buffer, words: impl Words) -> Self {
-        self.bind(buffer, Access::Read, words.range())
+        self.bindings([Binding::read(buffer, words)])
     }
 
     /// The next binding, of which the kernel writes `words`.
     pub fn write(self, buffer: &Buffer, words: impl Words) -> Self {
-        self.bind(buffer, Access::Write, words.range())
+        self.bindings([Binding::write(buffer, words)])
     }
 
     /// The next binding, of which the kernel reads `words` and writes some of them.
     pub fn update(self, buffer: &Buffer, words: impl Words) -> Self {
-        self.bind(buffer, Access::Update, words.range())
+        self.bindings([Binding::update(buffer, words)])
     }
 
-    fn bind(mut self, buffer: &Buffer, access: Access, words: Range<usize>) -> Self {
-        self.dispatch.bindings.push(Binding { buffer: buffer.clone(), access, words });
+    /// The next bindings.
+    pub fn bindings(mut self, bindings: impl IntoIterator<Item = Binding>) -> Self {
+        self.dispatch.bindings.extend(bindings);
         self
     }
 
@@ -171,39 +191,5 @@ impl Launch<'_> {
     pub fn groups(mut self, groups: [u32; 3]) {
         self.dispatch.groups = groups;
         self.recording.push(self.dispatch);
-    }
-}
-
-/// A launch whose bindings are whole buffers of unchecked length.
-#[derive(Clone)]
-pub struct Unsized {
-    pub name: String,
-    pub kernel: &'static Kernel,
-    pub constants: Constants,
-    pub params: Vec<u8>,
-    pub buffers: Vec<Buffer>,
-    pub groups: [u32; 3],
-    pub trips: u64,
-    pub flops: f64,
-    pub bytes: f64,
-}
-
-impl From<Unsized> for Dispatch {
-    fn from(u: Unsized) -> Dispatch {
-        let written = |i: usize| u.kernel.source.contains(&format!("@binding({}) var<storage, read_write>", i + 1));
-        let access = |i| if written(i) { Access::Update } else { Access::Read };
-        let bindings =
-            u.buffers.into_iter().enumerate().map(|(i, b)| Binding { words: 0..b.words(), buffer: b, access: access(i) }).collect();
-        Dispatch {
-            name: u.name,
-            kernel: u.kernel,
-            constants: u.constants,
-            params: u.params,
-            bindings,
-            groups: u.groups,
-            trips: u.trips,
-            flops: u.flops,
-            moved: Some(u.bytes),
-        }
     }
 }
