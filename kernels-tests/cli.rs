@@ -211,7 +211,7 @@ fn profile_times_every_kernel() {
     let (sum, kernels, phases) = (p["sum_s"].as_f64().unwrap(), seconds(&p["kernels"]), seconds(&p["phases"]));
     assert!(sum > 0.0 && (kernels / sum - 1.0).abs() < 1e-9 && (phases / sum - 1.0).abs() < 1e-9, "{sum} {kernels} {phases}");
     assert!(p["roof"]["flops_per_s"].as_f64().unwrap() > 0.0 && p["wall_s"].as_f64().unwrap() > 0.0);
-    for name in ["linear", "flow_sums", "dpp", "newton", "krylov"] {
+    for name in ["linear", "backflow_sums", "dpp", "newton", "krylov"] {
         assert!(p["kernels"].as_array().unwrap().iter().any(|r| r["name"] == name), "{name}");
     }
     let trace: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(folder.path().join("t.json")).unwrap()).unwrap();

@@ -1,9 +1,9 @@
-// flow_cross: sums over other particles' coordinates b = (j,k), j != i, of derivatives of the second layer's preactivations a2.
+// backflow_cross: sums over other particles' coordinates b = (j,k), j != i, of derivatives of the second layer's preactivations a2.
 //
 //   d_b a2 = -(1/n) [ U t0'_k + V_y^T t1'_k ] + V_g^T d_b g1,  U = V_h^T diag(s1) V1^T (columns U_f by feature):
-//   squares = sum_b (d_b a2)^2,  moments_f = -(1/n) sum_b t0'_k,f d_b a2, and, with E_l = sum_a W_a e_a,l (e as in flow_row_sums),
+//   squares = sum_b (d_b a2)^2,  moments_f = -(1/n) sum_b t0'_k,f d_b a2, and, with E_l = sum_a W_a e_a,l (e as in backflow_row_sums),
 //   cross = -(1/n) s2' sum_b d_b a2 sum_l E_l [U t0''_kl + V_y^T t1''_kl]: what pairs give of sum_a W_a s2' sum_b d_b a2 (delta_ia d_b a2)
-//   x [walker][n][DIM]; inverse J^-1 [walker][ld][ld]; sums of flow_sums (s1); a2 [walker][n][H4]; vdg = V_g^T dg [walker][n DIM][H4]
+//   x [walker][n][DIM]; inverse J^-1 [walker][ld][ld]; sums of backflow_sums (s1); a2 [walker][n][H4]; vdg = V_g^T dg [walker][n DIM][H4]
 //   -> row [walker][n], third part: squares, cross, moments_f (F of them), H4 vec4 each
 // One invocation a particle and HB column blocks; group.z counts them. Trips: n.
 @group(0) @binding(3) var<storage, read> inverse: array<f32>;

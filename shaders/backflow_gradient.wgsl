@@ -1,8 +1,8 @@
-// flow_gradient: gradient of ln|det J| from its pairs and the mean field.
+// backflow_gradient: gradient of ln|det J| from its pairs and the mean field.
 //
 //   grad_jk = (1/n) sum_i (c_jik - c_ijk) + kappa . d_jk g1 + sum_c B_c . grad d_jk g1_c,  kappa summed over all rows
-//   pairs c [walker][i][j][DIM] of flow_gradient_pairs; total: `turned` of flow_row_laplacian summed over particles [walker][TURNED];
-//   dg [walker][n DIM][H4]; hessian of flow_mean_hessian (CHANNELS = 1) [walker][n DIM][H4] -> grad [walker][ld], padding 0
+//   pairs c [walker][i][j][DIM] of backflow_gradient_pairs; total: `turned` of backflow_row_laplacian summed over particles [walker][TURNED];
+//   dg [walker][n DIM][H4]; hessian of backflow_mean_hessian (CHANNELS = 1) [walker][n DIM][H4] -> grad [walker][ld], padding 0
 // One invocation a padded coordinate. Trips: n + H4.
 @group(0) @binding(1) var<storage, read> pairs: array<f32>;
 @group(0) @binding(2) var<storage, read> total: array<vec4<f32>>;

@@ -1,9 +1,9 @@
-// flow_gradient_pairs: what each pair gives of the gradient of q = sum_ia Y_ia . grad z_ia, Y = J^-T frozen.
+// backflow_gradient_pairs: what each pair gives of the gradient of q = sum_ia Y_ia . grad z_ia, Y = J^-T frozen.
 //
 //   d_jk q has -(1/n) sum_i c_ijk, d_ik q has (1/n) sum_j c_ijk, with e_a = Y_ia,i - Y_ia,j, w_a = W1^T t0'.e_a:
 //   c_ijk = back . t0'_k + sum_a back_a . t0''_k.e_a,  back_a = rho1_ia + W1 [rho2_ia s],
-//   back = rho1 + W1 [rho2 s + sum_a rho2_ia s' w_a], rho1 and rho2 without row those of flow_row_laplacian
-//   x [walker][n][DIM]; inverse J^-1 [walker][ld][ld]; rows of flow_particles; turned of flow_row_laplacian
+//   back = rho1 + W1 [rho2 s + sum_a rho2_ia s' w_a], rho1 and rho2 without row those of backflow_row_laplacian
+//   x [walker][n][DIM]; inverse J^-1 [walker][ld][ld]; rows of backflow_particles; turned of backflow_row_laplacian
 //   -> pairs [walker][i][j][DIM]. One invocation a particle i. Trips: n.
 @group(0) @binding(3) var<storage, read> inverse: array<f32>;
 @group(0) @binding(4) var<storage, read> rows: array<vec4<f32>>;

@@ -1,4 +1,4 @@
-// flow_jacobian: lays the output jets out as square matrices.
+// backflow_jacobian: lays the output jets out as square matrices.
 //
 //   out[w][(i,a)][(b,k)] = scale delta + jets[w][i][1 + (b,k)][a]; row stride ld, padding 0.
 //   jets [w][i][row][4] (the output layer has width 4). One invocation an element. No loops.

@@ -1,8 +1,8 @@
-// flow_laplacian_sum: Laplacian of ln|det J| from the particles' shares, the mean field's, and the probes.
+// backflow_laplacian_sum: Laplacian of ln|det J| from the particles' shares, the mean field's, and the probes.
 //
 //   lap = sum_i share_i (last vec4 of total, x) + sum_m,c mean_mc + weight sum_v probe_v;   weight = scale
-//   total [walker][TURNED] (turned, summed over particles); mean: share of flow_mean_laplacian [walker][n][H4];
-//   probe [walker][probes] of flow_probe_trace -> lap [walker]; flag 1: add the probes alone to what it holds
+//   total [walker][TURNED] (turned, summed over particles); mean: share of backflow_mean_laplacian [walker][n][H4];
+//   probe [walker][probes] of backflow_probe_trace -> lap [walker]; flag 1: add the probes alone to what it holds
 // One invocation a walker. Trips: n H4 + probes.
 @group(0) @binding(1) var<storage, read> total: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> mean: array<vec4<f32>>;

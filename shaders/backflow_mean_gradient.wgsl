@@ -1,7 +1,7 @@
-// flow_mean_gradient: derivatives of g1 = (1/n) sum_i h1_i with respect to all coordinates.
+// backflow_mean_gradient: derivatives of g1 = (1/n) sum_i h1_i with respect to all coordinates.
 //
 //   d g1/dx_jk = (1/n^2) sum_m [ s1_j V1^T t0'_k(r_jm) - s1_m V1^T t0'_k(r_mj) ];  under r -> -r cos' and q' are odd, sin' is even
-//   x [walker][n][DIM]; sums of flow_sums (s1) -> dg [walker][n DIM][H4]
+//   x [walker][n][DIM]; sums of backflow_sums (s1) -> dg [walker][n DIM][H4]
 // One invocation a particle. Trips: n.
 @group(0) @binding(3) var<storage, read> sums: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> dg: array<vec4<f32>>;

@@ -1,10 +1,10 @@
-// flow_mean_hessian: second derivatives of g1 = mean of h1, by every coordinate and along given directions.
+// backflow_mean_hessian: second derivatives of g1 = mean of h1, by every coordinate and along given directions.
 //
 //   CHANNELS = 0: d_v d_b g1 for one direction v [walker][probes][n DIM]; CHANNELS = 1: B_c . grad d_b g1_c, a direction each channel c,
 //   B [walker][ld][4 H4]. With e = v_j - v_m of a pair, b = (j,k):
 //   (1/n^2) [ s1_j sum_m V1^T t0''_k(r_jm).e + s1'_j d_v a1_j sum_m V1^T t0'_k(r_jm)
 //             - sum_m ( s1_m V1^T t0''_k(r_mj).(-e) + s1'_m d_v a1_m V1^T t0'_k(r_mj) ) ];  under r -> -r derivatives change by parity
-//   x [walker][n][DIM]; sums of flow_sums (s1); slope = s1' d_v a1 [walker][probes][n][H4] -> out [walker][probes][n DIM][H4]
+//   x [walker][n][DIM]; sums of backflow_sums (s1); slope = s1' d_v a1 [walker][probes][n][H4] -> out [walker][probes][n DIM][H4]
 // One invocation a particle of a probe and HB column blocks; group.z counts them. Trips: n.
 @group(0) @binding(3) var<storage, read> sums: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> slope: array<vec4<f32>>;

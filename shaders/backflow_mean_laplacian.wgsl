@@ -1,4 +1,4 @@
-// flow_mean_laplacian: sum_c B_c . grad (Lap g1_c) for g1 = mean of h1, one direction B_c a channel c.
+// backflow_mean_laplacian: sum_c B_c . grad (Lap g1_c) for g1 = mean of h1, one direction B_c a channel c.
 //
 //   B = J^-1 kappa collects the output rows' adjoints of g1. A pair moves by e_k = B_mk - B_jk, channel by channel:
 //   moments_f = (1/n) sum_j sum_k t0'_k,f e_k,  delta a1 = sum_f V1_f moments_f,  delta Lap a1 = (2/n) sum_j V1^T grad(tr t0'').e,

@@ -1,4 +1,4 @@
-// flow_pair_activation: jets of softplus(a) (+ t) from the jets of a, for every ordered pair.
+// backflow_pair_activation: jets of softplus(a) (+ t) from the jets of a, for every ordered pair.
 //
 //   value f, first s a', second s a'' + s' a'a', third (gradient of the trace of the second)
 //   s a''' + (s' tr a'' + s'' |a'|^2) a' + 2 s' a'' a'.

@@ -1,4 +1,4 @@
-// flow_pair_features: periodic pair features t0(r), r = x_i - x_j, and their derivatives with respect to r.
+// backflow_pair_features: periodic pair features t0(r), r = x_i - x_j, and their derivatives with respect to r.
 //
 //   t0 = (cos 2 pi r/L, sin 2 pi r/L, q),  q = |sin(b r)|_2,  b = half_turns pi/L (1: half, 2: legacy);
 //   t0(i = j) = (1, 0, 0) with zero derivatives.

@@ -1,4 +1,4 @@
-// flow_particle_activation: jets of softplus(a) (+ h) of one particle.
+// backflow_particle_activation: jets of softplus(a) (+ h) of one particle.
 //
 //   value f, derivatives s a_b, Laplacian (last row if rows = n d + 2) s lap a + s' sum_b a_b^2.
 //   a, h, out: particle jets; flag 1: add h (residual). One invocation a (particle, row, column block).

@@ -1,4 +1,4 @@
-// flow_particle_broadcast: adds scale * mean[walker][row] to the jets of every particle.
+// backflow_particle_broadcast: adds scale * mean[walker][row] to the jets of every particle.
 //
 //   mean [walker][row][4 W4], h [walker][i][row][4 W4]. One invocation an element block. No loops.
 @group(0) @binding(1) var<storage, read> mean: array<vec4<f32>>;

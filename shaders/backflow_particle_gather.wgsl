@@ -1,4 +1,4 @@
-// flow_particle_gather: adds to the preactivations of a one-particle layer what comes from the pairs, the mean field and the bias.
+// backflow_particle_gather: adds to the preactivations of a one-particle layer what comes from the pairs, the mean field and the bias.
 //
 //   y_i = (1/n) sum_j t_ij, already multiplied by V_y: u_ij.  Rows of particle i:
 //   value: bias + mean field + (1/n) sum_j u_ij;  d/dx_b: mean field - u'_ib/n (b != i), + (1/n) sum_j u'_ij (b = i);

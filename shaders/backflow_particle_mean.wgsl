@@ -1,16 +1,17 @@
-// flow_particle_mean: scale * sum over particles of their jets, per walker.
+// backflow_particle_mean: scale * sum over particles of what lies side by side in their blocks, per walker.
 //
-//   h [walker][i][row][4 W4] -> out [walker][row][4 W4]. One invocation a (row, column block). Trips: n.
+//   h [walker][n][block] -> out [walker][block], vec4. One invocation a vec4 of a walker (group.y). Trips: n.
+struct Params { n: u32, block: u32, scale: f32, pad: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> h: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>;
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let id = group.x * WG + lane;
-  let block = p.rows * W4;
-  if (id >= block) { return; }
+  if (id >= p.block) { return; }
   let w = group.y;
   var v = vec4<f32>();
-  for (var i = 0u; i < p.n; i++) { v += h[(w * p.n + i) * block + id]; }
-  out[w * block + id] = p.scale * v;
+  for (var i = 0u; i < p.n; i++) { v += h[(w * p.n + i) * p.block + id]; }
+  out[w * p.block + id] = p.scale * v;
 }

@@ -1,8 +1,8 @@
-// flow_particles: the second one-particle layer, z, and the pulled-back output rows of every particle.
+// backflow_particles: the second one-particle layer, z, and the pulled-back output rows of every particle.
 //
 //   a2 = V_h^T h1 + V_g^T g1 + V_y^T y1 + c2,  h2 = h1 + sp(a2),  z = x + W^T h2 + b.   With W_a column a of W:
 //   beta = W_a s(a2), rho2 = V_y beta, kappa = V_g beta, rho1 = V1 [(W_a + V_h beta) s1]: adjoints of y1, g1 and y0 for output (i,a)
-//   x [walker][n][DIM]; sums of flow_sums; mean g [walker][rows][H4], row 0
+//   x [walker][n][DIM]; sums of backflow_sums; mean g [walker][rows][H4], row 0
 //   -> z [walker][n][DIM]; rows [walker][n DIM] of rho1 (2), rho2 (T4) vec4; kappa [walker][ld][H4], padding 0; a2 [walker][n][H4]
 // One invocation a particle. Trips: DIM + 4.
 @group(0) @binding(2) var<storage, read> x: array<f32>;

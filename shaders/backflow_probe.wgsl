@@ -1,4 +1,4 @@
-// flow_probe: the part of grad and Lap ln|det J| that the direction v carries.
+// backflow_probe: the part of grad and Lap ln|det J| that the direction v carries.
 //
 //   With K = (d_v J) J^-1:  tr K = d_v ln|det J|,  tau_v = tr K^2,  lap_v = sum_b v_b (J^-1 d_v lap z)_b.
 //   product K [walker probes][ld ld]; inverse [walker][ld ld]; jets: output tangents [walker probes][i][row][4];

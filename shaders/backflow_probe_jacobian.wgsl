@@ -1,9 +1,9 @@
-// flow_probe_jacobian: derivative of J along a direction v, contracted from pulled-back rows.
+// backflow_probe_jacobian: derivative of J along a direction v, contracted from pulled-back rows.
 //
-//   With e = v_i - v_j, w_e = W1^T t0'.e, and rho', kappa' the rows of flow_probe_rows:
+//   With e = v_i - v_j, w_e = W1^T t0'.e, and rho', kappa' the rows of backflow_probe_rows:
 //   d_v J_(ia)(jk) = -(1/n) [ back1 . t0'_k + back2 . t0''_k.e ] + kappa' . d_jk g1 + kappa . d_v d_jk g1   (j != i),
 //   back1 = rho1' + W1 [rho2' s + rho2 s' w_e], back2 = rho1 + W1 [rho2 s];  the bracket of j = i: minus the sum of the others
-//   x [walker][n][DIM]; directions [walker][probes][n DIM]; rows, kappa of flow_particles; turned: rows of flow_probe_rows;
+//   x [walker][n][DIM]; directions [walker][probes][n DIM]; rows, kappa of backflow_particles; turned: rows of backflow_probe_rows;
 //   dg [walker][n DIM][H4]; ddg = d_v dg [walker][probes][n DIM][H4] -> out [walker][probes][ld][ld], padding 0
 // One invocation a particle of a probe and AB of its rows; group.z counts them. Trips: n + 5 ld.
 @group(0) @binding(3) var<storage, read> directions: array<f32>;

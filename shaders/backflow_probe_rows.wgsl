@@ -1,8 +1,8 @@
-// flow_probe_rows: output rows pulled back through the layers' derivatives along v: what d_v J is contracted from.
+// backflow_probe_rows: output rows pulled back through the layers' derivatives along v: what d_v J is contracted from.
 //
 //   d_v a2 = V_h^T d_v h1 + V_g^T d_v g1 + V_y^T d_v y1;  omega = W_a s2' d_v a2,  rho2 = V_y omega,  kappa = V_g omega,
 //   rho1 = V1 [s1' d_v a1 (W_a + V_h W_a s2) + s1 V_h omega]: the coefficients of d_b y1, d_b g1, d_b y0 in d_v d_b z_a
-//   sums of flow_sums (s1); a2 [walker][n][H4]; dh, slope, dy of flow_probe_sums; mean: d_v g1 [walker][probes][H4]
+//   sums of backflow_sums (s1); a2 [walker][n][H4]; dh, slope, dy of backflow_probe_sums; mean: d_v g1 [walker][probes][H4]
 //   -> rows [walker][probes][n DIM] of rho1 (2), rho2 (T4), kappa (H4) vec4
 // One invocation a particle of a probe. Trips: DIM.
 @group(0) @binding(2) var<storage, read> sums: array<vec4<f32>>;

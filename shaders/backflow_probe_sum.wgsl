@@ -1,6 +1,6 @@
-// flow_probe_sum: adds the probes of a pass to Lap ln|det J| and, for unit vectors, sets its gradient.
+// backflow_probe_sum: adds the probes of a pass to Lap ln|det J| and, for unit vectors, sets its gradient.
 //
-//   parts [walker][probes][4] from flow_probe; lap [walker] += scale sum (lap_v - tau_v) (flag 2: starts from 0; flag 4: without lap_v);
+//   parts [walker][probes][4] from backflow_probe; lap [walker] += scale sum (lap_v - tau_v) (flag 2: starts from 0; flag 4: without lap_v);
 //   grad [walker][ld]: element first + probe = tr K (flag 1: unit vectors). One invocation a walker. Trips: probes.
 @group(0) @binding(1) var<storage, read> parts: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> lap: array<f32>;

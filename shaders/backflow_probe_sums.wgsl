@@ -1,7 +1,7 @@
-// flow_probe_sums: derivatives of the first layers along one direction v for all particles.
+// backflow_probe_sums: derivatives of the first layers along one direction v for all particles.
 //
 //   A pair moves by e = v_i - v_j:  d_v a1 = V1^T (1/n) sum_j t0'.e,  d_v y1 = (1/n) sum_j s(W1^T t0 + b1) W1^T t0'.e
-//   x [walker][n][DIM]; sums of flow_sums; directions [walker][probes][n DIM]
+//   x [walker][n][DIM]; sums of backflow_sums; directions [walker][probes][n DIM]
 //   -> dh [walker][probes][n][H4] = s1 d_v a1; slope likewise = s1' d_v a1; dy [walker][probes][n][T4] = d_v y1
 // One invocation a particle of a probe. Trips: n.
 @group(0) @binding(3) var<storage, read> sums: array<vec4<f32>>;

@@ -1,8 +1,8 @@
-// flow_probe_trace: what one direction v gives of the Laplacian of ln|det J|.
+// backflow_probe_trace: what one direction v gives of the Laplacian of ln|det J|.
 //
 //   With K = (d_v J) J^-1:  out = 2 sum_ia kappa'_ia . (Y_ia . grad d_v g1) - tr K^2:  the mean field's share in the cross terms of
-//   flow_row_laplacian, and minus tau_v
-//   product K [walker][probes][ld][ld]; turned: rows of flow_probe_rows (kappa'); yddg = Y ddg [walker][probes][n DIM][H4]
+//   backflow_row_laplacian, and minus tau_v
+//   product K [walker][probes][ld][ld]; turned: rows of backflow_probe_rows (kappa'); yddg = Y ddg [walker][probes][n DIM][H4]
 //   -> out [walker][probes]. One workgroup a (walker, probe), fixed-order tree sums. Trips: ceil(order^2 / WG) + ceil(order H4 / WG) + 8.
 @group(0) @binding(1) var<storage, read> product: array<f32>;
 @group(0) @binding(2) var<storage, read> turned: array<vec4<f32>>;

@@ -1,8 +1,8 @@
-// flow_pull_jacobian: J = dz/dx from the pulled-back output rows.
+// backflow_pull_jacobian: J = dz/dx from the pulled-back output rows.
 //
 //   J_(ia)(jk) = -(1/n) back_ia . t0'_k(r_ij) + kappa_ia . d g1/dx_jk  (j != i),  back_ia = rho1_ia + W1 [rho2_ia s(W1^T t0 + b1)];
 //   the first term of j = i is minus the sum of the others, and 1 on the diagonal
-//   x [walker][n][DIM]; rows, kappa of flow_particles; dg of flow_mean_gradient -> jacobian [walker][ld][ld], padding 0
+//   x [walker][n][DIM]; rows, kappa of backflow_particles; dg of backflow_mean_gradient -> jacobian [walker][ld][ld], padding 0
 // One invocation a particle i and all its rows; those past n write the padding. Trips: n + DIM ld + 4 ld.
 @group(0) @binding(3) var<storage, read> rows: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> kappas: array<vec4<f32>>;

@@ -1,4 +1,4 @@
-// flow_row_adjoint: adjoints of the one-particle stream for every output row (i,a), through one activation.
+// backflow_row_adjoint: adjoints of the one-particle stream for every output row (i,a), through one activation.
 //
 //   adjoint A [walker][ld][4 W4] of the layer's output (flag 1: the output layer's weights, W^T at `bias`) -> out = s(a_i) A;
 //   row i DIM + a, padding rows 0. base: a [walker][i][row]. One invocation a (row, column block). No loops.

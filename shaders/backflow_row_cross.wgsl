@@ -1,4 +1,4 @@
-// flow_row_cross: the mean field's share in the Laplacian of q = sum_ia Y_ia . grad z_ia (Y = J^-T frozen), along one direction v.
+// backflow_row_cross: the mean field's share in the Laplacian of q = sum_ia Y_ia . grad z_ia (Y = J^-T frozen), along one direction v.
 //
 //   One-particle layer, output row (i,a), its own direction delta = Y_ia . grad; g the mean of the layer below, V_g g its product:
 //   m = delta d_v of the preactivation through g:  [below] + sum_b Y_ia,b d_v d_b (V_g g)

@@ -1,9 +1,9 @@
-// flow_row_laplacian: Laplacian of z and each particle's share in the Laplacian of q = sum_ia Y_ia . grad z_ia, Y = J^-T frozen.
+// backflow_row_laplacian: Laplacian of z and each particle's share in the Laplacian of q = sum_ia Y_ia . grad z_ia, Y = J^-T frozen.
 //
-//   With delta the derivative along Y_ia and sums from flow_row_sums, flow_row_pairs and flow_cross:
+//   With delta the derivative along Y_ia and sums from backflow_row_sums, backflow_row_pairs and backflow_cross:
 //   delta Lap h1 = s1 delta Lap a1 + (s1' Lap a1 + s1'' squares1) delta a1 + 2 s1' cross1,    squares = sum_b (d_b a)^2
 //   delta Lap h2 = delta Lap h1 + s2 delta Lap a2 + (s2' Lap a2 + s2'' squares2) delta a2 + 2 s2' cross2,  cross = sum_b d_b a delta d_b a
-//   Lap z_a = W_a . Lap h2,  share_i = sum_a W_a . delta Lap h2; without the mean field in delta Lap a2 (flow_mean_laplacian) and
+//   Lap z_a = W_a . Lap h2,  share_i = sum_a W_a . delta Lap h2; without the mean field in delta Lap a2 (backflow_mean_laplacian) and
 //   in delta d_b a2 (probed). Also adjoints for grad q: with omega1 = s1' (W_a + V_h W_a s2), omega2 = W_a s2',
 //   rho1 = sum_a V1 [omega1 delta a1 + s1 V_h omega2 delta a2], rho2 = sum_a V_y omega2 delta a2, kappa = sum_a V_g omega2 delta a2
 //   sums (with Laplacians); mean [walker][2][H4]; a2 [walker][n][H4]; row; vdg = V_g^T dg [walker][n DIM][H4];

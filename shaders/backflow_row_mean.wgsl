@@ -1,4 +1,4 @@
-// flow_row_mean: sum_c B_c . grad (Lap g_c) for g = mean over particles of the first layer's output, one direction B_c a channel.
+// backflow_row_mean: sum_c B_c . grad (Lap g_c) for g = mean over particles of the first layer's output, one direction B_c a channel.
 //
 //   With e_kj = B_k,c - B_j,c and u = V_y t0 (pair jets):  delta a = (1/n) sum_j u'_kj.e_kj,  delta Lap a = (2/n) sum_j u'''_kj.e_kj,
 //   cross = sum_b d_b a (delta d_b a) = (1/n) sum_j (d_k a - d_j a).u''_kj e_kj;

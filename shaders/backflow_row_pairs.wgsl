@@ -1,6 +1,6 @@
-// flow_row_pairs: sums over pairs of the two-particle layer t1 = sp(W1^T t0 + b1) along each output row's own direction.
+// backflow_row_pairs: sums over pairs of the two-particle layer t1 = sp(W1^T t0 + b1) along each output row's own direction.
 //
-//   With e as in flow_row_sums, per row: y1 = (1/n) sum_j t1'.e, lap = (2/n) sum_j grad(tr t1'').e; per own coordinate k:
+//   With e as in backflow_row_sums, per row: y1 = (1/n) sum_j t1'.e, lap = (2/n) sum_j grad(tr t1'').e; per own coordinate k:
 //   own = sum_j t1'_k; per (k,a): turn = sum_j t1''_k.e. Chain rule with w_k = W1^T t0'_k, w_e = W1^T t0'.e, and so on:
 //   t1'_k = s w_k,  t1''_k.e = s' w_k w_e + s w_ke,  tr t1'' = s w_L + s' sum_k w_k^2,
 //   grad(tr t1'').e = s' w_e w_L + s w_Le + s'' w_e sum_k w_k^2 + 2 s' sum_k w_k w_ke

@@ -1,4 +1,4 @@
-// flow_row_sum: adds sums over output rows to Lap ln|det J|.
+// backflow_row_sum: adds sums over output rows to Lap ln|det J|.
 //
 //   lap [walker] += scale sum_(r < probes) sum_(i < n) x[walker][r][i]_(a),  a = (first + r) % DIM; flag 1: all four components.
 //   x [walker][probes][n][4]. One invocation a walker. Trips: probes n.

@@ -1,4 +1,4 @@
-// flow_row_sums: sums over pairs of features along each output row's own direction.
+// backflow_row_sums: sums over pairs of features along each output row's own direction.
 //
 //   Row (i,a) moves along Y_ia, Y = J^-T; a pair then moves by e = Y_ia,i - Y_ia,j (DIM numbers). Per row:
 //   y0 = (1/n) sum_j t0'.e, lap = (2/n) sum_j grad(tr t0'').e (features) and cross = sum_b d_b a1 (delta d_b a1) (H, over all b);

@@ -1,4 +1,4 @@
-// flow_score_activation: adjoint of flow_particle_activation (values and first derivatives).
+// backflow_score_activation: adjoint of backflow_particle_activation (values and first derivatives).
 //
 //   value s hb + s' sum_b hb_b a_b;  derivative s hb_b;  last row (Im, values only) s hb_im.
 //   a [w][i][forward_rows][4 W4], hb and out [w][i][rows = n d + 2][4 W4].

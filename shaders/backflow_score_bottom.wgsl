@@ -1,9 +1,9 @@
-// flow_score_bottom: inputs and adjoints of the first one-particle layer and of y1, for the scores.
+// backflow_score_bottom: inputs and adjoints of the first one-particle layer and of y1, for the scores.
 //
 //   adjoint of h1: sum_a lambda_a W_a + V_h ab2 + V_g mean(ab2), of delta_a h1: (1/2) (W_a + V_h W_a s2);  ab2 that of a2
 //   of a1: s1 (adjoint of h1) + sum_a s1' delta_a a1 (adjoint of delta_a h1) + (1/2n) s1' delta a1 along the channels' directions,
 //   of delta_a a1: s1 (adjoint of delta_a h1);  of y1: V_y ab2;  the channels give V1_f another (1/2n) sum_m s1 moments_f
-//   mean of the adjoints of a2 [walker][2][H4]; sums; row, turned as in flow_row_laplacian; slope of flow_mean_laplacian
+//   mean of the adjoints of a2 [walker][2][H4]; sums; row, turned as in backflow_row_laplacian; slope of backflow_mean_laplacian
 //   -> score, last three parts; moments [walker][n][F][H4] multiplied by s1/(2n)
 // One invocation a particle. Trips: DIM.
 @group(0) @binding(2) var<storage, read> mean: array<vec4<f32>>;

@@ -1,4 +1,4 @@
-// flow_score_pair: adjoint of flow_pair_activation (values and first derivatives).
+// backflow_score_pair: adjoint of backflow_pair_activation (values and first derivatives).
 //
 //   value s tb + s' sum_k tb_k a_k;  first s tb_k;  last (Im, values only) s tb_im.
 //   a [w][i][j][JETS][4 W4], tb and out [w][i][j][DIM + 2][4 W4]. One invocation a (pair, column block). Trips: DIM.

@@ -1,4 +1,4 @@
-// flow_score_positions: gradient with respect to positions from the adjoints of the pair features.
+// backflow_score_positions: gradient with respect to positions from the adjoints of the pair features.
 //
 //   out_ik = scale sum_j [ G_ij,k - G_ji,k ],  G_ij = tb_ij . t0'_ij + sum_l tb'_ij,l . t0''_ij,l   (width 8).
 //   t pair jets (all orders), tb [w][i][j][DIM + 2][8] -> out [w][ld], padding 0. One invocation a coordinate. Trips: n (2 + DIM).

@@ -1,4 +1,4 @@
-// flow_score_scatter: adjoint of the pair means: from the adjoints of y_i and d y_i to those of t_ij and t'_ij.
+// backflow_score_scatter: adjoint of the pair means: from the adjoints of y_i and d y_i to those of t_ij and t'_ij.
 //
 //   value yb_i/n;  first (yb_i,(i,k) - yb_i,(j,k))/n, 0 for j = i;  last (Im) yb_i,im/n.
 //   yb [w][i][rows = n d + 2][4 W4] -> tb [w][i][j][DIM + 2][4 W4]; flag 1: add to what tb holds.

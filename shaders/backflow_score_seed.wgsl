@@ -1,4 +1,4 @@
-// flow_score_seed: adjoints of the output jets for the scores of ln Psi.
+// backflow_score_seed: adjoints of the output jets for the scores of ln Psi.
 //
 //   Re ln Psi = Re S(z) + (1/2) ln|det J|: rows value: Re S_z; d/dx_b: (1/2) (J^-1)_b,(ia); last row: Im S_z (for Im ln Psi).
 //   flag 1: the last and first rows are 0, so that only (1/2) ln|det J| is differentiated.

@@ -1,10 +1,10 @@
-// flow_score_top: inputs and adjoints of the output layer and of the second one-particle layer, for the scores d ln Psi/d theta.
+// backflow_score_top: inputs and adjoints of the output layer and of the second one-particle layer, for the scores d ln Psi/d theta.
 //
 //   Re ln Psi moves by S_z . dz + (1/2) sum_ia d(delta_ia z_ia), delta_ia along Y_ia, Y = J^-T; Im ln Psi by Im S_z . dz.
 //   With lambda = S_z, W_a column a of W and tangents delta_a:  adjoint of a2: s2 sum_a lambda_a W_a + (1/2) sum_a W_a s2' delta_a a2,
 //   of delta_a a2: (1/2) W_a s2;  of z: lambda, of delta_a z_a: 1/2
-//   sums; mean g1 [walker][2][H4]; row, turned, ydg as in flow_row_laplacian; slater S_z [walker][n DIM] complex
-//   -> score [walker][n], first four parts (shared/flow_places.wgsl); adjoint [walker][n][2][H4] of a2, Re and Im
+//   sums; mean g1 [walker][2][H4]; row, turned, ydg as in backflow_row_laplacian; slater S_z [walker][n DIM] complex
+//   -> score [walker][n], first four parts (shared/backflow_places.wgsl); adjoint [walker][n][2][H4] of a2, Re and Im
 // One invocation a particle. Trips: DIM.
 @group(0) @binding(2) var<storage, read> sums: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> mean: array<vec4<f32>>;

@@ -1,9 +1,9 @@
-// flow_score_weights: each particle's share in the scores of the two-particle layer's weights W1 and bias b1.
+// backflow_score_weights: each particle's share in the scores of the two-particle layer's weights W1 and bias b1.
 //
-//   With y the adjoints of y1 (Re, Im), rho2_a those of flow_particles, e_a = Y_ia,i - Y_ia,j, w_a = W1^T t0'.e_a:
+//   With y the adjoints of y1 (Re, Im), rho2_a those of backflow_particles, e_a = Y_ia,i - Y_ia,j, w_a = W1^T t0'.e_a:
 //   c_ij = (1/n) [ y s + (1/2) sum_a rho2_a s' w_a ],  bias: sum_j c_ij,  feature f: sum_j [ c_ij t0_f + (1/2n) sum_a rho2_a s (t0'.e_a)_f ];
 //   Im: y_im s alone
-//   x [walker][n][DIM]; inverse J^-1 [walker][ld][ld]; rows of flow_particles; score of flow_score_bottom
+//   x [walker][n][DIM]; inverse J^-1 [walker][ld][ld]; rows of backflow_particles; score of backflow_score_bottom
 //   -> out [walker][n][2][F + 1][T4], features then bias. One invocation a particle and TB column blocks (group.z). Trips: n.
 @group(0) @binding(3) var<storage, read> inverse: array<f32>;
 @group(0) @binding(4) var<storage, read> rows: array<vec4<f32>>;

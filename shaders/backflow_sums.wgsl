@@ -1,4 +1,4 @@
-// flow_sums: sums over pairs that the first one-particle layer is made of, for each particle.
+// backflow_sums: sums over pairs that the first one-particle layer is made of, for each particle.
 //
 //   y0_i = (1/n) sum_j t0(r_ij), y1_i = (1/n) sum_j sp(W1 t0 + b1), a1 = V1^T y0 + c1, h1 = sp(a1), s1 = sp'(a1);
 //   LAPLACE = 1: Lap y0 = (2/n) sum_j tr t0'', Lap y1 likewise, squares = sum_b (d_b a1)^2 over all coordinates b,

@@ -1,4 +1,4 @@
-// flow_tangent_activation: flow_particle_activation differentiated along the directions v.
+// backflow_tangent_activation: backflow_particle_activation differentiated along the directions v.
 //
 //   value s v0; derivatives s v_b + s' v0 a_b; Laplacian s vL + (s' lap a + s'' sum_b a_b^2) v0 + 2 s' sum_b a_b v_b.
 //   base: particle jets a [walker][i][row]; tangent [walker probes][i][row]; out likewise, flag 1: add to what it holds.

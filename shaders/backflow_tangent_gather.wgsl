@@ -1,4 +1,4 @@
-// flow_tangent_gather: flow_particle_gather differentiated along the directions v of each walker.
+// backflow_tangent_gather: backflow_particle_gather differentiated along the directions v of each walker.
 //
 //   With e_ij = v_i - v_j:  value (1/n) sum_j u'_ij.e_ij;  d/dx_b: -u''_ib e_ib/n (b != i), (1/n) sum_j u''_ij e_ij (b = i);
 //   Laplacian (2/n) sum_j u'''_ij.e_ij; plus mean field, plus what a holds (flag 1).

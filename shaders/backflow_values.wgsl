@@ -1,4 +1,4 @@
-// flow_values: z = x + output value (the bias is already in it), and the Laplacian of z.
+// backflow_values: z = x + output value (the bias is already in it), and the Laplacian of z.
 //
 //   jets [w][i][row][4], x [w][n][DIM] -> z [w][n][DIM], lap_z [w][ld] (flag 1: jets carry the Laplacian row).
 // One invocation a padded coordinate. No loops.

@@ -29,7 +29,7 @@
 //! ```
 //!
 //! [`Trainer`] puts them together for the uniform electron gas: see
-//! [`system::electron_gas`] for units and conventions, [`wave_function`] and [`kernels::flow`] for the
+//! [`system::electron_gas`] for units and conventions, [`wave_function`] and [`kernels::backflow`] for the
 //! wave function and its derivatives, [`optimize`] for the updates.
 
 pub mod atomic_file;

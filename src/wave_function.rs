@@ -3,7 +3,7 @@
 
 use crate::error::Result;
 use crate::gpu::{Buffer, Gpu, Profile, Recording};
-use crate::kernels::flow::{Directions, Flow, Order};
+use crate::kernels::backflow::{BackflowKernels, Directions, Order};
 use crate::kernels::{determinant, log_psi, slater, slater_gradient, slater_laplacian};
 use crate::model::backflow::Backflow;
 use crate::system::electron_gas::ElectronGas;
@@ -12,7 +12,7 @@ use crate::system::electron_gas::ElectronGas;
 /// [`WaveFunction::flow`] until the next recording runs.
 pub struct WaveFunction {
     pub gas: ElectronGas,
-    pub flow: Flow,
+    pub flow: BackflowKernels,
     /// Slater matrix: ln|det|, phase, status, inverse.
     pub slater: determinant::Outputs,
     /// Jacobian: ln|det|, sign, status, inverse.
@@ -35,7 +35,7 @@ impl WaveFunction {
         let (n, d) = (gas.n, gas.n * gas.dim);
         Ok(WaveFunction {
             gas: gas.clone(),
-            flow: Flow::new(gpu, model, n, gas.length(), chunk),
+            flow: BackflowKernels::new(gpu, model, n, gas.length(), chunk),
             slater: determinant::Outputs::complex("slater", n, chunk, true)?,
             jacobian: determinant::Outputs::real("jacobian", d, chunk, true)?,
             log_psi: Buffer::new("ln|psi|", chunk),
@@ -101,27 +101,16 @@ impl WaveFunction {
     }
 
     /// Records everything the local energy needs: also Δz, ∇ and Δ of ln|det J|, the curvature of ln det M.
-    ///
-    /// Sums over output rows are made in registers where the flow [`Flow::has_lanes`], and by dense passes elsewhere.
     pub fn record_derivatives(&self, rec: &mut Recording, x: &Buffer, states: &Buffer, walkers: usize, directions: Directions) {
-        let lanes = self.flow.has_lanes() && directions.by_rows();
-        if lanes {
-            self.flow.record_lanes(rec, x, walkers);
-            self.record_slater_gradient(rec, states, walkers);
-        } else {
-            self.record_gradients(rec, x, states, walkers, Order::Third);
-        }
+        self.flow.record_for_derivatives(rec, x, walkers, directions);
+        self.record_slater_gradient(rec, states, walkers);
         let p = slater_gradient::Params::new(&self.gas, walkers);
         let waves = self.waves(states);
         slater_laplacian::record(rec, "slater laplacian", p, waves, &self.current, &self.flow.jacobian, &self.slater_laplacian);
-        if lanes {
-            self.flow.record_lane_derivatives(rec, x, self.inverse_jacobian(), walkers, directions.signs());
-        } else {
-            self.flow.record_logdet_derivatives(rec, self.inverse_jacobian(), walkers, directions);
-        }
+        self.flow.record_derivatives(rec, x, self.inverse_jacobian(), walkers, directions);
     }
 
-    /// Records the flow's scores after [`WaveFunction::record_derivatives`] of the same walkers: see [`Flow::record_scores`].
+    /// Records the flow's scores after [`WaveFunction::record_derivatives`] of the same walkers: see [`BackflowKernels::record_scores`].
     pub fn record_scores(
         &self,
         rec: &mut Recording,
@@ -132,11 +121,7 @@ impl WaveFunction {
         first_walker: usize,
     ) {
         let (s_z, inverse) = (&self.slater_gradient, self.inverse_jacobian());
-        if self.flow.has_lanes() && directions.by_rows() {
-            self.flow.record_lane_scores(rec, x, s_z, inverse, walkers, scores, first_walker);
-        } else {
-            self.flow.record_scores(rec, s_z, inverse, walkers, Order::Third, scores, first_walker);
-        }
+        self.flow.record_scores(rec, x, s_z, inverse, walkers, directions, scores, first_walker);
     }
 
     /// J⁻¹, f32 `[walker][ld][ld]`.
@@ -162,7 +147,7 @@ impl WaveFunction {
         determinant::real(rec, "det J", self.profile, &self.flow.jacobian, self.flow.order(), walkers, &jacobian);
     }
 
-    /// Name and bytes of every array, for the memory bill; `dense`: as [`Flow::bill`].
+    /// Name and bytes of every array, for the memory bill; `dense`: as [`BackflowKernels::bill`].
     pub fn bill(&self, dense: bool) -> Vec<(String, u64)> {
         let mut bill = self.flow.bill(dense);
         let own = [&self.log_psi, &self.slater_gradient, &self.slater_laplacian, &self.matrix, &self.current, &self.orbitals];

@@ -1,10 +1,10 @@
 //! The flow: z, J, derivatives of ln|det J| and scores against the twin, at several depths and shapes.
 
 use helmholtz::gpu::{Buffer, Gpu, Recording};
-use helmholtz::kernels::flow::{self, Directions, Flow, Order, Signs};
+use helmholtz::kernels::backflow::{self, BackflowKernels, Directions, Order, Signs};
 use helmholtz::kernels::pad4;
 use helmholtz::model::backflow::{Backflow, Feature};
-use helmholtz::reference::flow as twin;
+use helmholtz::reference::backflow as twin;
 
 use crate::harness::{Check, Wanted, close, mutant, random, verify};
 
@@ -26,7 +26,7 @@ pub(crate) const TWO_LAYERS: [usize; 4] = [0, 4, 6, 7];
 pub(crate) struct Case {
     index: usize,
     pub twin: twin::Flow,
-    pub flow: Flow,
+    pub flow: BackflowKernels,
     pub walkers: usize,
     /// Random positions, wave vectors (the same for all walkers).
     x: Vec<f64>,
@@ -42,7 +42,7 @@ pub(crate) fn case(gpu: &Gpu, index: usize) -> Case {
     let seed = 100 * index as u64;
     let parameters: Vec<f64> = random(seed + 1, model.table().len()).iter().map(|v| (0.8 * v) as f32 as f64).collect();
     let x: Vec<f64> = random(seed + 2, walkers * n * dim).iter().map(|v| (length * 0.5 * (v + 1.0)) as f32 as f64).collect();
-    let flow = Flow::new(gpu, model, n, length, walkers + 1);
+    let flow = BackflowKernels::new(gpu, model, n, length, walkers + 1);
     let f32s = |v: &[f64]| v.iter().map(|&v| v as f32).collect::<Vec<_>>();
     let params = gpu.upload("parameters", &f32s(&parameters));
     let xb = gpu.upload("x", &f32s(&x));
@@ -170,7 +170,7 @@ pub(crate) fn laplacian(gpu: &Gpu) -> Check {
         let ld = c.flow.ld();
         let inverse = c.inverse(gpu);
         let mut rec = c.forward(Order::Third);
-        c.flow.record_logdet_derivatives(&mut rec, &inverse, c.walkers, Directions::Exact);
+        c.flow.record_jet_derivatives(&mut rec, &inverse, c.walkers, Directions::Exact);
         gpu.run(&rec).map_err(|e| e.to_string())?;
         let (lap_z, grad, lap) = (read(gpu, &c.flow.lap_z)?, read(gpu, &c.flow.grad_logdet)?, read(gpu, &c.flow.lap_logdet)?);
         let mut rec = Recording::new();
@@ -197,7 +197,7 @@ fn unbiased(gpu: &Gpu) -> Check {
     let c = case(gpu, 0);
     let inverse = c.inverse(gpu);
     let mut rec = c.forward(Order::Third);
-    c.flow.record_logdet_derivatives(&mut rec, &inverse, c.walkers, Directions::Exact);
+    c.flow.record_jet_derivatives(&mut rec, &inverse, c.walkers, Directions::Exact);
     gpu.run(&rec).map_err(|e| e.to_string())?;
     let exact = read(gpu, &c.flow.lap_logdet)?;
     let draws = 400;
@@ -205,7 +205,7 @@ fn unbiased(gpu: &Gpu) -> Check {
     for step in 0..draws {
         let mut rec = Recording::new();
         let signs = Directions::Signs(Signs { probes: 2, seed: 7, step, first_walker: 0 });
-        c.flow.record_logdet_derivatives(&mut rec, &inverse, c.walkers, signs);
+        c.flow.record_jet_derivatives(&mut rec, &inverse, c.walkers, signs);
         gpu.run(&rec).map_err(|e| e.to_string())?;
         for (sum, v) in sums.iter_mut().zip(read(gpu, &c.flow.lap_logdet)?) {
             sum.0 += v as f64;
@@ -278,8 +278,8 @@ fn score_differences(c: &Case) -> Derivatives {
     Derivatives { s_z, scores: (0..c.walkers).map(derivatives).collect() }
 }
 
-/// The same for some cases, by the dense passes or in registers (`lanes`).
-pub(crate) fn scores_of(gpu: &Gpu, cases: &[usize], lanes: bool) -> Check {
+/// The same for some cases, by the dense passes or in registers (`registers`).
+pub(crate) fn scores_of(gpu: &Gpu, cases: &[usize], registers: bool) -> Check {
     static WANTED: Wanted<usize, Derivatives> = Wanted::new();
     for &index in cases {
         let c = case(gpu, index);
@@ -288,16 +288,16 @@ pub(crate) fn scores_of(gpu: &Gpu, cases: &[usize], lanes: bool) -> Check {
         let count = c.flow.parameters();
         let out = Buffer::new("scores", c.walkers * 2 * pad4(count));
         let mut rec;
-        if lanes {
+        if registers {
             rec = Recording::new();
             c.flow.record_pack(&mut rec, &c.params);
-            c.flow.record_lanes(&mut rec, &c.xb, c.walkers);
+            c.flow.record_register_values(&mut rec, &c.xb, c.walkers);
             let signs = Some(Signs { probes: 1, seed: 1, step: 0, first_walker: 0 });
-            c.flow.record_lane_derivatives(&mut rec, &c.xb, &inverse, c.walkers, signs);
-            c.flow.record_lane_scores(&mut rec, &c.xb, &s_z, &inverse, c.walkers, &out, 0);
+            c.flow.record_register_derivatives(&mut rec, &c.xb, &inverse, c.walkers, signs);
+            c.flow.record_register_scores(&mut rec, &c.xb, &s_z, &inverse, c.walkers, &out, 0);
         } else {
             rec = c.forward(Order::First);
-            c.flow.record_scores(&mut rec, &s_z, &inverse, c.walkers, Order::First, &out, 0);
+            c.flow.record_jet_scores(&mut rec, &s_z, &inverse, c.walkers, Order::First, &out, 0);
         }
         gpu.run(&rec).map_err(|e| e.to_string())?;
         let got = read(gpu, &out)?;
@@ -351,27 +351,27 @@ fn scores_agree_with_differences() {
 
 #[test]
 fn broken_kernels_are_noticed() {
-    mutant(&flow::PAIR_FEATURES, "m1[k] / (2.0 * q));", "m1[k] / q);", values);
-    mutant(&flow::PAIR_FEATURES, "3.0 * m1m1", "2.0 * m1m1", laplacian);
-    mutant(&flow::PAIR_ACTIVATION, "2.0 * f.s1 * h[k]", "f.s1 * h[k]", laplacian);
-    mutant(&flow::PARTICLE_GATHER, "factor = -factor", "factor = factor", values);
-    mutant(&flow::PARTICLE_ACTIVATION, "v += f.s1 * squares", "v += f.s * squares", laplacian);
-    mutant(&flow::PARTICLE_MEAN, "p.scale * v", "v", values);
-    mutant(&flow::JACOBIAN, "v += p.scale", "v += 1.0", laplacian);
-    mutant(&flow::FLOW_VALUES, "x[coordinate] + jets[at]", "x[coordinate]", values);
-    mutant(&flow::TANGENT_GATHER, "factor = 2.0 * factor", "factor = factor", laplacian);
-    mutant(&flow::TANGENT_ACTIVATION, "f.s2 * squares * v0", "f.s1 * squares * v0", laplacian);
-    mutant(&flow::DIRECTIONS, "select(-1.0, 1.0", "select(0.5, 1.0", unbiased);
-    mutant(&flow::PROBE, "product[k + c * p.ld + r]", "product[k + r * p.ld + c]", laplacian);
-    mutant(&flow::PROBE_SUM, "sum -= part.y", "sum += part.y", laplacian);
+    mutant(&backflow::PAIR_FEATURES, "m1[k] / (2.0 * q));", "m1[k] / q);", values);
+    mutant(&backflow::PAIR_FEATURES, "3.0 * m1m1", "2.0 * m1m1", laplacian);
+    mutant(&backflow::PAIR_ACTIVATION, "2.0 * f.s1 * h[k]", "f.s1 * h[k]", laplacian);
+    mutant(&backflow::PARTICLE_GATHER, "factor = -factor", "factor = factor", values);
+    mutant(&backflow::PARTICLE_ACTIVATION, "v += f.s1 * squares", "v += f.s * squares", laplacian);
+    mutant(&backflow::PARTICLE_MEAN, "p.scale * v", "v", values);
+    mutant(&backflow::JACOBIAN, "v += p.scale", "v += 1.0", laplacian);
+    mutant(&backflow::VALUES, "x[coordinate] + jets[at]", "x[coordinate]", values);
+    mutant(&backflow::TANGENT_GATHER, "factor = 2.0 * factor", "factor = factor", laplacian);
+    mutant(&backflow::TANGENT_ACTIVATION, "f.s2 * squares * v0", "f.s1 * squares * v0", laplacian);
+    mutant(&backflow::DIRECTIONS, "select(-1.0, 1.0", "select(0.5, 1.0", unbiased);
+    mutant(&backflow::PROBE, "product[k + c * p.ld + r]", "product[k + r * p.ld + c]", laplacian);
+    mutant(&backflow::PROBE_SUM, "sum -= part.y", "sum += part.y", laplacian);
 }
 
 #[test]
 fn broken_score_kernels_are_noticed() {
-    mutant(&flow::SCORE_SEED, "0.5 * inverse", "inverse", small_scores);
-    mutant(&flow::SCORE_ACTIVATION, "v += f.s1 * sum", "v += f.s * sum", small_scores);
-    mutant(&flow::SCORE_SCATTER, "- yb[at + (j * DIM + jet) * W4]", "", small_scores);
-    mutant(&flow::SCORE_PAIR, "+ f.s1 * sum", "", small_scores);
-    mutant(&flow::PARTICLE_BROADCAST, "p.scale * mean", "mean", small_scores);
-    mutant(&flow::SCORE_POSITIONS, "- pull(", "+ pull(", laplacian);
+    mutant(&backflow::SCORE_SEED, "0.5 * inverse", "inverse", small_scores);
+    mutant(&backflow::SCORE_ACTIVATION, "v += f.s1 * sum", "v += f.s * sum", small_scores);
+    mutant(&backflow::SCORE_SCATTER, "- yb[at + (j * DIM + jet) * W4]", "", small_scores);
+    mutant(&backflow::SCORE_PAIR, "+ f.s1 * sum", "", small_scores);
+    mutant(&backflow::PARTICLE_BROADCAST, "p.scale * mean", "mean", small_scores);
+    mutant(&backflow::SCORE_POSITIONS, "- pull(", "+ pull(", laplacian);
 }

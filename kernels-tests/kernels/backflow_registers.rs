@@ -1,22 +1,22 @@
 //! Flows of two layers with everything in registers: values, derivatives of ln|det J| and probes against the twin.
 
 use helmholtz::gpu::{Gpu, Recording};
-use helmholtz::kernels::flow::{self, Signs};
+use helmholtz::kernels::backflow::{self, Signs};
 
-use crate::flow::{CASES, Case, FIRST, SECOND, TWO_LAYERS, case, differences, read, scores_of};
+use crate::backflow::{CASES, Case, FIRST, SECOND, TWO_LAYERS, case, differences, read, scores_of};
 use crate::harness::{Check, close, mutant, verify};
 
 /// z and J, without and with the sums that derivatives need; other depths take the dense pass.
 fn values(gpu: &Gpu) -> Check {
     for (index, laplace) in (0..CASES.len()).map(|i| (i, false)).chain(TWO_LAYERS.map(|i| (i, true))) {
         let c = case(gpu, index);
-        if c.flow.has_lanes() != TWO_LAYERS.contains(&index) {
-            return Err(format!("case {index}: has_lanes {}", c.flow.has_lanes()));
+        if c.flow.has_registers() != TWO_LAYERS.contains(&index) {
+            return Err(format!("case {index}: has_registers {}", c.flow.has_registers()));
         }
         let mut rec = Recording::new();
         c.flow.record_pack(&mut rec, &c.params);
         if laplace {
-            c.flow.record_lanes(&mut rec, &c.xb, c.walkers);
+            c.flow.record_register_values(&mut rec, &c.xb, c.walkers);
         } else {
             c.flow.record_values(&mut rec, &c.xb, c.walkers);
         }
@@ -39,8 +39,8 @@ fn derivatives(c: &Case, gpu: &Gpu, signs: Option<Signs>) -> Result<(), String> 
     let inverse = c.inverse(gpu);
     let mut rec = Recording::new();
     c.flow.record_pack(&mut rec, &c.params);
-    c.flow.record_lanes(&mut rec, &c.xb, c.walkers);
-    c.flow.record_lane_derivatives(&mut rec, &c.xb, &inverse, c.walkers, signs);
+    c.flow.record_register_values(&mut rec, &c.xb, c.walkers);
+    c.flow.record_register_derivatives(&mut rec, &c.xb, &inverse, c.walkers, signs);
     gpu.run(&rec).map_err(|e| e.to_string())
 }
 
@@ -96,8 +96,8 @@ fn unbiased(gpu: &Gpu) -> Check {
     let mut sums = vec![(0.0, 0.0); c.walkers];
     for step in 0..draws {
         let mut rec = Recording::new();
-        c.flow.record_lanes(&mut rec, &c.xb, c.walkers);
-        c.flow.record_lane_derivatives(&mut rec, &c.xb, &inverse, c.walkers, Some(Signs { probes: 2, seed: 7, step, first_walker: 0 }));
+        c.flow.record_register_values(&mut rec, &c.xb, c.walkers);
+        c.flow.record_register_derivatives(&mut rec, &c.xb, &inverse, c.walkers, Some(Signs { probes: 2, seed: 7, step, first_walker: 0 }));
         gpu.run(&rec).map_err(|e| e.to_string())?;
         for (sum, v) in sums.iter_mut().zip(read(gpu, &c.flow.lap_logdet)?) {
             *sum = (sum.0 + v as f64 / draws as f64, sum.1 + (v as f64).powi(2) / draws as f64);
@@ -143,34 +143,34 @@ fn small_laplacian(gpu: &Gpu) -> Check {
 
 #[test]
 fn broken_kernels_are_noticed() {
-    mutant(&flow::SUMS, "y0[$f] += f[$f]", "y0[$f] = f[$f]", small_values);
-    mutant(&flow::PARTICLES, "h2[$c] = h1[$c] + s.v", "h2[$c] = s.v", small_values);
-    mutant(&flow::MEAN_GRADIENT, "-t.q1[$k]", "t.q1[$k]", small_values);
-    mutant(&flow::PULL_JACOBIAN, "+= own[$au", "-= own[$au", small_values);
+    mutant(&backflow::SUMS, "y0[$f] += f[$f]", "y0[$f] = f[$f]", small_values);
+    mutant(&backflow::PARTICLES, "h2[$c] = h1[$c] + s.v", "h2[$c] = s.v", small_values);
+    mutant(&backflow::MEAN_GRADIENT, "-t.q1[$k]", "t.q1[$k]", small_values);
+    mutant(&backflow::PULL_JACOBIAN, "+= own[$au", "-= own[$au", small_values);
 }
 
 #[test]
 fn broken_derivatives_are_noticed() {
-    mutant(&flow::ROW_SUMS, "* t.s1[$k] * e[$k], kk", "* t.s1[$k] * e[$k], -kk", small_laplacian);
-    mutant(&flow::ROW_PAIRS, "2.0 * cross", "cross", small_laplacian);
-    mutant(&flow::CROSS, "squares[$c] += d[$k] * d[$k]", "squares[$c] += d[$k]", small_laplacian);
-    mutant(&flow::ROW_LAPLACIAN, "turn[$c] * first[$c]", "first[$c]", small_laplacian);
-    mutant(&flow::MEAN_LAPLACIAN, "2.0 * s.s1 * inv * inv * both", "s.s1 * inv * inv * both", small_laplacian);
-    mutant(&flow::MEAN_HESSIAN, "odd - even", "odd + even", small_laplacian);
-    mutant(&flow::PROBE_SUMS, "slope[id * H4 + $cu] = s.s1", "slope[id * H4 + $cu] = s.s", small_laplacian);
-    mutant(&flow::PROBE_ROWS, "+ s1[$c] * through[$c]", "", small_laplacian);
-    mutant(&flow::PROBE_JACOBIAN, "+ q2 * bend", "", small_laplacian);
-    mutant(&flow::PROBE_TRACE, "product[k + c * p.ld + r]", "product[k + r * p.ld + c]", small_laplacian);
-    mutant(&flow::GRADIENT_PAIRS, "acc[$c] += rho2", "acc[$c] -= rho2", small_laplacian);
-    mutant(&flow::GRADIENT, "dot(hessian[at], vec4<f32>(1.0))", "hessian[at].x", small_laplacian);
-    mutant(&flow::LAPLACIAN_SUM, "shares += mean", "shares -= mean", small_laplacian);
+    mutant(&backflow::ROW_SUMS, "* t.s1[$k] * e[$k], kk", "* t.s1[$k] * e[$k], -kk", small_laplacian);
+    mutant(&backflow::ROW_PAIRS, "2.0 * cross", "cross", small_laplacian);
+    mutant(&backflow::CROSS, "squares[$c] += d[$k] * d[$k]", "squares[$c] += d[$k]", small_laplacian);
+    mutant(&backflow::ROW_LAPLACIAN, "turn[$c] * first[$c]", "first[$c]", small_laplacian);
+    mutant(&backflow::MEAN_LAPLACIAN, "2.0 * s.s1 * inv * inv * both", "s.s1 * inv * inv * both", small_laplacian);
+    mutant(&backflow::MEAN_HESSIAN, "odd - even", "odd + even", small_laplacian);
+    mutant(&backflow::PROBE_SUMS, "slope[id * H4 + $cu] = s.s1", "slope[id * H4 + $cu] = s.s", small_laplacian);
+    mutant(&backflow::PROBE_ROWS, "+ s1[$c] * through[$c]", "", small_laplacian);
+    mutant(&backflow::PROBE_JACOBIAN, "+ q2 * bend", "", small_laplacian);
+    mutant(&backflow::PROBE_TRACE, "product[k + c * p.ld + r]", "product[k + r * p.ld + c]", small_laplacian);
+    mutant(&backflow::GRADIENT_PAIRS, "acc[$c] += rho2", "acc[$c] -= rho2", small_laplacian);
+    mutant(&backflow::GRADIENT, "dot(hessian[at], vec4<f32>(1.0))", "hessian[at].x", small_laplacian);
+    mutant(&backflow::LAPLACIAN_SUM, "shares += mean", "shares -= mean", small_laplacian);
 }
 
 #[test]
 fn broken_scores_are_noticed() {
     let scores = |gpu: &Gpu| scores_of(gpu, &[0], true);
-    mutant(&flow::SCORE_TOP, "0.5 * weight * ds2[$c] * da2", "weight * ds2[$c] * da2", scores);
-    mutant(&flow::SCORE_BOTTOM, "+ half * slope[id * H4 + $cu]", "- half * slope[id * H4 + $cu]", scores);
-    mutant(&flow::SCORE_WEIGHTS, "value += rho[$a][$c] * s.s1 * wa", "value += rho[$a][$c] * s.s * wa", scores);
-    mutant(&flow::SCORE_SUM, "sum += scores[to]", "sum = scores[to]", scores);
+    mutant(&backflow::SCORE_TOP, "0.5 * weight * ds2[$c] * da2", "weight * ds2[$c] * da2", scores);
+    mutant(&backflow::SCORE_BOTTOM, "+ half * slope[id * H4 + $cu]", "- half * slope[id * H4 + $cu]", scores);
+    mutant(&backflow::SCORE_WEIGHTS, "value += rho[$a][$c] * s.s1 * wa", "value += rho[$a][$c] * s.s * wa", scores);
+    mutant(&backflow::SCORE_SUM, "sum += scores[to]", "sum = scores[to]", scores);
 }

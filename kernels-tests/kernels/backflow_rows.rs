@@ -1,11 +1,11 @@
 //! Δ ln|det J| by output rows: exact with all unit vectors, unbiased and quieter with random signs.
 
 use helmholtz::gpu::{Gpu, Recording};
-use helmholtz::kernels::flow::{self, Directions, Order, Signs};
+use helmholtz::kernels::backflow::{self, Directions, Order, Signs};
 use helmholtz::kernels::philox::purpose;
 use helmholtz::reference::philox::philox;
 
-use crate::flow::{CASES, Case, SECOND, case, invert, read};
+use crate::backflow::{CASES, Case, SECOND, case, invert, read};
 use crate::harness::{Check, close, mutant, verify};
 
 /// All unit vectors: the twin's Laplacian, every depth and dimension; in one pass and in as many as memory may ask for.
@@ -15,7 +15,7 @@ fn exact(gpu: &Gpu) -> Check {
         c.flow.pass = c.flow.pass.min(pass);
         let inverse = c.inverse(gpu);
         let mut rec = c.forward(Order::Third);
-        c.flow.record_logdet_derivatives(&mut rec, &inverse, c.walkers, Directions::RowsExact);
+        c.flow.record_jet_derivatives(&mut rec, &inverse, c.walkers, Directions::RowsExact);
         gpu.run(&rec).map_err(|e| e.to_string())?;
         let lap = read(gpu, &c.flow.lap_logdet)?;
         for (w, lap) in lap.iter().enumerate().take(c.walkers) {
@@ -59,7 +59,7 @@ fn only_tau_is_random(gpu: &Gpu) -> Check {
     for step in 0..3 {
         let draw = Signs { probes: 1, seed: 11, step, first_walker: 5 };
         let mut rec = c.forward(Order::Third);
-        c.flow.record_logdet_derivatives(&mut rec, &inverse, c.walkers, Directions::Rows(draw));
+        c.flow.record_jet_derivatives(&mut rec, &inverse, c.walkers, Directions::Rows(draw));
         gpu.run(&rec).map_err(|e| e.to_string())?;
         let got = read(gpu, &c.flow.lap_logdet)?;
         for (w, got) in got.iter().enumerate().take(c.walkers) {
@@ -77,7 +77,7 @@ fn moments(gpu: &Gpu, c: &Case, of: fn(Signs) -> Directions, draws: u32, probes:
     let mut sums = vec![(0.0, 0.0); c.walkers];
     for step in 0..draws {
         let mut rec = Recording::new();
-        c.flow.record_logdet_derivatives(&mut rec, &inverse, c.walkers, of(Signs { probes, seed: 7, step, first_walker: 0 }));
+        c.flow.record_jet_derivatives(&mut rec, &inverse, c.walkers, of(Signs { probes, seed: 7, step, first_walker: 0 }));
         gpu.run(&rec).map_err(|e| e.to_string())?;
         for (sum, v) in sums.iter_mut().zip(read(gpu, &c.flow.lap_logdet)?) {
             *sum = (sum.0 + v as f64 / draws as f64, sum.1 + (v as f64).powi(2) / draws as f64);
@@ -141,11 +141,11 @@ fn noise_is_that_of_one_trace() {
 
 #[test]
 fn broken_kernels_are_noticed() {
-    mutant(&flow::TANGENT_GATHER, "directions[v + k * stride] * mean", "0.5 * mean", exact);
-    mutant(&flow::ROW_CROSS, "along * mean", "mean", exact);
-    mutant(&flow::ROW_CROSS, "out[at + W4] = slope * m;", "out[at + W4] = m;", exact);
-    mutant(&flow::ROW_ADJOINT, "out[at] = f.s * adjoint[at]", "out[at] = adjoint[at]", exact);
-    mutant(&flow::ROW_MEAN, "cross += slope * e", "cross += e", exact);
-    mutant(&flow::ROW_SUM, "lap[w] += p.scale * sum", "lap[w] += 0.5 * sum", exact);
-    mutant(&flow::PROBE_SUM, "(p.flags & 4u) == 0u", "true", exact);
+    mutant(&backflow::TANGENT_GATHER, "directions[v + k * stride] * mean", "0.5 * mean", exact);
+    mutant(&backflow::ROW_CROSS, "along * mean", "mean", exact);
+    mutant(&backflow::ROW_CROSS, "out[at + W4] = slope * m;", "out[at + W4] = m;", exact);
+    mutant(&backflow::ROW_ADJOINT, "out[at] = f.s * adjoint[at]", "out[at] = adjoint[at]", exact);
+    mutant(&backflow::ROW_MEAN, "cross += slope * e", "cross += e", exact);
+    mutant(&backflow::ROW_SUM, "lap[w] += p.scale * sum", "lap[w] += 0.5 * sum", exact);
+    mutant(&backflow::PROBE_SUM, "(p.flags & 4u) == 0u", "true", exact);
 }

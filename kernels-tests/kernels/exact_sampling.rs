@@ -42,7 +42,7 @@ fn system(gpu: &Gpu, n: usize, model: Backflow, values: &[f32], walkers: usize, 
 /// ln|det J|, a repulsive pair sum, and the size of ∇ ln|Φ|, of every walker of a chunk.
 fn observe(gpu: &Gpu, s: &System, chunk: &Chunk, states: &helmholtz::gpu::Buffer) -> Result<Vec<[f64; 4]>, String> {
     let mut rec = Recording::new();
-    s.wave.record_gradients(&mut rec, &chunk.x, states, chunk.walkers, helmholtz::kernels::flow::Order::First);
+    s.wave.record_gradients(&mut rec, &chunk.x, states, chunk.walkers, helmholtz::kernels::backflow::Order::First);
     gpu.run(&rec).map_err(text)?;
     let (size, dim, length) = (s.gas.n * s.gas.dim, s.gas.dim, s.gas.length());
     let logdet: Vec<f32> = gpu.read_words(&s.wave.jacobian.logdet, chunk.walkers).map_err(text)?;

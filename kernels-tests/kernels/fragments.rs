@@ -1,12 +1,12 @@
 //! Every fragment of `shaders/shared/`, broken in a kernel that uses it: some test must notice.
 
 use helmholtz::gpu::Profile;
-use helmholtz::kernels::{cholesky, determinant, flow, philox, scores, special};
+use helmholtz::kernels::{backflow, cholesky, determinant, philox, scores, special};
 
+use crate::backflow::{laplacian, values};
+use crate::backflow_registers::small_values;
 use crate::cholesky::solves;
 use crate::determinant::{small_complex, small_real};
-use crate::flow::{laplacian, values};
-use crate::flow_lanes::small_values;
 use crate::harness::fragment;
 use crate::philox::known;
 use crate::scores::products;
@@ -29,9 +29,18 @@ fn broken_fragments_are_noticed() {
 
 #[test]
 fn broken_fragments_of_flows_are_noticed() {
-    fragment("flow_lane", SIMD, &flow::PARTICLES, "x.w * weights", "x.z * weights", small_values);
-    fragment("flow_params", SIMD, &flow::PARTICLE_GATHER, "e >= i * DIM", "e > i * DIM", values);
-    fragment("flow_places", SIMD, &flow::PARTICLES, "SUMS = 4u + 2u * T4", "SUMS = 5u + 2u * T4", small_values);
-    fragment("flow_position", SIMD, &flow::PULL_JACOBIAN, "x[at * DIM + $ku]", "x[at * DIM]", small_values);
-    fragment("softplus_jet", SIMD, &flow::PAIR_ACTIVATION, "s1 * (1.0 - 2.0 * s)", "s1 * (1.0 - s)", laplacian);
+    fragment("backflow_registers", SIMD, &backflow::PARTICLES, "x.w * weights", "x.z * weights", small_values);
+    fragment("backflow_jets", SIMD, &backflow::PARTICLE_GATHER, "e >= i * DIM", "e > i * DIM", values);
+    fragment("backflow_places", SIMD, &backflow::PARTICLES, "SUMS = 4u + 2u * T4", "SUMS = 5u + 2u * T4", small_values);
+    fragment("backflow_position", SIMD, &backflow::PULL_JACOBIAN, "x[at * DIM + $ku]", "x[at * DIM]", small_values);
+    fragment(
+        "backflow_shapes",
+        SIMD,
+        &backflow::MEAN_GRADIENT,
+        "length: f32, half_turns: f32",
+        "half_turns: f32, length: f32",
+        small_values,
+    );
+    fragment("quotient", SIMD, &backflow::JACOBIAN, "+ 0.5", "- 0.5", values);
+    fragment("softplus_jet", SIMD, &backflow::PAIR_ACTIVATION, "s1 * (1.0 - 2.0 * s)", "s1 * (1.0 - s)", laplacian);
 }

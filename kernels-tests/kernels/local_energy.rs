@@ -2,7 +2,7 @@
 
 use helmholtz::estimate::LocalEnergy;
 use helmholtz::gpu::{Buffer, Gpu, Recording};
-use helmholtz::kernels::flow::Directions;
+use helmholtz::kernels::backflow::Directions;
 use helmholtz::kernels::{local_energy, pad4};
 use helmholtz::model::backflow::{Backflow, Feature};
 use helmholtz::model::file::ParameterFile;

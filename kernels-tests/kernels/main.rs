@@ -9,6 +9,9 @@ mod harness;
 #[path = "../reference_data.rs"]
 mod reference_data;
 
+mod backflow;
+mod backflow_registers;
+mod backflow_rows;
 mod bounds;
 mod bounds_updates;
 mod cholesky;
@@ -18,9 +21,6 @@ mod dpp;
 mod estimators;
 mod ewald;
 mod exact_sampling;
-mod flow;
-mod flow_lanes;
-mod flow_rows;
 mod fragments;
 mod ideal_gas;
 mod linear;

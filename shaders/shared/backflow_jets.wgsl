@@ -1,18 +1,14 @@
-// Shapes shared by all flow kernels. Arrays (last dimension padded to vec4):
+// Shapes of the dense passes over jets. Arrays (last dimension padded to vec4):
 //   pair jets      [walker][i][j][jet][4 W4]   jet: value; d first; d(d+1)/2 second; d grad-of-trace derivatives
 //   particle jets  [walker][i][row][4 W4]      row: value; n d derivatives; Laplacian (forward) or Im adjoint (reverse)
+// Workgroup (x, y): y is the walker (or walker and probe), x counts inside it, so that indices need one division at most.
 struct Params {
-  walkers: u32, n: u32, rows: u32, place: u32,
-  jets: u32, flags: u32, probes: u32, first: u32,
-  ld: u32, bias: u32, forward_rows: u32, step: u32,
-  seed_lo: u32, seed_hi: u32, purpose: u32, pad0: u32,
-  length: f32, half_turns: f32, scale: f32, pad1: f32,
+  walkers: u32, n: u32, rows: u32, jets: u32,
+  flags: u32, probes: u32, first: u32, ld: u32,
+  bias: u32, forward_rows: u32, length: f32, half_turns: f32,
+  scale: f32, pad0: u32, pad1: u32, pad2: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
-
-// Workgroup (x, y): y is the walker (or walker and probe), x counts inside it, so that indices need one
-// division at most; t / d in float is exact for t < 2^22 and far cheaper than integer division on CPU drivers.
-fn quotient(t: u32, d: u32) -> u32 { return u32((f32(t) + 0.5) / f32(d)); }
 
 fn sym(a: u32, b: u32) -> u32 {
   let lo = min(a, b); let hi = max(a, b);

@@ -1,11 +1,11 @@
-// Vec4 a particle in the arrays that several kernels share: `sums`, the parts of `row` (by flow_row_sums, flow_row_pairs and
-// flow_cross), and `turned` (by flow_row_laplacian).
+// Vec4 a particle in the arrays that several kernels share: `sums`, the parts of `row` (by backflow_row_sums, backflow_row_pairs and
+// backflow_cross), and `turned` (by backflow_row_laplacian).
 const SUMS = 4u + 2u * T4 + 2u * H4;
 const ROW_PAIRS = DIM * (5u + H4) + DIM * DIM;
 const ROW_CROSS = ROW_PAIRS + DIM * (3u + DIM) * T4;
 const ROW = ROW_CROSS + (2u + F) * H4;
 const TURNED = 2u * DIM * H4 + 3u + T4 + H4;
-// `score` (by flow_score_top and flow_score_bottom), rows of a value, DIM tangents and, of adjoints, the imaginary value:
+// `score` (by backflow_score_top and backflow_score_bottom), rows of a value, DIM tangents and, of adjoints, the imaginary value:
 // inputs of the second layer (h, g, y), its adjoints, h2, the adjoints of z, y0, adjoints of the first layer, of y1 (Re, Im).
 const SCORE_ABOVE = (1u + DIM) * (2u * H4 + T4);
 const SCORE_H = SCORE_ABOVE + (2u + DIM) * H4;

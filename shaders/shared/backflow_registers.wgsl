@@ -1,4 +1,4 @@
-// Registers of the flow kernels whose invocations own a particle: one-particle vectors of H = 4 H4 numbers, two-particle
+// Registers of the kernels whose invocations own a particle: one-particle vectors of H = 4 H4 numbers, two-particle
 // vectors of T = 4 T4, features (cos, sin, q) of F = 2 DIM + 1. The weights lie in a uniform buffer, which real GPUs read
 // through their constant cache and CPU drivers once for all lanes; V1 (F x H), V_h, V_g (H x H), V_y (T x H), W1 (F x T),
 // W (H x DIM) are places in it (vec4), a trailing t marks the transposed.

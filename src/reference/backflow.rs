@@ -1,4 +1,4 @@
-//! Twin of the flow kernels: z(x), J and ln Ψ in float64, written from the definition of the model.
+//! Twin of the backflow kernels: z(x), J and ln Ψ in float64, written from the definition of the model.
 //!
 //! Derivatives of ln Ψ with respect to positions and parameters are taken by central differences of
 //! sixth order, so that they share nothing with the kernels' derivation.

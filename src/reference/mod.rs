@@ -1,12 +1,12 @@
 //! Float64 twins of the kernels: plain slices, readable loops.
 
+pub mod backflow;
 pub mod complex;
 pub mod determinant;
 pub mod distinct;
 pub mod dpp;
 pub mod estimators;
 pub mod ewald;
-pub mod flow;
 pub mod linear;
 pub mod local_energy;
 pub mod log_psi;

@@ -8,7 +8,7 @@ use crate::estimate::{Energies, LocalEnergy};
 use crate::gpu::{Buffer, Gpu, Recording};
 use crate::kernels::distinct::DistinctStates;
 use crate::kernels::estimators::{self, Baseline, Estimators};
-use crate::kernels::flow::{Directions, Signs};
+use crate::kernels::backflow::{Directions, Signs};
 use crate::kernels::occupation::{Chunk as Rows, OccupationKernels};
 use crate::kernels::occupied;
 use crate::kernels::philox::{Stream, purpose};
@@ -213,7 +213,7 @@ impl Trainer {
         let s = &self.settings;
         let signs = Signs { probes: s.probes, seed: s.seed as u64, step: self.draws, first_walker: chunk.first as u32 };
         match s.laplacian {
-            Laplacian::Exact if self.wave.flow.has_lanes() => Directions::RowsExact,
+            Laplacian::Exact if self.wave.flow.has_registers() => Directions::RowsExact,
             Laplacian::Exact => Directions::Exact,
             Laplacian::Probes => Directions::Rows(signs),
             Laplacian::Hutchinson => Directions::Signs(signs),

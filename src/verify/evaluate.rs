@@ -6,7 +6,7 @@ use crate::config::{Baseline, Gauge, Laplacian, Prior};
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Gpu, Recording};
 use crate::kernels::pad4;
-use crate::reference::flow as twin;
+use crate::reference::backflow as twin;
 use crate::run::memory::fitting_chunk;
 use crate::run::trainer::Trainer;
 

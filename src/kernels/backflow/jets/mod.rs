@@ -1,4 +1,4 @@
-//! The flow z(x) on the device: values, Jacobian, exact derivatives of ln|det J|, parameter scores.
+//! Dense passes over jets: any depth, width and dimension 2 or 3.
 //!
 //! Everything is built from `linear` products and elementwise kernels on *jets*: arrays that hold a
 //! value and its derivatives as consecutive rows. With H the one-particle width and D = n d:
@@ -8,147 +8,29 @@
 //! - particle jets `[walker][i][row][H]`: value, derivatives with respect to all D coordinates, Laplacian.
 //!
 //! The forward pass is dense in the D derivatives (cost n D H² a layer), so J = 1 + ∂(C h) needs no
-//! reverse mode; z and J alone come cheaper by pulling the output rows back (`values`). The *tangent* pass is the forward pass differentiated along directions v, which gives
+//! reverse mode. The *tangent* pass is the forward pass differentiated along directions v, which gives
 //! ∂_v J and ∂_v Δz, hence the exact gradient and Laplacian of ln|det J| when v runs over all unit
 //! vectors, and an unbiased estimate of the Laplacian for random signs. The *row* pass (`rows`) gives
 //! most of that Laplacian exactly from d directions a particle instead of D = n d, so that only
 //! Σ_v tr((J⁻¹ ∂_vJ)²) is left to random signs. The *score* pass is the adjoint of the forward pass.
-//! All of them work for any depth, width and dimension 2 or 3.
 
-mod buffers;
 mod forward;
-mod lane_derivatives;
-mod lane_scores;
-mod lanes;
+pub(super) mod kernels;
+mod memory;
 mod rows;
 mod score;
 mod tangent;
 
-pub use buffers::Flow;
-pub use tangent::{Directions, Signs};
+pub(super) use memory::Jets;
 
-use crate::gpu::{Buffer, Dispatch, Kernel, Recording};
+use crate::gpu::{Binding, Kernel, Recording};
 
-use super::WG;
+use super::super::{WG, pad4};
+use super::BackflowKernels;
+use kernels::Params;
 
-/// Shapes of one flow kernel launch; one layout for all of them (`shaders/shared/flow_params.wgsl`).
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
-pub struct Params {
-    pub walkers: u32,
-    pub n: u32,
-    /// Rows of the particle jets.
-    pub rows: u32,
-    /// A second place of output (score sums).
-    pub place: u32,
-    pub jets: u32,
-    pub flags: u32,
-    pub probes: u32,
-    pub first: u32,
-    /// Row stride of D x D matrices.
-    pub ld: u32,
-    /// Place of the bias in the packed weights (vec4 units).
-    pub bias: u32,
-    pub forward_rows: u32,
-    pub step: u32,
-    pub seed: [u32; 2],
-    pub purpose: u32,
-    pub pad0: u32,
-    /// Box side in units of rs a0.
-    pub length: f32,
-    pub half_turns: f32,
-    pub scale: f32,
-    pub pad1: f32,
-}
-
-const VALUES: &[&[(&str, u32)]] = &[&[("WG", 64), ("DIM", 2), ("JETS", 3), ("W4", 4)], &[("WG", 64), ("DIM", 3), ("JETS", 4), ("W4", 2)]];
-const ALL_ORDERS: &[&[(&str, u32)]] =
-    &[&[("WG", 64), ("DIM", 2), ("JETS", 8), ("W4", 4)], &[("WG", 64), ("DIM", 3), ("JETS", 13), ("W4", 4)]];
-const BOTH: &[&[(&str, u32)]] = &[
-    &[("WG", 64), ("DIM", 2), ("JETS", 3), ("W4", 4)],
-    &[("WG", 64), ("DIM", 3), ("JETS", 4), ("W4", 2)],
-    &[("WG", 64), ("DIM", 2), ("JETS", 8), ("W4", 4)],
-    &[("WG", 64), ("DIM", 3), ("JETS", 13), ("W4", 4)],
-];
-
-macro_rules! kernels {
-    ($($id:ident $file:literal $variants:ident $($shared:literal)*;)*) => {
-        $(pub static $id: Kernel = Kernel {
-            name: $file,
-            source: include_str!(concat!("../../../shaders/", $file, ".wgsl")),
-            shared: &["grid", "flow_params" $(, $shared)*],
-            params_bytes: size_of::<Params>(),
-            variants: $variants,
-        };)*
-        /// All flow kernels.
-        pub static ALL: &[&Kernel] = &[$(&$id),*];
-    };
-}
-
-/// Widths and places of the weights of a small flow in two dimensions and in three, for the translation tests.
-macro_rules! lanes {
-    ($($name:literal $value:literal)*) => {
-        &[
-            &[
-                ("WG", 64), ("DIM", 2), ("H4", 2), ("T4", 1), ("F", 5), ("NW", 256), ("V1", 8), ("C1", 24), ("VH", 32), ("VG", 48), ("VY", 64),
-                ("C2", 72), ("VHT", 80), ("VGT", 96), ("VYT", 112), ("W1", 128), ("B1", 144), ("WT", 152), ("BO", 160), $(($name, $value)),*
-            ],
-            &[
-                ("WG", 64), ("DIM", 3), ("H4", 1), ("T4", 2), ("F", 7), ("NW", 256), ("V1", 8), ("C1", 24), ("VH", 32), ("VG", 48), ("VY", 64),
-                ("C2", 72), ("VHT", 80), ("VGT", 96), ("VYT", 112), ("W1", 128), ("B1", 144), ("WT", 152), ("BO", 160), $(($name, $value)),*
-            ],
-        ]
-    };
-}
-const LANES: &[&[(&str, u32)]] = lanes!();
-const SUM_LANES: &[&[(&str, u32)]] = lanes!("LAPLACE" 1);
-const BLOCK_LANES: &[&[(&str, u32)]] = lanes!("TB" 1 "HB" 1 "AB" 1 "CHANNELS" 1);
-
-kernels! {
-    PAIR_FEATURES "flow_pair_features" BOTH "special";
-    PAIR_ACTIVATION "flow_pair_activation" BOTH "softplus_jet";
-    PARTICLE_GATHER "flow_particle_gather" BOTH;
-    PARTICLE_ACTIVATION "flow_particle_activation" VALUES "softplus_jet";
-    PARTICLE_MEAN "flow_particle_mean" VALUES;
-    PARTICLE_BROADCAST "flow_particle_broadcast" VALUES;
-    JACOBIAN "flow_jacobian" VALUES;
-    FLOW_VALUES "flow_values" VALUES;
-    TANGENT_GATHER "flow_tangent_gather" ALL_ORDERS;
-    TANGENT_ACTIVATION "flow_tangent_activation" VALUES "softplus_jet";
-    DIRECTIONS "flow_directions" VALUES "special" "philox";
-    PROBE "flow_probe" VALUES;
-    PROBE_SUM "flow_probe_sum" VALUES;
-    ROW_CROSS "flow_row_cross" VALUES "softplus_jet";
-    ROW_ADJOINT "flow_row_adjoint" VALUES "softplus_jet";
-    ROW_MEAN "flow_row_mean" ALL_ORDERS "softplus_jet";
-    ROW_SUM "flow_row_sum" VALUES;
-    SUMS "flow_sums" SUM_LANES "special" "softplus_jet" "flow_places" "flow_lane" "flow_position";
-    PARTICLES "flow_particles" LANES "special" "softplus_jet" "flow_places" "flow_lane";
-    MEAN_GRADIENT "flow_mean_gradient" LANES "special" "flow_places" "flow_lane" "flow_position";
-    PULL_JACOBIAN "flow_pull_jacobian" LANES "special" "softplus_jet" "flow_lane" "flow_position";
-    ROW_SUMS "flow_row_sums" LANES "special" "flow_places" "flow_lane" "flow_position";
-    ROW_PAIRS "flow_row_pairs" BLOCK_LANES "special" "softplus_jet" "flow_places" "flow_lane" "flow_position";
-    CROSS "flow_cross" BLOCK_LANES "special" "softplus_jet" "flow_places" "flow_lane" "flow_position";
-    ROW_LAPLACIAN "flow_row_laplacian" LANES "special" "softplus_jet" "flow_places" "flow_lane";
-    MEAN_LAPLACIAN "flow_mean_laplacian" BLOCK_LANES "special" "softplus_jet" "flow_places" "flow_lane" "flow_position";
-    MEAN_HESSIAN "flow_mean_hessian" BLOCK_LANES "special" "flow_places" "flow_lane" "flow_position";
-    PROBE_SUMS "flow_probe_sums" LANES "special" "softplus_jet" "flow_places" "flow_lane" "flow_position";
-    PROBE_ROWS "flow_probe_rows" LANES "special" "softplus_jet" "flow_places" "flow_lane";
-    PROBE_JACOBIAN "flow_probe_jacobian" BLOCK_LANES "special" "softplus_jet" "flow_lane" "flow_position";
-    PROBE_TRACE "flow_probe_trace" LANES;
-    GRADIENT_PAIRS "flow_gradient_pairs" LANES "special" "softplus_jet" "flow_places" "flow_lane" "flow_position";
-    GRADIENT "flow_gradient" LANES "flow_places";
-    LAPLACIAN_SUM "flow_laplacian_sum" LANES "flow_places";
-    SCORE_TOP "flow_score_top" LANES "special" "softplus_jet" "flow_places" "flow_lane";
-    SCORE_BOTTOM "flow_score_bottom" LANES "special" "softplus_jet" "flow_places" "flow_lane";
-    SCORE_WEIGHTS "flow_score_weights" BLOCK_LANES "special" "softplus_jet" "flow_places" "flow_lane" "flow_position";
-    SCORE_SUM "flow_score_sum" VALUES;
-    SCORE_SEED "flow_score_seed" VALUES;
-    SCORE_ACTIVATION "flow_score_activation" VALUES "softplus_jet";
-    SCORE_SCATTER "flow_score_scatter" VALUES;
-    SCORE_PAIR "flow_score_pair" BOTH "softplus_jet";
-    SCORE_POSITIONS "flow_score_positions" ALL_ORDERS;
-}
+/// Add the residual, or: there is something to add to (flag of the elementwise kernels).
+const ADD: u32 = 1;
 
 /// How many derivatives the pair jets carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,7 +60,7 @@ impl Order {
 }
 
 /// One elementwise launch: `threads` invocations for each of `walkers` walkers (or walkers and probes).
-struct Launch<'a> {
+struct Elementwise<'a> {
     name: &'a str,
     kernel: &'static Kernel,
     dim: usize,
@@ -188,31 +70,86 @@ struct Launch<'a> {
     threads: usize,
     /// Most loop trips of one invocation.
     trips: usize,
-    /// Elements of 16 bytes read and written by all invocations of a walker.
-    touched: f64,
+    /// Elements of 16 bytes that all invocations of a walker look at.
+    elements: f64,
 }
 
-impl Launch<'_> {
-    fn record(self, rec: &mut Recording, buffers: &[&Buffer]) {
+impl Elementwise<'_> {
+    fn record(self, rec: &mut Recording, bindings: impl IntoIterator<Item = Binding>) {
         let groups = [self.threads.div_ceil(WG as usize) as u32, self.walkers as u32, 1];
-        self.record_groups(rec, groups, buffers);
+        self.record_groups(rec, groups, bindings);
     }
 
-    fn record_groups(self, rec: &mut Recording, groups: [u32; 3], buffers: &[&Buffer]) {
-        // kernels that do not look at pair jets are compiled once, whatever the order
-        let jets = if std::ptr::eq(self.kernel.variants, VALUES) { 1 + self.dim as u32 } else { self.params.jets };
-        let elements = self.touched * self.walkers as f64;
-        rec.push(Dispatch {
-            name: self.name.into(),
-            kernel: self.kernel,
-            constants: vec![("WG", WG), ("DIM", self.dim as u32), ("JETS", jets), ("W4", self.width4 as u32)],
-            params: bytemuck::bytes_of(&self.params).to_vec(),
-            buffers: buffers.iter().map(|b| (*b).clone()).collect(),
-            groups,
-            trips: self.trips as u64,
-            // elementwise kernels do about two operations on each number they touch
-            flops: 8.0 * elements,
-            bytes: 16.0 * elements,
-        });
+    fn record_groups(self, rec: &mut Recording, groups: [u32; 3], bindings: impl IntoIterator<Item = Binding>) {
+        let once = std::ptr::eq(self.kernel.variants, kernels::ONCE);
+        let jets = if once { 1 + self.dim as u32 } else { self.params.jets };
+        rec.launch(self.name, self.kernel, &self.params)
+            .constants(&[("WG", WG), ("DIM", self.dim as u32), ("JETS", jets), ("W4", self.width4 as u32)])
+            .bindings(bindings)
+            .trips(self.trips as u64)
+            // elementwise kernels do about two operations on each number they look at
+            .flops(8.0 * self.elements * self.walkers as f64)
+            .groups(groups);
+    }
+}
+
+impl BackflowKernels {
+    /// One-particle width over 4.
+    fn h4(&self) -> usize {
+        pad4(self.model.one) / 4
+    }
+
+    /// Width over 4 of the pair stream entering layer `l`.
+    fn t4(&self, l: usize) -> usize {
+        if l == 0 { 2 } else { pad4(self.model.pair) / 4 }
+    }
+
+    /// Words of pair jets of width 4 `width4`.
+    fn pair_words(&self, walkers: usize, jets: usize, width4: usize) -> usize {
+        4 * walkers * self.n * self.n * jets * width4
+    }
+
+    /// Words of particle jets of width H.
+    fn particle_words(&self, walkers: usize, rows: usize) -> usize {
+        4 * walkers * self.n * rows * self.h4()
+    }
+
+    fn params(&self, walkers: usize, order: Order) -> Params {
+        let rows = order.rows(self.order()) as u32;
+        Params {
+            walkers: walkers as u32,
+            n: self.n as u32,
+            rows,
+            jets: order.jets(self.model.dim) as u32,
+            probes: 1,
+            ld: self.ld() as u32,
+            forward_rows: rows,
+            length: self.length as f32,
+            half_turns: self.model.feature.half_turns(),
+            scale: 1.0,
+            ..Default::default()
+        }
+    }
+
+    /// A launch over the jets of all particles (width H), `trips` in the few rows that sum.
+    fn particles<'a>(&self, name: &'a str, kernel: &'static Kernel, params: Params, walkers: usize, trips: usize) -> Elementwise<'a> {
+        let threads = self.n * params.rows as usize * self.h4();
+        // at most DIM + 2 of the rows of a particle sum over `trips` elements
+        let elements = 3.0 * threads as f64 + (self.n * self.h4() * trips) as f64;
+        Elementwise { name, kernel, dim: self.model.dim, params, width4: self.h4(), walkers, threads, trips, elements }
+    }
+
+    /// A launch over `threads` invocations a walker that look at `each` elements.
+    fn plain<'a>(
+        &self,
+        name: &'a str,
+        kernel: &'static Kernel,
+        params: Params,
+        walkers: usize,
+        threads: usize,
+        each: usize,
+    ) -> Elementwise<'a> {
+        let elements = (threads * (each + 1)) as f64;
+        Elementwise { name, kernel, dim: self.model.dim, params, width4: self.h4(), walkers, threads, trips: each, elements }
     }
 }

@@ -1,10 +1,12 @@
 //! Score pass: adjoint of the forward pass, per walker.
 
-use crate::gpu::{Buffer, Recording};
+use crate::gpu::{Binding, Buffer, Recording};
 
-use super::super::{linear, outer, pad4};
-use super::forward::ADD;
-use super::*;
+use super::super::super::{linear, outer, pad4};
+use super::super::array::{put, span, unused};
+use super::super::mean;
+use super::kernels::{PARTICLE_BROADCAST, SCORE_ACTIVATION, SCORE_PAIR, SCORE_SCATTER, SCORE_SEED};
+use super::{ADD, BackflowKernels, Elementwise, Order, Params};
 
 /// Where the scores of a chunk go: `[walker][2][ld]`, rows ∂ Re ln Ψ and ∂ Im ln Ψ.
 pub(super) struct Scores<'a> {
@@ -13,13 +15,13 @@ pub(super) struct Scores<'a> {
     ld: usize,
 }
 
-impl Flow {
-    /// Records O = ∂ ln Ψ/∂θ of every walker after [`Flow::record_forward`] (same order).
+impl BackflowKernels {
+    /// Records O = ∂ ln Ψ/∂θ of every walker after [`BackflowKernels::record_forward`] (same order).
     ///
     /// `slater_gradient`: S_z `[walker][n d]` complex; `inverse`: J⁻¹ `[walker][ld][ld]`. Walker w goes
     /// to rows 2 (first_walker + w) (real) and the next (imaginary) of `scores`, `pad4(P)` words a row.
     #[allow(clippy::too_many_arguments)] // inputs, outputs and their places
-    pub fn record_scores(
+    pub fn record_jet_scores(
         &self,
         rec: &mut Recording,
         slater_gradient: &Buffer,
@@ -68,13 +70,21 @@ impl Flow {
         order: Order,
         scores: Option<Scores>,
     ) {
-        let (m, n, d, dim) = (&self.memory, self.n, self.order(), self.model.dim);
+        let (m, weights, n, d, dim) = (&self.jets, &self.weights, self.n, self.order(), self.model.dim);
         let rows = d + 2;
         let forward = self.params(walkers, order);
         let p = Params { rows: rows as u32, ..forward };
         let (h4, xrows) = (self.h4(), forward.rows as usize);
+        let (particles, means) = (self.particle_words(walkers, rows), 4 * walkers * rows * h4);
         let seed = Params { flags: if scores.is_none() { 1 } else { 0 }, ..p };
-        self.plain("score seed", &SCORE_SEED, seed, walkers, n * rows, dim).record(rec, &[slater_gradient, inverse, &m.seed]);
+        self.plain("score seed", &SCORE_SEED, seed, walkers, n * rows, dim).record(
+            rec,
+            [
+                if scores.is_some() { Binding::read(slater_gradient, 2 * walkers * d) } else { unused(slater_gradient) },
+                self.read_matrix(inverse, walkers),
+                Binding::write(&m.seed, 4 * walkers * n * rows),
+            ],
+        );
         // shapes of X (forward jets of width 4 in4, `xrows` rows) times Y (adjoints of width 4 out4)
         let particle = |in4: usize, out4: usize, rows_out: usize, cols: usize| outer::Params {
             outer: n as u32,
@@ -93,17 +103,20 @@ impl Flow {
         if let Some(s) = &scores {
             let top = &m.h[self.model.depth - 1];
             let shape = particle(h4, 1, self.model.one, dim);
-            self.record_weights(rec, s, walkers, top, &m.seed, shape, 1 + d, self.output.w_word);
-            self.record_weights(rec, s, walkers, top, &m.seed, bias(shape), 1 + d, self.output.b_word);
+            self.record_weights(rec, s, walkers, top, &m.seed, shape, 1 + d, weights.output.w_word);
+            self.record_weights(rec, s, walkers, top, &m.seed, bias(shape), 1 + d, weights.output.b_word);
         }
-        linear::record(rec, "score output", linear::Params::new(walkers * n * rows, 1, h4, self.output.w_t), &m.seed, &self.weights, &m.hb);
+        let output = linear::Params::new(walkers * n * rows, 1, h4, weights.output.w_t);
+        linear::record(rec, "score output", output, &m.seed, &weights.buffer, &m.hb);
         for l in (0..self.model.depth).rev() {
-            let layer = &self.one[l];
-            self.particles("score activation", &SCORE_ACTIVATION, p, walkers, 2 * d).record(rec, &[&m.a[l], &m.hb, &m.ab]);
+            let layer = &weights.one[l];
+            // values and first derivatives of the forward pass
+            let values = Binding::read(&m.a[l], span(walkers * n, 4 * xrows * h4, 4 * (1 + d) * h4));
+            self.particles("score activation", &SCORE_ACTIVATION, p, walkers, 2 * d)
+                .record(rec, [values, Binding::read(&m.hb, particles), Binding::write(&m.ab, particles)]);
             let in4 = self.t4(l);
             if l > 0 {
-                let sum = self.plain("score sum", &PARTICLE_MEAN, p, walkers, rows * h4, n);
-                sum.record(rec, &[&m.ab, &m.ab_mean]);
+                mean::record(rec, "score sum", walkers, n, rows * h4, 1.0, &m.ab, &m.ab_mean);
             }
             if let Some(s) = &scores {
                 let one = self.model.one;
@@ -127,28 +140,17 @@ impl Flow {
             // the first layer's h is 0 and t0 has no parameters: only the positions want more
             if l > 0 || scores.is_none() {
                 let product = linear::Params::new(walkers * n * rows, h4, in4, layer.vy_t);
-                linear::record(rec, "score V_y", product, &m.ab, &self.weights, &m.yb);
+                linear::record(rec, "score V_y", product, &m.ab, &weights.buffer, &m.yb);
             }
             if l > 0 {
                 // adjoint of the residual stays in hb
-                linear::record(
-                    rec,
-                    "score V_h",
-                    linear::Params::new(walkers * n * rows, h4, h4, layer.vh_t).accumulate(),
-                    &m.ab,
-                    &self.weights,
-                    &m.hb,
-                );
-                linear::record(
-                    rec,
-                    "score V_g",
-                    linear::Params::new(walkers * rows, h4, h4, layer.vg_t),
-                    &m.ab_mean,
-                    &self.weights,
-                    &m.g_mean,
-                );
+                let product = linear::Params::new(walkers * n * rows, h4, h4, layer.vh_t).accumulate();
+                linear::record(rec, "score V_h", product, &m.ab, &weights.buffer, &m.hb);
+                let product = linear::Params::new(walkers * rows, h4, h4, layer.vg_t);
+                linear::record(rec, "score V_g", product, &m.ab_mean, &weights.buffer, &m.g_mean);
                 let add = Params { scale: 1.0 / n as f32, ..p };
-                self.particles("score broadcast", &PARTICLE_BROADCAST, add, walkers, 0).record(rec, &[&m.g_mean, &m.hb]);
+                self.particles("score broadcast", &PARTICLE_BROADCAST, add, walkers, 0)
+                    .record(rec, [Binding::read(&m.g_mean, means), Binding::update(&m.hb, particles)]);
                 let top = l == self.model.depth - 1;
                 self.record_scatter(rec, p, &m.yb, in4, &m.tb, if top { 0 } else { ADD });
                 self.record_pair_layer(rec, l - 1, walkers, p, scores.as_ref());
@@ -160,9 +162,11 @@ impl Flow {
     }
 
     fn record_scatter(&self, rec: &mut Recording, p: Params, yb: &Buffer, width4: usize, tb: &Buffer, flags: u32) {
-        let threads = self.n * self.n * (self.model.dim + 2) * width4;
-        let scatter = self.plain("score scatter", &SCORE_SCATTER, Params { flags, ..p }, p.walkers as usize, threads, 2);
-        Launch { width4, ..scatter }.record(rec, &[yb, tb]);
+        let (walkers, back) = (p.walkers as usize, self.model.dim + 2);
+        let threads = self.n * self.n * back * width4;
+        let scatter = self.plain("score scatter", &SCORE_SCATTER, Params { flags, ..p }, walkers, threads, 2);
+        let from = Binding::read(yb, 4 * walkers * self.n * p.rows as usize * width4);
+        Elementwise { width4, ..scatter }.record(rec, [from, put(tb, self.pair_words(walkers, back, width4), flags == ADD)]);
     }
 
     /// X: pair jets of width 4 in4; Y: their adjoints (DIM + 2 rows) of width 4 out4.
@@ -185,30 +189,33 @@ impl Flow {
 
     /// Adjoint of two-particle layer `l`: tb (of t^(l+1)) becomes that of t^(l), or of the features.
     fn record_pair_layer(&self, rec: &mut Recording, l: usize, walkers: usize, p: Params, scores: Option<&Scores>) {
-        let (m, n, dim) = (&self.memory, self.n, self.model.dim);
-        let pairs = walkers * n * n;
+        let (m, weights, n, dim) = (&self.jets, &self.weights, self.n, self.model.dim);
+        let (pairs, jets, back) = (walkers * n * n, p.jets as usize, dim + 2);
         let (in4, t4) = (self.t4(l), self.t4(l + 1));
-        let layer = &self.two[l];
+        let layer = &weights.two[l];
+        let adjoints = self.pair_words(walkers, back, t4);
         let adjoint = self.plain("score pair", &SCORE_PAIR, p, walkers, n * n * t4, 3 * dim);
-        Launch { width4: t4, ..adjoint }.record(rec, &[&m.pair_a[l], &m.tb, &m.tb_a]);
+        Elementwise { width4: t4, ..adjoint }.record(
+            rec,
+            [
+                // values and first derivatives
+                Binding::read(&m.pair_a[l], span(pairs, 4 * jets * t4, 4 * (1 + dim) * t4)),
+                Binding::read(&m.tb, adjoints),
+                Binding::write(&m.tb_a, adjoints),
+            ],
+        );
         if let Some(s) = scores {
-            let weights = self.pair_shape(p.jets as usize, in4, t4, self.model.pair_in(l), self.model.pair);
-            self.record_weights(rec, s, walkers, &m.t[l], &m.tb_a, weights, dim + 1, layer.w_word);
-            let bias = outer::Params { inner: 1, rows_out: 1, flags: outer::ONES, ..weights };
+            let shape = self.pair_shape(jets, in4, t4, self.model.pair_in(l), self.model.pair);
+            self.record_weights(rec, s, walkers, &m.t[l], &m.tb_a, shape, dim + 1, layer.w_word);
+            let bias = outer::Params { inner: 1, rows_out: 1, flags: outer::ONES, ..shape };
             self.record_weights(rec, s, walkers, &m.t[l], &m.tb_a, bias, dim + 1, layer.b_word);
         }
         if l > 0 {
-            let product = linear::Params::new(pairs * (dim + 2), t4, t4, layer.w_t).accumulate();
-            linear::record(rec, "score B", product, &m.tb_a, &self.weights, &m.tb);
+            let product = linear::Params::new(pairs * back, t4, t4, layer.w_t).accumulate();
+            linear::record(rec, "score B", product, &m.tb_a, &weights.buffer, &m.tb);
         } else if scores.is_none() {
-            linear::record(
-                rec,
-                "score B",
-                linear::Params::new(pairs * (dim + 2), t4, 2, layer.w_t),
-                &m.tb_a,
-                &self.weights,
-                &m.tb_features,
-            );
+            let product = linear::Params::new(pairs * back, t4, 2, layer.w_t);
+            linear::record(rec, "score B", product, &m.tb_a, &weights.buffer, &m.tb_features);
         }
     }
 }
