@@ -2,9 +2,9 @@
 
 use helmholtz::config::Resolved;
 use helmholtz::gpu::{Buffer, Gpu, Op, Recording};
+use helmholtz::kernels::backflow::{Directions, Signs};
 use helmholtz::kernels::cholesky::{Factor, STATE_WORDS};
 use helmholtz::kernels::dpp::{self, Draw};
-use helmholtz::kernels::backflow::{Directions, Signs};
 use helmholtz::kernels::occupation::{Chunk, OccupationKernels};
 use helmholtz::kernels::philox::{Stream, purpose};
 use helmholtz::kernels::{determinant, ewald, linear, pad4};

@@ -329,6 +329,43 @@ fn unwrapped(f: impl Fn(f64) -> f64, phase: bool) -> impl Fn(f64) -> f64 {
     }
 }
 
+/// The caller's buffers, which are as long as documented, and then end a word before the last that is touched.
+fn short_buffers(gpu: &Gpu) -> Check {
+    let signs = Signs { probes: 1, seed: 1, step: 0, first_walker: 0 };
+    for directions in [Directions::Rows(signs), Directions::Signs(signs), Directions::Exact] {
+        let c = case(gpu, 0);
+        let (w, d, ld, row) = (c.walkers, c.flow.order(), c.flow.ld(), pad4(c.flow.parameters()));
+        let whole = [("x", w * d), ("S_z", 2 * w * d), ("inverse", w * ld * ld), ("scores", 2 * w * row)];
+        let check = |words: [usize; 4]| {
+            let [x, s_z, inverse, scores] = std::array::from_fn(|i| Buffer::new(whole[i].0, words[i]));
+            let mut rec = Recording::new();
+            c.flow.record_for_derivatives(&mut rec, &x, w, directions);
+            c.flow.record_derivatives(&mut rec, &x, &inverse, w, directions);
+            c.flow.record_scores(&mut rec, &x, &s_z, &inverse, w, directions, &scores, 0);
+            rec.check().map_err(|e| e.to_string())
+        };
+        let all = whole.map(|(_, words)| words);
+        check(all)?;
+        let short = [w * d - 1, 2 * w * d - 1, (w - 1) * ld * ld + (d - 1) * ld + d - 1, all[3] / 2];
+        // the dense passes write scores by `outer` alone
+        let named = if matches!(directions, Directions::Rows(_)) { 4 } else { 3 };
+        for (i, (name, _)) in whole.iter().enumerate().take(named) {
+            let mut words = all;
+            words[i] = short[i];
+            match check(words) {
+                Err(text) if text.contains(&format!("buffer {name} has {} words", short[i])) => {}
+                other => return Err(format!("{directions:?}, {name} of {} words: {other:?}", short[i])),
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn short_buffers_are_refused() {
+    verify(short_buffers);
+}
+
 #[test]
 fn values_and_jacobian() {
     verify(values);
