@@ -179,7 +179,7 @@ pub(crate) fn laplacian(gpu: &Gpu) -> Check {
         let reverse = read(gpu, &c.flow.grad_logdet)?;
         for w in 0..c.walkers {
             let (want_lap_z, want_grad, want_lap) = differences(&c, w);
-            if c.flow.n > 1 {
+            if c.flow.n() > 1 {
                 close("lap z", &lap_z[w * ld..], want_lap_z, SECOND)?;
                 close("grad ln det J", &grad[w * ld..], want_grad, SECOND)?;
                 close("grad ln det J (reverse)", &reverse[w * ld..], want_grad, SECOND)?;
@@ -242,7 +242,7 @@ struct Derivatives {
 fn score_differences(c: &Case) -> Derivatives {
     // step of the differences
     const H: f64 = 1e-3;
-    let (n, dim, d) = (c.flow.n, c.flow.model.dim, c.flow.order());
+    let (n, dim, d) = (c.flow.n(), c.flow.model().dim, c.flow.order());
     let k = random(50, n * dim).iter().map(|v| 3.0 * v).collect::<Vec<_>>();
     // S_z by differences of the Slater determinant alone: a flow with zero parameters is z = x + const
     let mut s_z = Vec::new();
@@ -329,14 +329,14 @@ fn unwrapped(f: impl Fn(f64) -> f64, phase: bool) -> impl Fn(f64) -> f64 {
     }
 }
 
-/// The caller's buffers, which are as long as documented, and then end a word before the last that is touched.
+/// The caller's buffers, which are as long as documented, and then end before the last word that is touched; too many walkers.
 fn short_buffers(gpu: &Gpu) -> Check {
     let signs = Signs { probes: 1, seed: 1, step: 0, first_walker: 0 };
     for directions in [Directions::Rows(signs), Directions::Signs(signs), Directions::Exact] {
         let c = case(gpu, 0);
         let (w, d, ld, row) = (c.walkers, c.flow.order(), c.flow.ld(), pad4(c.flow.parameters()));
         let whole = [("x", w * d), ("S_z", 2 * w * d), ("inverse", w * ld * ld), ("scores", 2 * w * row)];
-        let check = |words: [usize; 4]| {
+        let check = |w: usize, words: [usize; 4]| {
             let [x, s_z, inverse, scores] = std::array::from_fn(|i| Buffer::new(whole[i].0, words[i]));
             let mut rec = Recording::new();
             c.flow.record_for_derivatives(&mut rec, &x, w, directions);
@@ -345,17 +345,22 @@ fn short_buffers(gpu: &Gpu) -> Check {
             rec.check().map_err(|e| e.to_string())
         };
         let all = whole.map(|(_, words)| words);
-        check(all)?;
+        check(w, all)?;
         let short = [w * d - 1, 2 * w * d - 1, (w - 1) * ld * ld + (d - 1) * ld + d - 1, all[3] / 2];
         // the dense passes write scores by `outer` alone
         let named = if matches!(directions, Directions::Rows(_)) { 4 } else { 3 };
         for (i, (name, _)) in whole.iter().enumerate().take(named) {
             let mut words = all;
             words[i] = short[i];
-            match check(words) {
+            match check(w, words) {
                 Err(text) if text.contains(&format!("buffer {name} has {} words", short[i])) => {}
                 other => return Err(format!("{directions:?}, {name} of {} words: {other:?}", short[i])),
             }
+        }
+        // the case's memory is for one walker more
+        check(w + 1, all.map(|words| 2 * words))?;
+        if check(w + 2, all.map(|words| 2 * words)).is_ok() {
+            return Err(format!("{directions:?}: more walkers than there is memory for"));
         }
     }
     Ok(())

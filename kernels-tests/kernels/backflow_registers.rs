@@ -54,7 +54,7 @@ fn laplacian(gpu: &Gpu) -> Check {
         let (lap_z, grad, lap) = (read(gpu, &c.flow.lap_z)?, read(gpu, &c.flow.grad_logdet)?, read(gpu, &c.flow.lap_logdet)?);
         for w in 0..c.walkers {
             let (want_lap_z, want_grad, want_lap) = differences(&c, w);
-            if c.flow.n > 1 {
+            if c.flow.n() > 1 {
                 close(&format!("case {index}: lap z"), &lap_z[w * ld..], want_lap_z, SECOND)?;
                 close(&format!("case {index}: grad ln det J"), &grad[w * ld..], want_grad, SECOND)?;
                 close(&format!("case {index}: lap ln det J"), &lap[w..], &[*want_lap], SECOND)?;

@@ -19,7 +19,7 @@ fn exact(gpu: &Gpu) -> Check {
         gpu.run(&rec).map_err(|e| e.to_string())?;
         let lap = read(gpu, &c.flow.lap_logdet)?;
         for (w, lap) in lap.iter().enumerate().take(c.walkers) {
-            if c.flow.n > 1 {
+            if c.flow.n() > 1 {
                 close(&format!("case {index}: lap ln det J"), &[*lap], &[c.laplacian(w)], SECOND)?;
             } else if lap.abs() > 1e-4 {
                 return Err(format!("one particle moves rigidly, yet lap ln det J = {lap}"));

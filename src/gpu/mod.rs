@@ -22,7 +22,7 @@ pub use buffer::Buffer;
 pub use cache::{cache_folder, homeless_cache};
 pub use context::Gpu;
 pub use facts::Facts;
-pub use launch::{Access, Binding, Launch, Unsized as Dispatch, Words};
+pub use launch::{Access, Binding, Dispatch, Launch, Words};
 pub use recording::{Gate, MAX_TRIPS, Op, Recording, grid};
 pub use shader::{Constants, Kernel, SHARED};
 pub use timing::Timed;

@@ -66,8 +66,7 @@ impl Recording {
         self.gates.get(&index)
     }
 
-    pub fn push(&mut self, dispatch: impl Into<Dispatch>) {
-        let mut dispatch = dispatch.into();
+    pub(super) fn push(&mut self, mut dispatch: Dispatch) {
         if dispatch.groups.contains(&0) {
             return;
         }

@@ -33,14 +33,12 @@ use weights::Weights;
 
 /// The flow on the device for up to `chunk` walkers of `n` particles in a box of side `length`.
 ///
-/// Outputs of the recording methods lie in the public buffers.
+/// Outputs of the recording methods lie in the public buffers. A recording of more walkers than `chunk` is refused.
 pub struct BackflowKernels {
-    pub model: Backflow,
-    pub n: usize,
+    model: Backflow,
+    n: usize,
     /// Box side in units of rs a0.
-    pub length: f64,
-    /// Most walkers a recording can hold.
-    pub chunk: usize,
+    length: f64,
     /// Directions of one tangent pass.
     pub pass: usize,
     /// z(x): `[walker][n][d]`.
@@ -76,7 +74,6 @@ impl BackflowKernels {
             model,
             n,
             length,
-            chunk,
             pass,
             z: buffer("z", d),
             lap_z: buffer("lap z", ld),
@@ -88,6 +85,15 @@ impl BackflowKernels {
             registers: Registers::new(gpu.profile, &model, &weights, n, chunk, pass),
             weights,
         }
+    }
+
+    pub fn model(&self) -> &Backflow {
+        &self.model
+    }
+
+    /// Number of particles.
+    pub fn n(&self) -> usize {
+        self.n
     }
 
     /// Number of coordinates D = n d.

@@ -88,6 +88,6 @@ impl BackflowKernels {
     /// Gathers the parameters (flat, published order) into padded matrices: once after each update.
     pub fn record_pack(&self, rec: &mut Recording, parameters: &Buffer) {
         let w = &self.weights;
-        pack::record(rec, "flow weights", w.words, parameters, &w.map, &w.buffer);
+        pack::record(rec, "flow weights", w.words, (parameters, self.parameters()), &w.map, &w.buffer);
     }
 }
