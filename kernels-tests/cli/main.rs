@@ -1,16 +1,32 @@
 //! The command line as a user meets it: messages, exit codes, files.
 
-#[path = "cli/inputs.rs"]
+#[cfg(unix)]
+mod faults;
 mod inputs;
+#[path = "../reference_data.rs"]
+mod reference_data;
+mod runs;
 
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// Runs `helmholtz` in `folder` with the words of `line`.
-fn run_in(folder: &Path, line: &[&str]) -> Output {
+/// `helmholtz` in `folder` with the words of `line`.
+fn command(folder: &Path, line: &str) -> Command {
     let mut c = Command::new(env!("CARGO_BIN_EXE_helmholtz"));
     // a test leaves nothing in the user's folders
-    c.args(line).current_dir(folder).env("HELMHOLTZ_CACHE", "off").output().expect("the binary runs")
+    c.args(line.split_whitespace()).current_dir(folder).env("HELMHOLTZ_CACHE", "off");
+    c
+}
+
+/// Runs it with these words.
+fn run_in(folder: &Path, words: &[&str]) -> Output {
+    command(folder, "").args(words).output().expect("the binary runs")
+}
+
+/// An object of a file.
+fn json(path: &Path) -> serde_json::Value {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
 fn run(line: &str) -> Output {

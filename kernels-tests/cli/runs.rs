@@ -1,19 +1,17 @@
 //! Whole runs through the command line, as small as they can be: what they print, leave and repeat.
 
-mod reference_data;
-
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
+
+use super::json;
+use crate::reference_data;
 
 const TINY: &str = "n=3 theta=0.5 emax=4 batch=32 eval_steps=3 \
                     spsize=4 tpsize=4 modelsize=4 nheads=2 nhidden=4 nlayers=1";
 
 fn command(folder: &Path, line: &str) -> Command {
-    let mut c = Command::new(env!("CARGO_BIN_EXE_helmholtz"));
-    c.env("HELMHOLTZ_CACHE", "off");
-    c.args(line.replace("TINY", TINY).split_whitespace()).current_dir(folder);
-    c
+    super::command(folder, &line.replace("TINY", TINY))
 }
 
 fn run(folder: &Path, line: &str) -> Output {
@@ -22,11 +20,6 @@ fn run(folder: &Path, line: &str) -> Output {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn json(path: &Path) -> serde_json::Value {
-    let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
 /// The columns of metrics.csv that do not tell the time.

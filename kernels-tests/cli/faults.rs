@@ -1,5 +1,4 @@
 //! What goes wrong around a run: two runs in one folder, full disks, readers that cannot write, signals, odd paths.
-#![cfg(unix)]
 
 use std::ffi::OsStr;
 use std::fs;
@@ -9,25 +8,16 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use super::{err, json, out};
+
 const TINY: &str = "electron-gas n=3 rs=1 theta=0.5 emax=4 batch=32 spsize=4 tpsize=4 modelsize=4 nheads=2 nhidden=4 nlayers=1";
 
 fn command(folder: &Path, line: &str) -> Command {
-    let mut c = Command::new(env!("CARGO_BIN_EXE_helmholtz"));
-    c.env("HELMHOLTZ_CACHE", "off");
-    c.args(line.replace("TINY", TINY).split_whitespace()).current_dir(folder);
-    c
+    super::command(folder, &line.replace("TINY", TINY))
 }
 
 fn run(folder: &Path, line: &str) -> Output {
     command(folder, line).output().expect("the binary runs")
-}
-
-fn out(o: &Output) -> String {
-    String::from_utf8_lossy(&o.stdout).into_owned()
-}
-
-fn err(o: &Output) -> String {
-    String::from_utf8_lossy(&o.stderr).into_owned()
 }
 
 /// A run that ends when the test is through with it.
@@ -67,11 +57,6 @@ impl Drop for Running {
 
 fn lines(run: &Path) -> usize {
     fs::read_to_string(run.join("metrics.csv")).map_or(0, |t| t.lines().count())
-}
-
-fn json(path: &Path) -> serde_json::Value {
-    let text = fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
 /// A column of metrics.csv.
