@@ -101,7 +101,7 @@ fn states_are_grouped_as_by_the_twin() {
 /// Gradient: both sum in double-single; the weights were added in f32 (ε √c of them), factors and rows rounded thrice.
 /// Steps agree in the Fisher norm as two solves to 1e-5 do, the gradient being the same.
 fn merged(gpu: &Gpu) -> Check {
-    let small = "spsize=4 tpsize=4 modelsize=8 nheads=2 nhidden=8 nlayers=1 max_norm=1000";
+    let small = "spsize=8 tpsize=8 modelsize=8 nheads=2 nhidden=8 nlayers=1 max_norm=1000";
     // fewer walkers than parameters; more, but fewer rows; more rows
     for line in [
         format!("n=5 rs=2 theta=0.1 batch=300 chunk=128 {small}"),

@@ -75,7 +75,7 @@ fn chains_agree(gpu: &Gpu) -> Check {
 /// Flows as training leaves them, in two dimensions and three.
 fn trained_chains_agree(gpu: &Gpu) -> Check {
     // the networks of the default sizes in two dimensions, smaller ones in three
-    for (n, dim, size) in [(7, "2", "16"), (7, "3", "4")] {
+    for (n, dim, size) in [(7, "2", "16"), (7, "3", "8")] {
         let number = n.to_string();
         let given = [
             ("n", number.as_str()),
@@ -178,7 +178,7 @@ fn means_agree(gpu: &Gpu, n: usize, model: Backflow, values: &[f32]) -> Check {
 
 /// Chunks and successive rounds: bits do not depend on the former, numbers do on the latter.
 fn split(gpu: &Gpu) -> Check {
-    let model = Backflow { dim: 2, depth: 2, one: 4, pair: 4, feature: backflow::Feature::Half };
+    let model = Backflow { dim: 2, depth: 2, one: 8, pair: 8, feature: backflow::Feature::Half };
     let draws = |chunk: usize, rounds: usize| -> Result<(Vec<f32>, Vec<f32>), String> {
         let s = system(gpu, 5, model, &parameters(&model, 0.2, 1), 9, chunk)?;
         let mut sampler = Exact::new(&s.gas, exact::Settings::new(9, chunk, 3)).map_err(text)?;
@@ -254,7 +254,7 @@ fn folded_space(gpu: &Gpu) -> Check {
 
 /// A run whose flow is made singular: the update is taken back and the run goes on.
 fn taken_back(gpu: &Gpu) -> Check {
-    let given = [("n", "5"), ("rs", "2"), ("theta", "0.3"), ("batch", "16"), ("chunk", "16"), ("spsize", "4"), ("tpsize", "4")];
+    let given = [("n", "5"), ("rs", "2"), ("theta", "0.3"), ("batch", "16"), ("chunk", "16"), ("spsize", "8"), ("tpsize", "8")];
     let given = given.into_iter().map(|(key, text)| Source { key: key.into(), text: text.into(), origin: Origin::Default });
     let settings = Resolved::from_sources(&given.collect::<Vec<_>>(), Vec::new()).map_err(text)?.settings;
     if settings.sampler != Sampler::Exact || settings.feature != Feature::Half {

@@ -12,7 +12,7 @@ use crate::harness::devices;
 fn the_bill_is_what_a_step_allocates() {
     let [gpu, _] = devices();
     for more in ["", "sampler=metropolis mc_steps=2", "optimizer=adam", "chunk=40", "dim=3 theta=1 batch=20"] {
-        let line = "n=5 rs=1 theta=0.3 batch=96 modelsize=8 nheads=2 nhidden=8 nlayers=1 spsize=4 tpsize=4";
+        let line = "n=5 rs=1 theta=0.3 batch=96 modelsize=8 nheads=2 nhidden=8 nlayers=1 spsize=8 tpsize=8";
         let mut words: Vec<String> = line.split(' ').map(String::from).collect();
         for word in more.split_whitespace().map(String::from) {
             let key = word.split('=').next().unwrap().to_string();

@@ -56,7 +56,7 @@ fn mixed_and_local_kinetic_energies_agree() {
 fn the_baseline_leaves_the_gradient_and_takes_noise_away() {
     let gpu = device();
     let weighted = |baseline: &str| -> Vec<Vec<f64>> {
-        let sizes = "spsize=6 tpsize=6";
+        let sizes = "spsize=8 tpsize=8";
         let t = measured(&format!("n=5 dim=2 rs=1 theta=0.5 batch=2048 chunk=512 seed=5 clip=1e6 {sizes} baseline={baseline}"), 0.1);
         let weights: Vec<f32> = gpu.read_words(&t.estimators.weights, 4 * t.batch).unwrap();
         let mut rec = Recording::new();

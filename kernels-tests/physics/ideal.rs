@@ -42,7 +42,7 @@ fn an_untrained_network_is_the_ideal_gas() {
             continue;
         }
         seen += 1;
-        let mut t = trainer(&format!("n={n} dim={dim} rs=0 theta={theta} emax={emax} batch=1024 seed=5"));
+        let mut t = trainer(&format!("n={n} dim={dim} rs=0 theta={theta} emax={emax} batch=512 seed=5"));
         assert!((t.ideal.free_energy - f).abs() < 1e-11 * f.abs() && (t.ideal.entropy - s).abs() < 1e-11 * s);
         t.sample(device()).unwrap();
         let (ln_p, states) = drawn(&t);
