@@ -38,9 +38,9 @@ impl WaveFunction {
             flow: BackflowKernels::new(gpu, model, n, gas.length(), chunk),
             slater: determinant::Outputs::complex("slater", n, chunk, true)?,
             jacobian: determinant::Outputs::real("jacobian", d, chunk, true)?,
-            log_psi: Buffer::new("ln|psi|", chunk),
-            slater_gradient: Buffer::new("slater gradient", 2 * chunk * d),
-            slater_laplacian: Buffer::new("slater laplacian", 2 * chunk),
+            log_psi: Buffer::result("ln|psi|", chunk),
+            slater_gradient: Buffer::result("slater gradient", 2 * chunk * d),
+            slater_laplacian: Buffer::result("slater laplacian", 2 * chunk),
             matrix: Buffer::new("slater matrix", 2 * chunk * n * n),
             current: Buffer::new("slater current", slater_gradient::current_words(chunk, n, gas.dim)),
             orbitals: Buffer::filled("orbitals", 4 * gas.orbital_count(), {
@@ -145,16 +145,5 @@ impl WaveFunction {
         self.record_slater(rec, states, walkers, inverse);
         let jacobian = if inverse { self.jacobian.clone() } else { self.jacobian.without_inverse() };
         determinant::real(rec, "det J", self.profile, &self.flow.jacobian, self.flow.order(), walkers, &jacobian);
-    }
-
-    /// Name and bytes of every array, for the memory bill; `dense`: as [`BackflowKernels::bill`].
-    pub fn bill(&self, dense: bool) -> Vec<(String, u64)> {
-        let mut bill = self.flow.bill(dense);
-        let own = [&self.log_psi, &self.slater_gradient, &self.slater_laplacian, &self.matrix, &self.current, &self.orbitals];
-        let outputs = [&self.slater, &self.jacobian]
-            .into_iter()
-            .flat_map(|o| [Some(&o.logdet), Some(&o.sign), Some(&o.status), o.inverse.as_ref(), Some(&o.work)]);
-        bill.extend(own.into_iter().chain(outputs.flatten()).map(|b| (b.name().to_string(), b.bytes())));
-        bill
     }
 }

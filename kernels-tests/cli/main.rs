@@ -189,7 +189,7 @@ fn check_bills_the_memory() {
     let groups: u64 = memory["groups"].as_array().unwrap().iter().map(|g| g[1].as_u64().unwrap()).sum();
     assert_eq!(memory["total_bytes"].as_u64(), Some(groups));
     let text = out(&run(&format!("check {TINY} batch=64")));
-    for part in ["memory on ", "scores and update", "for batch=64 in chunks of 64", "largest array"] {
+    for part in ["memory on ", "occupation scores", "update", "for batch=64 in chunks of 64", "largest array"] {
         assert!(text.contains(part), "{part}: {text}");
     }
 }

@@ -1,10 +1,46 @@
-//! The memory bill against what a step allocates.
+//! The memory bill against what a step allocates, and the arrays that a run goes on from.
 
-use helmholtz::config::Resolved;
+use helmholtz::config::{Resolved, Settings};
+use helmholtz::gpu::Role;
 use helmholtz::run::memory;
 use helmholtz::run::trainer::Trainer;
 
 use crate::harness::devices;
+
+/// A small gas; `more` replaces settings.
+fn settings(more: &str) -> Settings {
+    let line = "n=5 rs=1 theta=0.3 batch=96 modelsize=8 nheads=2 nhidden=8 nlayers=1 spsize=8 tpsize=8";
+    let mut words: Vec<String> = line.split(' ').map(String::from).collect();
+    for word in more.split_whitespace().map(String::from) {
+        let key = word.split('=').next().unwrap().to_string();
+        words.retain(|w| w.split('=').next() != Some(key.as_str()));
+        words.push(word);
+    }
+    Resolved::from_command("electron-gas", &words).unwrap().settings
+}
+
+/// Parameters and what updates them; chains, but not exact draws. Nothing else outlives a step.
+#[test]
+fn a_run_goes_on_from_few_arrays() {
+    let [gpu, _] = devices();
+    let parameters = ["flow parameters", "flow parameters kept", "occupation parameters"];
+    let solvers = ["flow solver state", "occupation solver state"];
+    let moments = ["Adam first moments", "Adam second moments", "Adam state"];
+    let chains = ["ln|psi| of the chains", "metropolis", "x"];
+    for (more, names) in [
+        ("", [&parameters[..], &solvers].concat()),
+        ("optimizer=adam", [&moments[..], &moments, &parameters].concat()),
+        ("sampler=metropolis mc_steps=1", [&parameters[..], &solvers, &chains].concat()),
+    ] {
+        let s = Settings { chunk: 96, ..settings(more) };
+        let step = Trainer::new(gpu, &s, None, None).unwrap().record_step(gpu).unwrap();
+        let mut found: Vec<&str> = step.arrays().iter().filter(|(b, _)| b.role() == Role::State).map(|(b, _)| b.name()).collect();
+        let mut wanted = names;
+        found.sort_unstable();
+        wanted.sort_unstable();
+        assert_eq!(found, wanted, "{more}");
+    }
+}
 
 /// Uploads of a model's tables are made twice (for the bill, and for the run), and stand-ins of 16 bytes are no
 /// part of it: 5 % are allowed for both; what is billed and never used is 10 % at most.
@@ -12,14 +48,7 @@ use crate::harness::devices;
 fn the_bill_is_what_a_step_allocates() {
     let [gpu, _] = devices();
     for more in ["", "sampler=metropolis mc_steps=2", "optimizer=adam", "chunk=40", "dim=3 theta=1 batch=20"] {
-        let line = "n=5 rs=1 theta=0.3 batch=96 modelsize=8 nheads=2 nhidden=8 nlayers=1 spsize=8 tpsize=8";
-        let mut words: Vec<String> = line.split(' ').map(String::from).collect();
-        for word in more.split_whitespace().map(String::from) {
-            let key = word.split('=').next().unwrap().to_string();
-            words.retain(|w| w.split('=').next() != Some(key.as_str()));
-            words.push(word);
-        }
-        let mut settings = Resolved::from_command("electron-gas", &words).unwrap().settings;
+        let mut settings = settings(more);
         let bill = memory::fitting(gpu, &settings).unwrap();
         assert!(bill.fits);
         (settings.batch, settings.chunk) = (bill.batch, bill.chunk);

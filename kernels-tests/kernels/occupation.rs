@@ -246,5 +246,4 @@ fn chunks_cover_all_rows() {
     let k = s.kernels(4, crate::harness::devices()[0]).unwrap();
     let chunks: Vec<Chunk> = k.chunks(10).collect();
     assert_eq!(chunks, [Chunk { first: 0, count: 4 }, Chunk { first: 4, count: 4 }, Chunk { first: 8, count: 2 }]);
-    assert!(k.bytes() > 0);
 }

@@ -28,9 +28,9 @@ impl LocalEnergy {
         let ewald = Ewald::new(gas.dim, kappa, gmax)?;
         Ok(LocalEnergy {
             gas: gas.clone(),
-            gradient: Buffer::new("gradient of ln psi", 2 * chunk * gas.n * gas.dim),
-            kinetic: Buffer::new("kinetic energy", 4 * chunk),
-            potential: Buffer::new("potential energy", chunk),
+            gradient: Buffer::result("gradient of ln psi", 2 * chunk * gas.n * gas.dim),
+            kinetic: Buffer::result("kinetic energy", 4 * chunk),
+            potential: Buffer::result("potential energy", chunk),
             table: Buffer::filled("ewald table", ewald.vectors.len().div_ceil(4) * 16, {
                 let ewald = ewald.clone();
                 move || ewald.table()
@@ -67,10 +67,5 @@ impl LocalEnergy {
             log_probability,
             probability_first: first,
         }
-    }
-
-    /// Name and bytes of every array, for the memory bill.
-    pub fn bill(&self) -> Vec<(String, u64)> {
-        [&self.gradient, &self.kinetic, &self.potential, &self.table].map(|b| (b.name().to_string(), b.bytes())).to_vec()
     }
 }

@@ -2,6 +2,19 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+/// What an array is to a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// What the next step goes on from: parameters, chains, moments. A run that is resumed needs these and no others.
+    State,
+    /// Made anew each step, and read by the host or by other parts.
+    Result,
+    /// Meaningless outside of what uses it.
+    Scratch,
+    /// Written once, from what the host knows.
+    Table,
+}
+
 /// A storage buffer of `words` 32-bit words. Cloning shares the memory.
 ///
 /// The memory is allocated when a recording first runs on a device, so recordings can be made,
@@ -17,29 +30,54 @@ type Content = Box<dyn FnOnce() -> Vec<u8> + Send>;
 struct Inner {
     name: String,
     words: usize,
+    role: Role,
     content: Mutex<Option<Content>>,
     raw: OnceLock<wgpu::Buffer>,
 }
 
 impl Buffer {
-    /// A buffer of `words` 32-bit words (f32 or u32), zero at first use (NaN in checked mode).
+    /// Scratch of `words` 32-bit words (f32 or u32), zero at first use (NaN in checked mode).
     pub fn new(name: impl Into<String>, words: usize) -> Self {
-        Buffer::with(name.into(), words.max(4), None)
+        Buffer::with(name.into(), words.max(4), Role::Scratch, None)
     }
 
-    /// A buffer of `words` 32-bit words that holds what `content` makes (any 4-byte plain type) at first use.
+    /// An array of results, as [`Buffer::new`].
+    pub fn result(name: impl Into<String>, words: usize) -> Self {
+        Buffer::with(name.into(), words.max(4), Role::Result, None)
+    }
+
+    /// An array that the next step goes on from, as [`Buffer::new`].
+    pub fn state(name: impl Into<String>, words: usize) -> Self {
+        Buffer::with(name.into(), words.max(4), Role::State, None)
+    }
+
+    /// A table of `words` 32-bit words that holds what `content` makes (any 4-byte plain type) at first use.
     pub fn filled<T: bytemuck::Pod>(name: impl Into<String>, words: usize, content: impl FnOnce() -> Vec<T> + Send + 'static) -> Self {
-        Buffer::with(name.into(), words.max(4), Some(Box::new(move || bytemuck::cast_slice(&content()).to_vec())))
+        Buffer::with_content(name, words, Role::Table, content)
     }
 
-    fn with(name: String, words: usize, content: Option<Content>) -> Self {
-        Buffer { inner: Arc::new(Inner { name, words, content: Mutex::new(content), raw: OnceLock::new() }) }
+    /// An array that the next step goes on from and that starts with what `content` makes, as [`Buffer::filled`].
+    pub fn starting<T: bytemuck::Pod>(name: impl Into<String>, words: usize, content: impl FnOnce() -> Vec<T> + Send + 'static) -> Self {
+        Buffer::with_content(name, words, Role::State, content)
+    }
+
+    fn with_content<T: bytemuck::Pod>(
+        name: impl Into<String>,
+        words: usize,
+        role: Role,
+        content: impl FnOnce() -> Vec<T> + Send + 'static,
+    ) -> Self {
+        Buffer::with(name.into(), words.max(4), role, Some(Box::new(move || bytemuck::cast_slice(&content()).to_vec())))
+    }
+
+    fn with(name: String, words: usize, role: Role, content: Option<Content>) -> Self {
+        Buffer { inner: Arc::new(Inner { name, words, role, content: Mutex::new(content), raw: OnceLock::new() }) }
     }
 
     /// Wraps a buffer of the caller's. It needs the usages `STORAGE | COPY_SRC | COPY_DST`.
     pub fn from_wgpu(name: impl Into<String>, raw: wgpu::Buffer) -> Self {
         let words = (raw.size() / 4) as usize;
-        let buffer = Buffer::with(name.into(), words, None);
+        let buffer = Buffer::with(name.into(), words, Role::Scratch, None);
         let _ = buffer.inner.raw.set(raw);
         buffer
     }
@@ -48,14 +86,23 @@ impl Buffer {
         &self.inner.name
     }
 
+    pub fn role(&self) -> Role {
+        self.inner.role
+    }
+
     /// Length in 32-bit words.
     pub fn words(&self) -> usize {
         self.inner.words
     }
 
     /// Whether this is the other's memory.
-    pub(super) fn same(&self, other: &Buffer) -> bool {
-        Arc::ptr_eq(&self.inner, &other.inner)
+    pub fn same(&self, other: &Buffer) -> bool {
+        self.identity() == other.identity()
+    }
+
+    /// What tells one array's memory from another's.
+    pub(super) fn identity(&self) -> usize {
+        Arc::as_ptr(&self.inner) as usize
     }
 
     pub fn bytes(&self) -> u64 {

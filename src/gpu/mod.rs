@@ -18,7 +18,7 @@ mod warm;
 pub use wgpu::DeviceType;
 
 pub use adapter::{Listed, Profile, choose, list};
-pub use buffer::Buffer;
+pub use buffer::{Buffer, Role};
 pub use cache::{cache_folder, homeless_cache};
 pub use context::Gpu;
 pub use facts::Facts;

@@ -117,6 +117,27 @@ impl Recording {
         })
     }
 
+    /// Every array that it touches, once, with the phase that touches it first: the memory that running it takes.
+    pub fn arrays(&self) -> Vec<(&Buffer, &str)> {
+        let (mut seen, mut arrays, mut phase) = (BTreeSet::new(), Vec::new(), "");
+        let mut meet = |buffer, phase| {
+            if seen.insert(Buffer::identity(buffer)) {
+                arrays.push((buffer, phase));
+            }
+        };
+        for op in &self.ops {
+            match op {
+                Op::Dispatch(d) => {
+                    phase = d.name.split('/').next().unwrap_or("");
+                    d.bindings.iter().for_each(|b| meet(&b.buffer, phase));
+                }
+                Op::Copy { from, to, .. } => [from, to].into_iter().for_each(|b| meet(b, phase)),
+                Op::Clear(buffer) => meet(buffer, phase),
+            }
+        }
+        arrays
+    }
+
     /// Number of different pipelines its dispatches need: one for each kernel and set of constants.
     pub fn pipelines(&self) -> usize {
         self.dispatches().map(|d| (d.kernel.name, &d.constants)).collect::<BTreeSet<_>>().len()

@@ -72,12 +72,6 @@ impl DistinctStates {
         }
     }
 
-    /// Name and bytes of every array, for the memory bill.
-    pub fn bill(&self) -> Vec<(String, u64)> {
-        let own = [&self.hash, &self.first, &self.place, &self.total, &self.states, &self.factors, &self.weights, &self.list];
-        own.map(|b| (b.name().to_string(), b.bytes())).to_vec()
-    }
-
     /// Records the distinct ones of `states` (u32 \[walker\]\[n\]) with their factors.
     pub fn record(&self, rec: &mut Recording, states: &Buffer) {
         let (walkers, n) = (self.walkers as u32, self.n as u32);

@@ -69,8 +69,8 @@ impl Outputs {
     /// For up to `walkers` walkers.
     pub fn new(n: usize, dim: usize, walkers: usize) -> Outputs {
         Outputs {
-            z: Buffer::new("free fermions", walkers * n * dim),
-            progress: Buffer::new("free fermions placed", 4 * walkers),
+            z: Buffer::result("free fermions", walkers * n * dim),
+            progress: Buffer::result("free fermions placed", 4 * walkers),
             basis: Buffer::new("free fermion basis", basis_words(n, walkers, MOST_PAIRS)),
         }
     }

@@ -136,21 +136,15 @@ impl Estimators {
     pub fn new(walkers: usize) -> Self {
         Estimators {
             walkers,
-            records: Buffer::new("energy records", RECORD * walkers),
-            centre: Buffer::new("energy means", COLUMNS),
-            deviation: Buffer::new("energy deviations", COLUMNS),
-            line: Buffer::new("energy baseline", 4),
-            partial: Buffer::new("energy sums", walkers.div_ceil(SPAN) * COLUMNS),
-            weights: Buffer::new("gradient weights", 4 * walkers),
-            flow_weights: Buffer::new("flow gradient weights", 2 * walkers),
+            records: Buffer::result("energy records", RECORD * walkers),
+            centre: Buffer::result("energy means", COLUMNS),
+            deviation: Buffer::result("energy deviations", COLUMNS),
+            line: Buffer::result("energy baseline", 4),
+            partial: Buffer::result("energy sums", walkers.div_ceil(SPAN) * COLUMNS),
+            weights: Buffer::result("gradient weights", 4 * walkers),
+            flow_weights: Buffer::result("flow gradient weights", 2 * walkers),
             zero: Buffer::new("zero", COLUMNS),
         }
-    }
-
-    /// Name and bytes of every array, for the memory bill.
-    pub fn bill(&self) -> Vec<(String, u64)> {
-        let own = [&self.records, &self.centre, &self.deviation, &self.line, &self.partial, &self.weights, &self.flow_weights, &self.zero];
-        own.map(|b| (b.name().to_string(), b.bytes())).to_vec()
     }
 
     /// Records the energy records of a chunk; `beta` in (Ry/rs²)⁻¹.

@@ -24,7 +24,7 @@ pub struct Adam {
 impl Adam {
     /// Rate 1e-3, β = (0.9, 0.999), ε = 1e-8.
     pub fn new(parameters: usize) -> Adam {
-        let zeros = |name: &str, words: usize| Buffer::filled(name, words, move || vec![0u32; words]);
+        let zeros = |name: &str, words: usize| Buffer::starting(name, words, move || vec![0u32; words]);
         Adam {
             parameters,
             rate: 1e-3,

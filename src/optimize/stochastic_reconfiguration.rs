@@ -149,7 +149,7 @@ impl StochasticReconfiguration {
         let buffer = |what: &str, words| Buffer::new(format!("{name} {what}"), words);
         let (order, dense) = (shape.rows().min(shape.parameters), shape.parameters <= shape.rows());
         let depth = if dense { pad4(shape.rows()) } else { shape.ld() };
-        let state = buffer("solver state", STATE_WORDS);
+        let state = Buffer::state(format!("{name} solver state"), STATE_WORDS);
         let factor = Factor::new(name, order, depth, &state);
         let pairs = |what: &str| buffer(what, 2 * shape.ld());
         Ok(StochasticReconfiguration {
@@ -185,15 +185,6 @@ impl StochasticReconfiguration {
         let dense = shape.parameters <= rows;
         let depth = if dense { pad4(rows) } else { shape.ld() };
         StochasticReconfiguration { shape, dense, factor: self.factor.smaller(rows.min(shape.parameters), depth), ..self.clone() }
-    }
-
-    /// Name and bytes of every array, for the memory bill.
-    pub fn bill(&self) -> Vec<(String, u64)> {
-        let v = &self.vectors;
-        let vectors = [&v.solution, &v.residual, &v.preconditioned, &v.direction, &v.image];
-        let own = [&self.state, &self.rows, &self.basis, &self.coefficients, &self.row_vector, &self.right, &self.scratch, &self.partial];
-        let factor = [&self.factor.matrix, &self.factor.lower];
-        vectors.into_iter().chain(own).chain(factor).map(|b| (b.name().to_string(), b.bytes())).collect()
     }
 
     /// Columns of the projection: 0, 1, or 1 + dim.

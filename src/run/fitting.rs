@@ -1,8 +1,7 @@
 //! Whether a device carries a run, and if not, which setting is to blame and what it may be at most.
 
 use super::memory::{self, Bill};
-use super::trainer::Trainer;
-use crate::config::{KEYS, Key, Sampler, Settings};
+use crate::config::{KEYS, Key, Settings};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 
@@ -49,22 +48,12 @@ fn possible(gpu: &Gpu, settings: &Settings) -> std::result::Result<Bill, Obstacl
         Error::Device(text) => Obstacle::Memory(text),
         other => Obstacle::Limit(other.to_string()),
     };
-    let bill = memory::bill(gpu, settings).map_err(sort)?;
+    let (bill, step) = memory::plan(gpu, settings).map_err(sort)?;
     if !bill.fits {
         return Err(Obstacle::Memory(bill.excess()));
     }
-    launched(gpu, settings).map_err(|e| Obstacle::Limit(e.to_string()))?;
+    step.check().map_err(|e| Obstacle::Limit(e.to_string()))?;
     Ok(bill)
-}
-
-/// Records a step and looks at every launch; nothing is allocated or run.
-fn launched(gpu: &Gpu, settings: &Settings) -> Result<()> {
-    let (mut s, gas) = memory::settled(gpu, settings)?;
-    if s.sampler == Sampler::Metropolis {
-        // every sweep launches the same
-        s.mc_steps = 1;
-    }
-    Trainer::of_gas(gpu, &s, gas, None, None)?.record_step(gpu)?.check()
 }
 
 fn remedy(gpu: &Gpu, s: &Settings, obstacle: &Obstacle) -> String {

@@ -3,20 +3,27 @@
 use serde::Serialize;
 
 pub use super::fitting::fitting;
-use super::trainer::Trainer;
-use crate::config::{Laplacian, Settings};
+use super::trainer::{self, Trainer};
+use crate::config::{Sampler, Settings};
 use crate::error::{Error, Result};
-use crate::gpu::{DeviceType, Gpu};
+use crate::gpu::{Buffer, DeviceType, Gpu, Recording};
+use crate::kernels::pad4;
 use crate::system::ElectronGas;
 use crate::wave_function::WaveFunction;
 
 /// An array of the run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Item {
-    /// What it belongs to.
-    pub group: &'static str,
+    /// The phase of a step that touches it first.
+    pub group: String,
     pub name: String,
     pub bytes: u64,
+}
+
+impl Item {
+    fn of((buffer, phase): (&Buffer, &str)) -> Item {
+        Item { group: phase.into(), name: buffer.name().into(), bytes: buffer.bytes() }
+    }
 }
 
 /// All arrays of a run on one device, and what the device offers.
@@ -26,8 +33,8 @@ pub struct Bill {
     pub chunk: usize,
     #[serde(skip)]
     pub items: Vec<Item>,
-    /// Groups in order, with their bytes.
-    pub groups: Vec<(&'static str, u64)>,
+    /// Phases in order, with the bytes that they touch first.
+    pub groups: Vec<(String, u64)>,
     pub total_bytes: u64,
     pub largest: Option<Item>,
     /// Largest array a kernel can bind.
@@ -44,12 +51,14 @@ const CHUNK_MEMORY: u64 = 3 << 29;
 const SHARE: f64 = 0.9;
 
 impl Bill {
-    fn new(gpu: &Gpu, batch: usize, chunk: usize, items: Vec<Item>) -> Bill {
-        let mut groups: Vec<(&'static str, u64)> = Vec::new();
+    /// Of what a step touches, two arrays of the same name in two chunks counted as two.
+    fn new(gpu: &Gpu, batch: usize, chunk: usize, step: &Recording) -> Bill {
+        let items: Vec<Item> = step.arrays().into_iter().map(Item::of).collect();
+        let mut groups: Vec<(String, u64)> = Vec::new();
         for item in &items {
             match groups.iter_mut().find(|g| g.0 == item.group) {
                 Some(group) => group.1 += item.bytes,
-                None => groups.push((item.group, item.bytes)),
+                None => groups.push((item.group.clone(), item.bytes)),
             }
         }
         let total_bytes = items.iter().map(|i| i.bytes).sum();
@@ -109,11 +118,11 @@ pub fn default_batch(gpu: &Gpu) -> usize {
 
 /// The most walkers a chunk can have on this device: by binding limit and memory.
 pub fn fitting_chunk(gpu: &Gpu, gas: &ElectronGas, s: &Settings, batch: usize) -> Result<usize> {
-    let (model, dense) = (s.backflow(), s.laplacian == Laplacian::Hutchinson);
     let mut chunk = batch.min(32_768);
     while chunk > 0 {
-        let bill = WaveFunction::new(gpu, gas, model, chunk)?.bill(dense);
-        let (total, largest) = bill.iter().fold((0, 0), |(sum, most), (_, bytes)| (sum + bytes, bytes.max(&most).to_owned()));
+        let step = arrays_of_chunk(gpu, gas, s, chunk)?;
+        let bytes = step.into_iter().map(|buffer| buffer.bytes());
+        let (total, largest) = bytes.fold((0, 0), |(sum, most), bytes| (sum + bytes, bytes.max(most)));
         if total <= CHUNK_MEMORY && largest <= 4 * gpu.max_words() as u64 {
             return Ok(chunk);
         }
@@ -128,18 +137,41 @@ pub fn fitting_chunk(gpu: &Gpu, gas: &ElectronGas, s: &Settings, batch: usize) -
     )))
 }
 
+/// The arrays of a chunk of walkers in which local energies and scores are made; those of the batch are not among them.
+fn arrays_of_chunk(gpu: &Gpu, gas: &ElectronGas, s: &Settings, chunk: usize) -> Result<Vec<Buffer>> {
+    let wave = WaveFunction::new(gpu, gas, s.backflow(), chunk)?;
+    let (x, states) = (Buffer::new("x", chunk * gas.n * gas.dim), Buffer::new("states", chunk * gas.n));
+    let scores = Buffer::new("scores", 2 * chunk * pad4(s.backflow().table().len()));
+    let directions = trainer::directions(s, &wave, 0, 0);
+    let mut rec = Recording::new();
+    wave.record_derivatives(&mut rec, &x, &states, chunk, directions);
+    wave.record_scores(&mut rec, &x, chunk, directions, &scores, 0);
+    let own = |b: &Buffer| ![&x, &states, &scores].iter().any(|other| other.same(b));
+    Ok(rec.arrays().into_iter().map(|(b, _)| b.clone()).filter(own).collect())
+}
+
 /// Settles a batch or chunk left to the program (0) and bills the run, from sizes alone: nothing is allocated.
 ///
 /// # Errors
 /// [`Error::Device`] if not even one walker fits, or a chunk that was asked for does not; [`Error::User`] for more
 /// electrons than the kernels take.
 pub fn bill(gpu: &Gpu, settings: &Settings) -> Result<Bill> {
-    let (s, gas) = settled(gpu, settings)?;
-    Ok(Bill::new(gpu, s.batch, s.chunk, Trainer::plan(gpu, &s, &gas)?))
+    Ok(plan(gpu, settings)?.0)
+}
+
+/// The same with the step that was billed.
+pub(super) fn plan(gpu: &Gpu, settings: &Settings) -> Result<(Bill, Recording)> {
+    let (mut s, gas) = settled(gpu, settings)?;
+    if s.sampler == Sampler::Metropolis {
+        // every sweep launches the same
+        s.mc_steps = 1;
+    }
+    let step = Trainer::of_gas(gpu, &s, gas, None, None)?.record_step(gpu)?;
+    Ok((Bill::new(gpu, s.batch, s.chunk, &step), step))
 }
 
 /// The settings with batch and chunk, and their gas.
-pub(super) fn settled(gpu: &Gpu, settings: &Settings) -> Result<(Settings, ElectronGas)> {
+fn settled(gpu: &Gpu, settings: &Settings) -> Result<(Settings, ElectronGas)> {
     let mut s = settings.clone();
     if s.batch == 0 {
         s.batch = default_batch(gpu);

@@ -57,6 +57,8 @@ pub struct Network {
     update: Update,
     /// The parameters of the last usable draws.
     kept: Buffer,
+    /// What the settings ask for: `max_norm` or the learning rate.
+    length: f64,
     /// Factor of the steps, 1 unless an update was taken back.
     pace: f64,
     schedule: f64,
@@ -70,6 +72,7 @@ impl Network {
             config::Gauge::Published => Gauge::Published,
             config::Gauge::Fixed => Gauge::Fixed { dim: s.dim },
         };
+        let length = if s.optimizer == Optimizer::Sr { s.max_norm } else { s.learning_rate };
         let update = match s.optimizer {
             Optimizer::Sr => {
                 let options = Options { damping: s.damping, max_norm: s.max_norm, gauge, ..Options::default() };
@@ -79,31 +82,22 @@ impl Network {
         };
         let filled = |name: String| {
             let values = values.clone();
-            Buffer::filled(name, parameters, move || values())
+            Buffer::starting(name, parameters, move || values())
         };
         Ok(Network {
             name,
             parameters: filled(format!("{name} parameters")),
-            gradient: Buffer::new(format!("{name} gradient"), parameters),
-            scores: Buffer::new(format!("{name} scores"), batch * parts * shape.ld()),
+            gradient: Buffer::result(format!("{name} gradient"), parameters),
+            scores: Buffer::result(format!("{name} scores"), batch * parts * shape.ld()),
             partial: Buffer::new(format!("{name} gradient sums"), shape.partial_words()),
             shape,
             rows: batch,
             update,
             kept: filled(format!("{name} parameters kept")),
+            length,
             pace: 1.0,
             schedule: 1.0,
         })
-    }
-
-    /// Name and bytes of every array, for the memory bill.
-    pub(super) fn bill(&self) -> Vec<(String, u64)> {
-        let own = [&self.parameters, &self.kept, &self.gradient, &self.scores, &self.partial].map(|b| (b.name().to_string(), b.bytes()));
-        let update = match &self.update {
-            Update::Sr(sr) => sr.bill(),
-            Update::Adam(adam) => [&adam.m, &adam.v, &adam.state].map(|b| (b.name().to_string(), b.bytes())).to_vec(),
-        };
-        own.into_iter().chain(update).collect()
     }
 
     /// Rows of the scores in use.
@@ -187,10 +181,15 @@ impl Network {
         }
     }
 
+    /// Records that the parameters are remembered.
+    pub(super) fn record_keep(&self, rec: &mut Recording) {
+        rec.copy(&self.parameters, &self.kept, self.shape.parameters);
+    }
+
     /// Remembers the parameters.
     pub(super) fn keep(&self, gpu: &Gpu) -> Result<()> {
         let mut rec = Recording::new();
-        rec.copy(&self.parameters, &self.kept, self.shape.parameters);
+        self.record_keep(&mut rec);
         gpu.run(&rec)
     }
 
@@ -203,22 +202,23 @@ impl Network {
         Ok(self.pace)
     }
 
-    /// Multiplies the lengths of the steps that the settings ask for: in the Fisher norm, max_norm is a square.
     fn set_pace(&mut self, pace: f64) {
-        self.rescale(pace / self.pace);
         self.pace = pace;
+        self.set_length();
     }
 
     /// Sets the factor by which the schedule shortens steps.
     pub(super) fn set_schedule(&mut self, schedule: f64) {
-        self.rescale(schedule / self.schedule);
         self.schedule = schedule;
+        self.set_length();
     }
 
-    fn rescale(&mut self, factor: f64) {
+    /// The length of a step that the settings ask for, times pace and schedule; in the Fisher norm, max_norm is a square.
+    fn set_length(&mut self) {
+        let factor = self.pace * self.schedule;
         match &mut self.update {
-            Update::Sr(sr) => sr.options.max_norm *= factor.powi(2),
-            Update::Adam(adam) => adam.rate *= factor,
+            Update::Sr(sr) => sr.options.max_norm = self.length * factor.powi(2),
+            Update::Adam(adam) => adam.rate = self.length * factor,
         }
     }
 

@@ -1,6 +1,5 @@
 //! One electron gas on one device: sample, energies, gradients, update. No logging, no files.
 
-use super::memory::Item;
 use super::network::{Initial, Network};
 use crate::config::{self, Laplacian, Prior, Settings};
 use crate::error::{Error, Result};
@@ -66,6 +65,17 @@ pub struct Trainer {
     scored: bool,
 }
 
+/// Directions of the Laplacian of ln|det J| for the walkers from `first` on, in step `step`.
+pub(super) fn directions(s: &Settings, wave: &WaveFunction, step: u32, first: usize) -> Directions {
+    let signs = Signs { probes: s.probes, seed: s.seed as u64, step, first_walker: first as u32 };
+    match s.laplacian {
+        Laplacian::Exact if wave.flow.has_registers() => Directions::RowsExact,
+        Laplacian::Exact => Directions::Exact,
+        Laplacian::Probes => Directions::Rows(signs),
+        Laplacian::Hutchinson => Directions::Signs(signs),
+    }
+}
+
 /// Exact draws of a gas's electrons.
 fn exact(s: &Settings, gas: &ElectronGas) -> Result<Exact> {
     Exact::new(gas, exact::Settings { log_psi: false, ..exact::Settings::new(s.batch, s.chunk, s.seed as u64) })
@@ -118,11 +128,11 @@ impl Trainer {
             sampler,
             estimators: Estimators::new(batch),
             energy: LocalEnergy::new(&gas, (s.kappa, s.gmax as u32), chunk)?,
-            states: Buffer::new("states", batch * gas.n),
+            states: Buffer::result("states", batch * gas.n),
             distinct: DistinctStates::new(batch, gas.n),
-            log_probability: Buffer::new("ln p", batch),
-            momentum: Buffer::new("total momentum", batch * gas.dim),
-            ideal_energy: Buffer::new("ideal energy", 4 * batch),
+            log_probability: Buffer::result("ln p", batch),
+            momentum: Buffer::result("total momentum", batch * gas.dim),
+            ideal_energy: Buffer::result("ideal energy", 4 * batch),
             zeros: Buffer::filled("zeros", batch, move || vec![0.0f32; batch]),
             gas,
             ideal,
@@ -131,29 +141,6 @@ impl Trainer {
             updates: 0,
             scored: false,
         })
-    }
-
-    /// Every array of a run with these settings (batch and chunk set); allocates none of them.
-    pub fn plan(gpu: &Gpu, s: &Settings, gas: &ElectronGas) -> Result<Vec<Item>> {
-        let (model, n) = (s.occupation(gas.orbital_count()), gas.n);
-        let wave = WaveFunction::new(gpu, gas, s.backflow(), s.chunk)?;
-        let mut items = Vec::new();
-        let mut add = |group, list: Vec<(String, u64)>| items.extend(list.into_iter().map(|(name, bytes)| Item { group, name, bytes }));
-        add("occupation network", OccupationKernels::new(&model, s.chunk, &gas.momenta(), None, gpu)?.bill());
-        add("flow and determinants", wave.bill(s.laplacian == Laplacian::Hutchinson));
-        add("local energy", LocalEnergy::new(gas, (s.kappa, s.gmax as u32), s.chunk)?.bill());
-        let sampler = match s.sampler {
-            config::Sampler::Exact => exact(s, gas)?.bill(),
-            config::Sampler::Metropolis => Metropolis::bill_of(&chains(s, gas)),
-        };
-        add("walkers", sampler);
-        let words = [("states", 2 * s.batch * n), ("ln p", s.batch), ("total momentum", s.batch * gas.dim), ("ideal energy", 5 * s.batch)];
-        add("walkers", words.map(|(name, words)| (name.to_string(), 4 * words as u64)).to_vec());
-        add("walkers", DistinctStates::new(s.batch, n).bill());
-        add("estimators", Estimators::new(s.batch).bill());
-        add("scores and update", Network::new(s, "occupation", Initial::occupation(s, &model, None), s.batch, 1)?.bill());
-        add("scores and update", Network::new(s, "flow", Initial::flow(s, None), s.batch, 2)?.bill());
-        Ok(items)
     }
 
     fn rows(chunk: &Chunk) -> Rows {
@@ -210,14 +197,7 @@ impl Trainer {
 
     /// Directions of the Laplacian of ln|det J| in a chunk.
     fn directions(&self, chunk: &Chunk) -> Directions {
-        let s = &self.settings;
-        let signs = Signs { probes: s.probes, seed: s.seed as u64, step: self.draws, first_walker: chunk.first as u32 };
-        match s.laplacian {
-            Laplacian::Exact if self.wave.flow.has_registers() => Directions::RowsExact,
-            Laplacian::Exact => Directions::Exact,
-            Laplacian::Probes => Directions::Rows(signs),
-            Laplacian::Hutchinson => Directions::Signs(signs),
-        }
+        directions(&self.settings, &self.wave, self.draws, chunk.first)
     }
 
     /// Records the flow's scores of a chunk right after its local energies.
@@ -431,6 +411,7 @@ impl Trainer {
         self.occupation.share_rows(rows + rows / 4);
         let mut rec = Recording::new();
         self.record_sample(&mut rec)?;
+        self.flow.record_keep(&mut rec);
         self.record_energies_and(&mut rec, true);
         self.record_occupation_scores(&mut rec);
         self.record_gradients(&mut rec);

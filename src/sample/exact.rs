@@ -81,10 +81,10 @@ impl Exact {
             sampler.chunks.push(Chunk {
                 first,
                 walkers,
-                x: Buffer::new("x", walkers * size),
-                log_psi: Buffer::new("ln|psi| of the draws", walkers),
+                x: Buffer::result("x", walkers * size),
+                log_psi: Buffer::result("ln|psi| of the draws", walkers),
             });
-            sampler.fermions.push(dpp::Outputs { progress: Buffer::new("free fermions placed", 4 * walkers), ..points.clone() });
+            sampler.fermions.push(dpp::Outputs { progress: Buffer::result("free fermions placed", 4 * walkers), ..points.clone() });
             let (state, status) = (Buffer::new("newton", 4 * walkers), Buffer::new("newton status", walkers));
             sampler.iterations.push(Iteration { state, status, line: scratch.line.clone() });
             first += walkers;
@@ -228,12 +228,5 @@ impl Sampler for Exact {
             gpu.write(&fermions.progress, &placed);
             gpu.write(&it.status, &vec![0u32; chunk.walkers]);
         }
-    }
-
-    fn bill(&self) -> Vec<(String, u64)> {
-        let chunks = self.chunks.iter().flat_map(|c| [&c.x, &c.log_psi]);
-        let shared = [&self.fermions[0].z, &self.fermions[0].basis, &self.iterations[0].line];
-        let own = self.fermions.iter().map(|f| &f.progress).chain(self.iterations.iter().flat_map(|i| [&i.state, &i.status]));
-        shared.into_iter().chain(own).chain(chunks).map(|b| (b.name().to_string(), b.bytes())).collect()
     }
 }

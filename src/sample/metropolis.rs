@@ -92,8 +92,8 @@ impl Metropolis {
             chunks.push(Chunk {
                 first,
                 walkers,
-                x: Buffer::filled("x", walkers * s.size, move || start(&s, first, walkers)),
-                log_psi: Buffer::new("ln|psi| of the chains", walkers),
+                x: Buffer::starting("x", walkers * s.size, move || start(&s, first, walkers)),
+                log_psi: Buffer::state("ln|psi| of the chains", walkers),
             });
             first += walkers;
         }
@@ -104,7 +104,7 @@ impl Metropolis {
             proposed: Buffer::new("ln|psi| proposed", largest),
             counts: Buffer::new("accepted", 2 * s.walkers),
             series: Buffer::new("chain of ln|psi|^2", s.sweeps * TRACKED.min(s.walkers)),
-            state: Buffer::filled("metropolis", STATE, move || vec![s.width as f32, 0.0, 0.0, 0.0]),
+            state: Buffer::starting("metropolis", STATE, move || vec![s.width as f32, 0.0, 0.0, 0.0]),
             chunks,
             step: 0,
             origin: start(&s, 0, TRACKED.min(s.walkers)),
@@ -156,21 +156,6 @@ impl Metropolis {
             x.extend(gpu.read_words::<f32>(&chunk.x, chunk.walkers.min(tracked - chunk.first) * s.size)?);
         }
         Ok(displacement(&self.origin, &x, s.length, s.size))
-    }
-
-    /// Name and bytes of every array of chains not yet made; those of one kind in all chunks together.
-    pub fn bill_of(s: &Settings) -> Vec<(String, u64)> {
-        let largest = s.chunk.min(s.walkers);
-        let words = [
-            ("proposed x", largest * s.size),
-            ("ln|psi| proposed", largest),
-            ("accepted", 2 * s.walkers),
-            ("chain of ln|psi|^2", s.sweeps * TRACKED.min(s.walkers)),
-            ("metropolis", STATE),
-            ("x", s.walkers * s.size),
-            ("ln|psi| of the chains", s.walkers),
-        ];
-        words.map(|(name, words)| (name.to_string(), 4 * words as u64)).to_vec()
     }
 
     /// Records a round for any ln|Ψ|.
@@ -248,10 +233,6 @@ impl Sampler for Metropolis {
 
     fn load(&mut self, gpu: &Gpu, x: &[f32]) {
         self.place(gpu, x);
-    }
-
-    fn bill(&self) -> Vec<(String, u64)> {
-        Metropolis::bill_of(&self.settings)
     }
 }
 

@@ -93,9 +93,6 @@ pub trait Sampler {
 
     /// Replaces the positions of the batch, f32 \[walker\]\[n dim\].
     fn load(&mut self, gpu: &Gpu, x: &[f32]);
-
-    /// Name and bytes of every array, for the memory bill.
-    fn bill(&self) -> Vec<(String, u64)>;
 }
 
 fn write(gpu: &Gpu, chunks: &[Chunk], x: &[f32]) {

@@ -98,10 +98,6 @@ impl Along {
             product: Array::new("flow dJ/J", units, ld * ld),
         }
     }
-
-    pub fn all(&self) -> [&Buffer; 3] {
-        [&self.directions.buffer, &self.derivative.buffer, &self.product.buffer]
-    }
 }
 
 impl BackflowKernels {

@@ -179,17 +179,6 @@ impl BackflowKernels {
         self.in_registers(x, walkers).filter(|_| directions.by_rows())
     }
 
-    /// Name and bytes of every array, for the memory bill. `dense`: with the dense passes' even where derivatives by rows are made
-    /// in registers.
-    pub fn bill(&self, dense: bool) -> Vec<(String, u64)> {
-        let w = &self.weights;
-        let results = [&self.z, &self.lap_z, &self.jacobian, &self.grad_logdet, &self.lap_logdet, &w.buffer, &w.map];
-        let registers = self.registers.iter().flat_map(Registers::all);
-        let jets = self.jets.all().into_iter().filter(|_| dense || self.registers.is_none());
-        let all = results.into_iter().chain(self.along.all()).chain(registers).chain(jets);
-        all.map(|b| (b.name().to_string(), b.bytes())).collect()
-    }
-
     /// Elements of `walkers` D x D matrices that a kernel reads, without the padding.
     fn read_matrix(&self, matrix: &Buffer, walkers: usize) -> Binding {
         let (d, ld) = (self.order(), self.ld());

@@ -154,17 +154,6 @@ impl OccupationKernels {
         (0..total).step_by(batch).map(move |first| Chunk { first, count: batch.min(total - first) })
     }
 
-    /// Device memory that all methods together use, in bytes; most of it grows with the batch.
-    pub fn bytes(&self) -> u64 {
-        self.bill().iter().map(|b| b.1).sum()
-    }
-
-    /// Name and bytes of every array, for the memory bill.
-    pub fn bill(&self) -> Vec<(String, u64)> {
-        let tables = [&self.map, &self.packed, &self.program, &self.tables, &self.orbitals, &self.bias, &self.zeros, &self.scratch];
-        tables.into_iter().chain(self.work.all()).map(|b| (b.name().to_string(), b.bytes())).collect()
-    }
-
     /// No more rows than the buffers of this model hold.
     fn fit(&self, chunk: Chunk) -> Chunk {
         Chunk { count: chunk.count.min(self.batch), ..chunk }
@@ -210,12 +199,5 @@ impl Work {
             d_attention: attention("d attention"),
             partial: Buffer::new("occupation partial", groups(batch) * pad4(parameters)),
         }
-    }
-
-    fn all(&self) -> impl Iterator<Item = &Buffer> {
-        let own = [&self.momenta, &self.hidden, &self.wide, &self.last, &self.output, &self.logits, &self.rows, &self.d_stream];
-        let grad = [&self.d_mixed, &self.d_query, &self.d_key, &self.d_value, &self.d_attention, &self.partial];
-        let layers = self.layers.iter().flat_map(|l| [&l.input, &l.query, &l.key, &l.value, &l.attention, &l.mixed, &l.middle, &l.hidden]);
-        own.into_iter().chain(grad).chain(layers)
     }
 }

@@ -92,15 +92,4 @@ impl Jets {
             tb_u: buffer("score u", pairs * back * h),
         }
     }
-
-    pub fn all(&self) -> Vec<&Buffer> {
-        let lists = [&self.t, &self.pair_a, &self.u, &self.a, &self.h, &self.mean, &self.mean_v];
-        let tangents = [&self.tangent, &self.tangent_a, &self.tangent_mean, &self.tangent_mean_v, &self.tangent_out, &self.parts];
-        let cross = [&self.cross, &self.cross_a, &self.row_out];
-        let rows = [&self.row_adjoint, &self.row_ab, &self.row_kappa, &self.row_directions, &self.row_mean];
-        let scores = [&self.seed, &self.hb, &self.ab, &self.ab_mean, &self.g_mean, &self.yb];
-        let pairs = [&self.tb, &self.tb_a, &self.tb_features, &self.tb_u];
-        let particles = lists.into_iter().flatten().chain([&self.out]).chain(tangents);
-        particles.chain(cross).chain(rows).chain(scores).chain(pairs).collect()
-    }
 }

@@ -1,6 +1,6 @@
 //! Arrays and text constants of the kernels that keep everything in registers.
 
-use crate::gpu::{Buffer, Profile};
+use crate::gpu::Profile;
 use crate::model::backflow::Backflow;
 
 use super::super::super::{WG, pad4};
@@ -130,17 +130,6 @@ impl Registers {
             adjoint_mean: two_rows("mean adjoint a2", h4),
             score_weights: array("scores' weights", n * 2 * (f + 1) * t4),
         })
-    }
-
-    pub fn all(&self) -> Vec<&Buffer> {
-        let values = [&self.sums, &self.h, &self.mean, &self.rows, &self.kappa, &self.a2, &self.dg];
-        let rows = [&self.row, &self.turned, &self.total, &self.vdg, &self.ydg, &self.pairs];
-        let channels = [&self.channels, &self.share, &self.slope, &self.moments, &self.hessian];
-        let along = [&self.probe_h, &self.probe_slope, &self.probe_y, &self.probe_mean];
-        let probes = [&self.probe_rows, &self.probe_dg, &self.probe_ydg, &self.probe];
-        let scores = [&self.score, &self.adjoint, &self.adjoint_mean, &self.score_weights];
-        let all = values.into_iter().chain(rows).chain(channels).chain(along).chain(probes).chain(scores);
-        all.map(|array| &array.buffer).collect()
     }
 
     /// Vec4 a particle of `turned` (`TURNED`).
