@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
 
 use helmholtz::gpu::{Gpu, Kernel, Profile, SHARED};
 
@@ -16,6 +17,8 @@ pub type Check = Result<(), String>;
 fn open(profile: Profile) -> Gpu {
     let mut gpu = Gpu::open_checked(None).expect("a Vulkan driver; see README");
     gpu.profile = profile;
+    // a driver that is slow, on a machine with other work, is not hung
+    gpu.deadline = Duration::from_secs(1200);
     gpu
 }
 
