@@ -9,6 +9,7 @@ use std::f64::consts::TAU;
 use helmholtz::ElectronGas;
 use helmholtz::gpu::{Gpu, Recording};
 use helmholtz::kernels::dpp::{self, Draw, Outputs};
+use helmholtz::number::philox::{Stream, purpose};
 
 fn main() -> anyhow::Result<()> {
     let (n, dim, walkers) = (29, 2, 2048);
@@ -22,7 +23,7 @@ fn main() -> anyhow::Result<()> {
     let orbitals = gpu.upload("orbitals", &gas.momenta_padded());
     let out = Outputs::new(n, dim, walkers);
     let mut rec = Recording::new();
-    let draw = Draw { seed: 1, step: 0, first: 0, walkers };
+    let draw = Draw { at: Stream { seed: 1, step: 0, purpose: purpose::POSITIONS, first_walker: 0 }, walkers };
     dpp::record(&mut rec, gpu.profile, &gas, draw, &states, &orbitals, &out)?;
     gpu.run(&rec)?;
     let z: Vec<f32> = gpu.read(&out.z)?;

@@ -4,9 +4,9 @@
 //   else unit vectors e_probe: all of them give the exact Laplacian. Probes are counted from `first`.
 // One invocation an element of a walker (group.y). No loops.
 struct Params {
-  order: u32, probes: u32, first: u32, flags: u32,
-  seed_lo: u32, seed_hi: u32, step: u32, purpose: u32,
-  first_walker: u32, pad0: u32, pad1: u32, pad2: u32,
+  seed_low: u32, seed_high: u32, step: u32, purpose: u32,
+  first_walker: u32, order: u32, probes: u32, first: u32,
+  flags: u32, pad0: u32, pad1: u32, pad2: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
@@ -20,7 +20,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let w = group.y;
   let at = w * p.probes * p.order + id;
   if ((p.flags & 1u) != 0u) {
-    let r = philox(vec2<u32>(p.seed_lo, p.seed_hi), vec4<u32>((p.first + probe) * p.order + b, p.first_walker + w, p.step, p.purpose));
+    let r = philox(vec2<u32>(p.seed_low, p.seed_high), vec4<u32>((p.first + probe) * p.order + b, p.first_walker + w, p.step, p.purpose));
     out[at] = select(-1.0, 1.0, (r.x & 1u) == 0u);
   } else {
     out[at] = select(0.0, 1.0, b == p.first + probe);

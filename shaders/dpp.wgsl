@@ -14,13 +14,13 @@
 // A workgroup owns a walker. It tries TRIALS candidates at once: a lane takes PAIRS pairs of columns j for all of them, so
 // that an element of Q is loaded once for TRIALS products; the first accepted one in the order of candidates counts.
 // Gram-Schmidt runs a second time only where the first leaves less than half of |v| (rounding over what is left).
-// Random numbers: candidate t of particle i of the global walker first + w has counter i 2^16 + t, for any TRIALS, WG,
+// Random numbers: candidate t of particle i of the global walker first_walker + w has counter i 2^16 + t, for any TRIALS, WG,
 // chunk or number of launches.
 // A launch stops a walker before `budget` loop trips are spent; the next goes on.
 // Trips of a round: see `cost`, and dpp.rs.
 struct Params {
   seed_low: u32, seed_high: u32, step: u32, purpose: u32,
-  first: u32, walkers: u32, n: u32, dim: u32,
+  first_walker: u32, walkers: u32, n: u32, dim: u32,
   ld4: u32, begin: u32, budget: u32, orbitals: u32,
   length: f32, twist_x: f32, twist_y: f32, twist_z: f32,
 }
@@ -48,7 +48,7 @@ fn conjugate_times(a: vec4<f32>, b: vec2<f32>) -> vec4<f32> {
 }
 
 fn candidate(walker: u32, particle: u32, trial: u32) -> vec4<f32> {
-  let counter = vec4<u32>(particle * 65536u + trial, p.first + walker, p.step, p.purpose);
+  let counter = vec4<u32>(particle * 65536u + trial, p.first_walker + walker, p.step, p.purpose);
   return uniform4(philox(vec2<u32>(p.seed_low, p.seed_high), counter));
 }
 

@@ -3,12 +3,12 @@
 //   x, proposal f32 [walker][size]; log_psi, proposed f32 [walker]
 //   counts u32 [batch][2]: += accepted, += proposals whose ln|Psi| is not finite or below -1e29 (refused)
 //   series f32 [sweep][tracked]: ln|Psi|^2 after the move, for the first `tracked` walkers of the batch
-//   here  place in the batch of this chunk's first walker; first: its global number, for random numbers
+//   here  place in the batch of this chunk's first walker; first_walker: its global number, for random numbers
 // An accepted x is folded into [0, length). A walker without a finite ln|Psi| of its own takes any finite one.
 // One workgroup a walker: all lanes decide alike, then copy. Trips: ceil(size / WG) + 10.
 struct Params {
   seed_low: u32, seed_high: u32, step: u32, purpose: u32,
-  first: u32, walkers: u32, size: u32, here: u32,
+  first_walker: u32, walkers: u32, size: u32, here: u32,
   tracked: u32, sweep: u32, length: f32, inverse_length: f32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -34,7 +34,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let w = min(flat, p.walkers - 1u);
   let before = log_psi[w];
   let after = proposed[w];
-  let bits = philox(vec2<u32>(p.seed_low, p.seed_high), vec4<u32>(0xffffffffu, p.first + w, p.step, p.purpose));
+  let bits = philox(vec2<u32>(p.seed_low, p.seed_high), vec4<u32>(0xffffffffu, p.first_walker + w, p.step, p.purpose));
   let possible = usable(after);
   let accepted = possible && (!usable(before) || log(uniform4(bits).x) < 2.0 * (after - before));
   // everybody has read log_psi before lane 0 replaces it

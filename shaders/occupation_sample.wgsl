@@ -18,10 +18,10 @@
 // stage owns TILE walkers x 4 columns (TILE 1 or 4).
 // Trips: tokens x stages x rounds x length, see the host side.
 struct Params {
-  count: u32, n: u32, orbitals: u32, ld4: u32,
-  token: u32, tokens: u32, stages: u32, stride: u32,
-  first: u32, first_walker: u32, step: u32, purpose: u32,
-  seed_low: u32, seed_high: u32, logits: u32, scale: f32,
+  seed_low: u32, seed_high: u32, step: u32, purpose: u32,
+  first_walker: u32, count: u32, n: u32, orbitals: u32,
+  ld4: u32, token: u32, tokens: u32, stages: u32,
+  stride: u32, first: u32, logits: u32, scale: f32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> program: array<vec4<u32>>;

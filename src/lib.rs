@@ -41,6 +41,7 @@ pub mod estimate;
 pub mod gpu;
 pub mod kernels;
 pub mod model;
+pub mod number;
 pub mod optimize;
 pub mod reference;
 pub mod report;

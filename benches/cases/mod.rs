@@ -6,8 +6,8 @@ use helmholtz::kernels::backflow::{Directions, Signs};
 use helmholtz::kernels::cholesky::{Factor, STATE_WORDS};
 use helmholtz::kernels::dpp::{self, Draw};
 use helmholtz::kernels::occupation::{Chunk, OccupationKernels};
-use helmholtz::kernels::philox::{Stream, purpose};
 use helmholtz::kernels::{determinant, ewald, linear, pad4};
+use helmholtz::number::philox::{Stream, purpose};
 use helmholtz::sample::{Exact, Sampler, exact};
 use helmholtz::system::{ElectronGas, Ewald, ewald::DEVICE};
 use helmholtz::wave_function::WaveFunction;
@@ -50,6 +50,10 @@ fn random(count: usize) -> Vec<f32> {
         (state >> 8) as f32 / (1 << 24) as f32 - 0.5
     };
     (0..count).map(|_| next()).collect()
+}
+
+fn stream(purpose: u32) -> Stream {
+    Stream { seed: 1, step: 0, purpose, first_walker: 0 }
 }
 
 fn determinants(all: &mut Vec<Case>) {
@@ -106,7 +110,7 @@ fn sampling(all: &mut Vec<Case>) {
         case(all, format!("free fermions n {n}, {dim}D, batch {walkers}"), move |gpu| {
             let gas = settings(n, dim)?.gas()?;
             let (states, orbitals) = (ground(gpu, &gas, walkers), gpu.upload("orbitals", &gas.momenta_padded()));
-            let draw = Draw { seed: 1, step: 0, first: 0, walkers };
+            let draw = Draw { at: stream(purpose::POSITIONS), walkers };
             let mut rec = Recording::new();
             dpp::record(&mut rec, gpu.profile, &gas, draw, &states, &orbitals, &dpp::Outputs::new(n, dim, walkers))?;
             Ok(rec)
@@ -123,7 +127,7 @@ fn sampling(all: &mut Vec<Case>) {
             kernels.record_pack(&mut rec, &values);
             gpu.run(&rec)?;
             let (mut rec, states, log_p) = (Recording::new(), Buffer::new("states", 1024 * n), Buffer::new("ln p", 1024));
-            let at = Stream { seed: 1, step: 0, purpose: purpose::OCCUPATION, first_walker: 0 };
+            let at = stream(purpose::OCCUPATION);
             kernels.record_sample(&mut rec, at, Chunk { first: 0, count: 1024 }, &states, &log_p);
             Ok(rec)
         });
@@ -178,13 +182,13 @@ fn waves(all: &mut Vec<Case>) {
         });
         case(all, format!("all derivatives {of}"), move |gpu| {
             let (s, mut rec) = (Setting::new(gpu, n, dim, walkers)?, Recording::new());
-            let signs = Signs { probes: 1, seed: 1, step: 0, first_walker: 0 };
+            let signs = Signs { probes: 1, at: stream(purpose::PROBES) };
             s.wave.record_derivatives(&mut rec, &s.x, &s.states, walkers, Directions::Rows(signs));
             Ok(rec)
         });
         case(all, format!("flow scores {of}"), move |gpu| {
             let (s, mut rec) = (Setting::new(gpu, n, dim, walkers)?, Recording::new());
-            let directions = Directions::Rows(Signs { probes: 1, seed: 1, step: 0, first_walker: 0 });
+            let directions = Directions::Rows(Signs { probes: 1, at: stream(purpose::PROBES) });
             s.wave.record_derivatives(&mut rec, &s.x, &s.states, walkers, directions);
             gpu.run(&rec)?;
             let (mut rec, scores) = (Recording::new(), Buffer::new("scores", 2 * walkers * pad4(s.parameters)));

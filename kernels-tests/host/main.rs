@@ -10,6 +10,7 @@ mod devices;
 mod planted;
 mod runs;
 mod steps;
+mod streams;
 mod verify;
 
 use std::sync::OnceLock;

@@ -1,11 +1,12 @@
 //! The flow: z, J, derivatives of ln|det J| and scores against the twin, at several depths and shapes.
 
 use helmholtz::gpu::{Buffer, Gpu, Recording};
-use helmholtz::kernels::backflow::{self, BackflowKernels, Directions, Order, Signs};
+use helmholtz::kernels::backflow::{self, BackflowKernels, Directions, Order};
 use helmholtz::kernels::pad4;
 use helmholtz::model::backflow::{Backflow, Feature};
 use helmholtz::reference::backflow as twin;
 
+use crate::backflow_rows::probes;
 use crate::harness::{Check, Wanted, close, mutant, random, verify};
 
 /// (n, d, depth, one-particle width, pair width, feature)
@@ -204,7 +205,7 @@ fn unbiased(gpu: &Gpu) -> Check {
     let mut sums = vec![(0.0, 0.0); c.walkers];
     for step in 0..draws {
         let mut rec = Recording::new();
-        let signs = Directions::Signs(Signs { probes: 2, seed: 7, step, first_walker: 0 });
+        let signs = Directions::Signs(probes(2, 7, step, 0));
         c.flow.record_jet_derivatives(&mut rec, &inverse, c.walkers, signs);
         gpu.run(&rec).map_err(|e| e.to_string())?;
         for (sum, v) in sums.iter_mut().zip(read(gpu, &c.flow.lap_logdet)?) {
@@ -292,7 +293,7 @@ pub(crate) fn scores_of(gpu: &Gpu, cases: &[usize], registers: bool) -> Check {
             rec = Recording::new();
             c.flow.record_pack(&mut rec, &c.params);
             c.flow.record_register_values(&mut rec, &c.xb, c.walkers);
-            let signs = Some(Signs { probes: 1, seed: 1, step: 0, first_walker: 0 });
+            let signs = Some(probes(1, 1, 0, 0));
             c.flow.record_register_derivatives(&mut rec, &c.xb, &inverse, c.walkers, signs);
             c.flow.record_register_scores(&mut rec, &c.xb, &s_z, &inverse, c.walkers, &out, 0);
         } else {
@@ -331,7 +332,7 @@ fn unwrapped(f: impl Fn(f64) -> f64, phase: bool) -> impl Fn(f64) -> f64 {
 
 /// The caller's buffers, which are as long as documented, and then end before the last word that is touched; too many walkers.
 fn short_buffers(gpu: &Gpu) -> Check {
-    let signs = Signs { probes: 1, seed: 1, step: 0, first_walker: 0 };
+    let signs = probes(1, 1, 0, 0);
     for directions in [Directions::Rows(signs), Directions::Signs(signs), Directions::Exact] {
         let c = case(gpu, 0);
         let (w, d, ld, row) = (c.walkers, c.flow.order(), c.flow.ld(), pad4(c.flow.parameters()));

@@ -4,6 +4,7 @@ use helmholtz::gpu::{Gpu, Recording};
 use helmholtz::kernels::backflow::{self, Signs};
 
 use crate::backflow::{CASES, Case, FIRST, SECOND, TWO_LAYERS, case, differences, read, scores_of};
+use crate::backflow_rows::probes;
 use crate::harness::{Check, close, mutant, verify};
 
 /// z and J, without and with the sums that derivatives need; other depths take the dense pass.
@@ -97,7 +98,7 @@ fn unbiased(gpu: &Gpu) -> Check {
     for step in 0..draws {
         let mut rec = Recording::new();
         c.flow.record_register_values(&mut rec, &c.xb, c.walkers);
-        c.flow.record_register_derivatives(&mut rec, &c.xb, &inverse, c.walkers, Some(Signs { probes: 2, seed: 7, step, first_walker: 0 }));
+        c.flow.record_register_derivatives(&mut rec, &c.xb, &inverse, c.walkers, Some(probes(2, 7, step, 0)));
         gpu.run(&rec).map_err(|e| e.to_string())?;
         for (sum, v) in sums.iter_mut().zip(read(gpu, &c.flow.lap_logdet)?) {
             *sum = (sum.0 + v as f64 / draws as f64, sum.1 + (v as f64).powi(2) / draws as f64);

@@ -2,7 +2,7 @@
 
 use helmholtz::gpu::{Gpu, Recording};
 use helmholtz::kernels::backflow::{self, Directions, Order, Signs};
-use helmholtz::kernels::philox::purpose;
+use helmholtz::number::philox::{Stream, purpose};
 use helmholtz::reference::philox::philox;
 
 use crate::backflow::{CASES, Case, SECOND, case, invert, read};
@@ -29,10 +29,14 @@ fn exact(gpu: &Gpu) -> Check {
     Ok(())
 }
 
+/// Sign vectors of so many probes.
+pub fn probes(probes: usize, seed: u64, step: u32, first_walker: u32) -> Signs {
+    Signs { probes, at: Stream { seed, step, purpose: purpose::PROBES, first_walker } }
+}
+
 /// The sign vector that the kernels draw for a walker.
 fn signs(s: Signs, w: usize, d: usize) -> Vec<f64> {
-    let key = [s.seed as u32, (s.seed >> 32) as u32];
-    let bit = |b: usize| philox(key, [b as u32, s.first_walker + w as u32, s.step, purpose::PROBES])[0] & 1;
+    let bit = |b: usize| philox(s.at.key(), [b as u32, s.at.first_walker + w as u32, s.at.step, purpose::PROBES])[0] & 1;
     (0..d).map(|b| if bit(b) == 0 { 1.0 } else { -1.0 }).collect()
 }
 
@@ -57,7 +61,7 @@ fn only_tau_is_random(gpu: &Gpu) -> Check {
     let (d, inverse) = (c.flow.order(), c.inverse(gpu));
     let unit = |b: usize| (0..d).map(|e| if e == b { 1.0 } else { 0.0 }).collect::<Vec<_>>();
     for step in 0..3 {
-        let draw = Signs { probes: 1, seed: 11, step, first_walker: 5 };
+        let draw = probes(1, 11, step, 5);
         let mut rec = c.forward(Order::Third);
         c.flow.record_jet_derivatives(&mut rec, &inverse, c.walkers, Directions::Rows(draw));
         gpu.run(&rec).map_err(|e| e.to_string())?;
@@ -77,7 +81,7 @@ fn moments(gpu: &Gpu, c: &Case, of: fn(Signs) -> Directions, draws: u32, probes:
     let mut sums = vec![(0.0, 0.0); c.walkers];
     for step in 0..draws {
         let mut rec = Recording::new();
-        c.flow.record_jet_derivatives(&mut rec, &inverse, c.walkers, of(Signs { probes, seed: 7, step, first_walker: 0 }));
+        c.flow.record_jet_derivatives(&mut rec, &inverse, c.walkers, of(self::probes(probes, 7, step, 0)));
         gpu.run(&rec).map_err(|e| e.to_string())?;
         for (sum, v) in sums.iter_mut().zip(read(gpu, &c.flow.lap_logdet)?) {
             *sum = (sum.0 + v as f64 / draws as f64, sum.1 + (v as f64).powi(2) / draws as f64);
@@ -122,8 +126,7 @@ fn quieter(gpu: &Gpu) -> Check {
     let c = case(gpu, 0);
     let (rows, all) = (moments(gpu, &c, Directions::Rows, 100, 1)?, moments(gpu, &c, Directions::Signs, 100, 1)?);
     for (w, (rows, all)) in rows.iter().zip(&all).enumerate() {
-        let draws: Vec<f64> =
-            (0..100).map(|step| tau(&c, w, &signs(Signs { probes: 1, seed: 7, step, first_walker: 0 }, w, c.flow.order()))).collect();
+        let draws: Vec<f64> = (0..100).map(|step| tau(&c, w, &signs(probes(1, 7, step, 0), w, c.flow.order()))).collect();
         let mean = draws.iter().sum::<f64>() / 100.0;
         let want = draws.iter().map(|t| (t - mean).powi(2)).sum::<f64>() / 100.0;
         // the same signs; the probed mean field adds some per cent with these rough parameters

@@ -148,12 +148,13 @@ fn of_plane_waves_and_energies() {
 fn of_samplers() {
     let (gas, size, ld) = (gas(), N * D, pad4(N * D));
     let table = 4 * gas.orbital_count();
+    let at = philox::Stream { seed: 1, step: 0, purpose: philox::purpose::POSITIONS, first_walker: 0 };
     for profile in [Profile::Simd, Profile::Gpu] {
         // whole groups of column pairs, also past the last
         let basis = 4 * W * N * pad4(N) / 2;
         refuses("dpp", &[W * N, table, basis, 4 * W, W * size], |rec, b| {
             let out = dpp::Outputs { basis: b[2].clone(), progress: b[3].clone(), z: b[4].clone() };
-            dpp::record(rec, profile, &gas, dpp::Draw { seed: 1, step: 0, first: 0, walkers: W }, &b[0], &b[1], &out).unwrap();
+            dpp::record(rec, profile, &gas, dpp::Draw { at, walkers: W }, &b[0], &b[1], &out).unwrap();
         });
         refuses("newton", &[W * size, W * size, W * ld * ld, W, W * size, 2 * W * size, 4 * W, W], |rec, b| {
             let it = newton::Iteration { line: b[5].clone(), state: b[6].clone(), status: b[7].clone() };
@@ -163,7 +164,7 @@ fn of_samplers() {
         });
     }
     refuses("leave out", &[W, 4 * W, W], |rec, b| newton::record_leave_out(rec, W, N, &b[0], &b[1], &b[2]));
-    let m = metropolis::Move { seed: 1, step: 0, first: 0, walkers: W, size };
+    let m = metropolis::Move { at, walkers: W, size };
     refuses("propose", &[W * size, W * size], |rec, b| {
         metropolis::record_propose(rec, m, &b[0], &Buffer::new("width", 4), &b[1]);
     });

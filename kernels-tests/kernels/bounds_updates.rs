@@ -7,10 +7,10 @@ use helmholtz::kernels::distinct::DistinctStates;
 use helmholtz::kernels::estimators::{Baseline, CLIP, COLUMNS, Chunk, Estimators};
 use helmholtz::kernels::krylov::{Phase, Settings, Vectors};
 use helmholtz::kernels::occupation;
-use helmholtz::kernels::philox::{Stream, purpose};
 use helmholtz::kernels::score_projection::{self as projection, Project};
 use helmholtz::kernels::scores::{self, Combine, Shape, Weights};
 use helmholtz::kernels::{adam, krylov};
+use helmholtz::number::philox::{Stream, purpose};
 
 use crate::bounds::refuses;
 use crate::harness::{Check, devices, mutant, verify};

@@ -1,9 +1,9 @@
 //! Exact draws of free fermions: against the twin, and against the exact statistics of plane waves.
 
-use helmholtz::estimate::statistics::Running;
 use helmholtz::gpu::{Buffer, Gpu, Recording};
 use helmholtz::kernels::dpp::{self, Draw, Outputs};
-use helmholtz::kernels::philox::purpose::POSITIONS;
+use helmholtz::number::philox::{Stream, purpose::POSITIONS};
+use helmholtz::number::statistics::Running;
 use helmholtz::reference::dpp as twin;
 use helmholtz::system::ElectronGas;
 
@@ -41,6 +41,10 @@ struct Drawn {
     progress: Vec<u32>,
 }
 
+fn at(seed: u64, step: u32, first_walker: u32) -> Stream {
+    Stream { seed, step, purpose: POSITIONS, first_walker }
+}
+
 fn draw(gpu: &Gpu, gas: &ElectronGas, states: &[u32], d: Draw, budget: u64) -> Result<Drawn, String> {
     let text = |e: helmholtz::Error| e.to_string();
     let (sb, ob) = (gpu.upload("states", states), gpu.upload("orbitals", &gas.momenta_padded()));
@@ -69,7 +73,7 @@ fn agrees(gpu: &Gpu) -> Check {
     for (case, (n, dim, twist, walkers)) in cases.into_iter().enumerate() {
         let gas = gas(n, dim, &twist);
         let states = states(&gas, walkers, 1000 * case as u64);
-        let d = Draw { seed: SEED, step: 5, first: 77, walkers };
+        let d = Draw { at: at(SEED, 5, 77), walkers };
         let got = draw(gpu, &gas, &states, d, 60_000)?;
         let mut close_calls = 0;
         for w in 0..walkers {
@@ -104,7 +108,7 @@ fn statistics(gpu: &Gpu) -> Check {
         let gas = gas(n, dim, &[0.25, 0.25, 0.25][..dim]);
         let row: Vec<u32> = gas.ground_state().map(|s| s as u32).collect();
         let states: Vec<u32> = (0..walkers).flat_map(|_| row.clone()).collect();
-        let got = draw(gpu, &gas, &states, Draw { seed: 11, step: 0, first: 0, walkers }, 60_000)?;
+        let got = draw(gpu, &gas, &states, Draw { at: at(11, 0, 0), walkers }, 60_000)?;
         let occupied: Vec<[i32; 3]> = gas.ground_state().map(|s| gas.orbitals()[s]).collect();
         for q in [[1, 0, 0], [0, 1, 0], [1, 1, 0], [1, -1, 0], [2, 0, 0], [2, 1, 0], [3, 0, 0], [0, 4, 0]] {
             let (mut real, mut square) = (Running::default(), Running::default());
@@ -147,11 +151,11 @@ fn split(gpu: &Gpu) -> Check {
     let (n, walkers) = (13, 9);
     let gas = gas(n, 2, &[0.25, 0.25]);
     let states = states(&gas, walkers, 3);
-    let d = Draw { seed: SEED, step: 2, first: 4, walkers };
+    let d = Draw { at: at(SEED, 2, 4), walkers };
     let whole = draw(gpu, &gas, &states, d, 60_000)?;
     let parts = draw(gpu, &gas, &states, d, 1500)?;
-    let last = draw(gpu, &gas, &states[5 * n..], Draw { first: 9, walkers: 4, ..d }, 60_000)?;
-    let other = draw(gpu, &gas, &states, Draw { step: 3, ..d }, 60_000)?;
+    let last = draw(gpu, &gas, &states[5 * n..], Draw { at: d.at.skip(5), walkers: 4 }, 60_000)?;
+    let other = draw(gpu, &gas, &states, Draw { at: at(SEED, 3, 4), ..d }, 60_000)?;
     if whole.z != parts.z || whole.progress != parts.progress || whole.z[5 * n * 2..] != last.z || whole.z == other.z {
         return Err("draws depend on chunks or launches, or not on the step".into());
     }
@@ -178,7 +182,7 @@ fn too_many_electrons_are_refused() {
     let gas = ElectronGas::with(193, 2, 1.0, 0.1, None, None).unwrap();
     let out = Outputs::new(193, 2, 1);
     let nothing = Buffer::new("nothing", 1);
-    let d = Draw { seed: 0, step: 0, first: 0, walkers: 1 };
+    let d = Draw { at: at(0, 0, 0), walkers: 1 };
     let answer = dpp::record(&mut Recording::new(), helmholtz::gpu::Profile::Gpu, &gas, d, &nothing, &nothing, &out);
     assert!(answer.is_err_and(|e| e.to_string().contains("sampler=metropolis")));
 }
@@ -187,7 +191,7 @@ fn too_many_electrons_are_refused() {
 fn broken_kernels_are_noticed() {
     mutant(&dpp::KERNEL, "+ a.yxwz * b.y", "- a.yxwz * b.y", agrees);
     mutant(&dpp::KERNEL, "states[w * p.n + a]", "states[w * p.n]", agrees);
-    mutant(&dpp::KERNEL, "p.first + walker", "walker", agrees);
+    mutant(&dpp::KERNEL, "p.first_walker + walker", "walker", agrees);
     mutant(&dpp::KERNEL, "place.w = winner", "place.w = 0u", statistics);
     mutant(&dpp::KERNEL, "turn < times", "turn < 0u", statistics);
     mutant(&dpp::KERNEL, "at.y + TRIALS, at.z", "0u, at.z", agrees);

@@ -1,9 +1,9 @@
 //! Exact draws of |Ψ_K|²: against long chains, on published flows, and on flows that are not invertible.
 
 use helmholtz::config::{Feature, Origin, Resolved, Sampler, Source};
-use helmholtz::estimate::statistics::Running;
 use helmholtz::gpu::{Gpu, Recording};
 use helmholtz::model::backflow::{self, Backflow};
+use helmholtz::number::statistics::Running;
 use helmholtz::run::trainer::Trainer;
 use helmholtz::sample::{self, Chunk, Exact, Metropolis, Round, Sampler as _, exact};
 use helmholtz::system::ElectronGas;

@@ -1,10 +1,10 @@
 //! The three Metropolis kernels against their twins, and whole chains on free fermions.
 
-use helmholtz::estimate::statistics::Running;
 use helmholtz::gpu::{Buffer, Gpu, Profile, Recording};
 use helmholtz::kernels::metropolis::{self, Accept, AdaptParams, Move};
-use helmholtz::kernels::philox::purpose::METROPOLIS;
 use helmholtz::kernels::{determinant, slater};
+use helmholtz::number::philox::{Stream, purpose::METROPOLIS};
+use helmholtz::number::statistics::Running;
 use helmholtz::reference::metropolis as twin;
 use helmholtz::sample::{Metropolis, Sampler, Settings};
 use helmholtz::system::ElectronGas;
@@ -16,7 +16,7 @@ const SEED: u64 = 0x1234_5678_9abc_def0;
 const KEY: [u32; 2] = [0x9abc_def0, 0x1234_5678];
 
 fn moves(step: u32, walkers: usize, size: usize) -> Move {
-    Move { seed: SEED, step, first: 100, walkers, size }
+    Move { at: Stream { seed: SEED, step, purpose: METROPOLIS, first_walker: 100 }, walkers, size }
 }
 
 fn propose(gpu: &Gpu) -> Check {
@@ -238,7 +238,7 @@ fn free_fermions_have_their_structure_factor() {
 
 #[test]
 fn broken_kernels_are_noticed() {
-    mutant(&metropolis::PROPOSE, "p.first + w", "w", propose);
+    mutant(&metropolis::PROPOSE, "p.first_walker + w", "w", propose);
     mutant(&metropolis::PROPOSE, "noise[c]", "noise[0]", propose);
     mutant(&metropolis::ACCEPT, "2.0 * (after - before)", "(after - before)", accept);
     mutant(&metropolis::ACCEPT, "finite(v) && v > -1e29", "v > -1e29", accept);

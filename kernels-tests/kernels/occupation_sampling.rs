@@ -3,8 +3,8 @@
 
 use helmholtz::gpu::{Buffer, Gpu, Recording};
 use helmholtz::kernels::occupation::{self, Chunk};
-use helmholtz::kernels::philox::{Stream, purpose};
 use helmholtz::model::occupation::Prior;
+use helmholtz::number::philox::{Stream, purpose};
 use helmholtz::reference::philox::{philox, uniform4};
 use helmholtz::system::{ElectronGas, IdealGas};
 

@@ -108,7 +108,7 @@ fn memory(deviations: &[f64]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::estimate::statistics::tests::Noise;
+    use crate::number::statistics::tests::Noise;
 
     /// Steps of `walkers` walkers about 3 with variance 4; their means are a chain with x' = φ x + ….
     fn steps(noise: &mut Noise, phi: f64, count: usize, walkers: usize) -> Vec<Batch> {

@@ -3,7 +3,6 @@
 pub mod average;
 pub mod energies;
 pub mod local_energy;
-pub mod statistics;
 
 pub use average::{Average, Batch, Draws, Scatter, average};
 pub use energies::{Energies, Mean};

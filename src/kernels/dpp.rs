@@ -5,7 +5,7 @@ use crate::gpu::{Buffer, Kernel, MAX_TRIPS, Profile, Recording, grid};
 use crate::system::ElectronGas;
 
 use super::pad4;
-use super::philox::purpose;
+use super::philox::{Address, Stream};
 
 pub static KERNEL: Kernel = Kernel {
     name: "dpp",
@@ -27,11 +27,7 @@ const UNFINISHED: f64 = 1e-9;
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
 struct Params {
-    seed_low: u32,
-    seed_high: u32,
-    step: u32,
-    purpose: u32,
-    first: u32,
+    at: Address,
     walkers: u32,
     n: u32,
     dim: u32,
@@ -43,14 +39,10 @@ struct Params {
     twist: [f32; 3],
 }
 
-/// Which draw of which walkers: fixes the random numbers.
+/// Walkers to draw and their random numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Draw {
-    pub seed: u64,
-    /// Number of the draw in the whole run.
-    pub step: u32,
-    /// Global number of the first walker.
-    pub first: usize,
+    pub at: Stream,
     pub walkers: usize,
 }
 
@@ -180,11 +172,7 @@ pub fn record_parts(
     let flops = d.walkers as f64 * (8.0 * m.powi(3) * (harmonic - 1.0) + 16.0 * m.powi(3) + 45.0 * m * m * harmonic);
     for launch in 0..launches {
         let p = Params {
-            seed_low: d.seed as u32,
-            seed_high: (d.seed >> 32) as u32,
-            step: d.step,
-            purpose: purpose::POSITIONS,
-            first: d.first as u32,
+            at: d.at.address(),
             walkers: d.walkers as u32,
             n: n as u32,
             dim: dim as u32,

@@ -3,7 +3,7 @@
 use crate::gpu::{Buffer, Kernel, Recording, grid};
 
 use super::WG;
-use super::philox::purpose;
+use super::philox::{Address, Stream};
 
 pub static PROPOSE: Kernel = Kernel {
     name: "metropolis_propose",
@@ -35,14 +35,11 @@ const LANES: u32 = 32;
 /// Numbers of the state: width, acceptance of the last round, share of non-finite proposals, rounds.
 pub const STATE: usize = 4;
 
-/// Which move of which walkers: fixes the random numbers.
+/// Walkers to move and their random numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Move {
-    pub seed: u64,
-    /// Number of the sweep in the whole run.
-    pub step: u32,
-    /// Global number of the first walker.
-    pub first: usize,
+    /// Its step is the number of the sweep in the whole run.
+    pub at: Stream,
     pub walkers: usize,
     /// n dim.
     pub size: usize,
@@ -51,11 +48,7 @@ pub struct Move {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct ProposeParams {
-    pub seed_low: u32,
-    pub seed_high: u32,
-    pub step: u32,
-    pub purpose: u32,
-    pub first: u32,
+    pub at: Address,
     pub walkers: u32,
     pub size: u32,
     pub pad: u32,
@@ -65,11 +58,7 @@ pub struct ProposeParams {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct AcceptParams {
-    pub seed_low: u32,
-    pub seed_high: u32,
-    pub step: u32,
-    pub purpose: u32,
-    pub first: u32,
+    pub at: Address,
     pub walkers: u32,
     pub size: u32,
     pub here: u32,
@@ -96,16 +85,7 @@ pub struct AdaptParams {
 
 /// Records proposal = x + width N(0, 1); `x`, `proposal` f32 \[w\]\[size\], `state` f32 \[4\] with the width first.
 pub fn record_propose(rec: &mut Recording, m: Move, x: &Buffer, state: &Buffer, proposal: &Buffer) {
-    let params = ProposeParams {
-        seed_low: m.seed as u32,
-        seed_high: (m.seed >> 32) as u32,
-        step: m.step,
-        purpose: purpose::METROPOLIS,
-        first: m.first as u32,
-        walkers: m.walkers as u32,
-        size: m.size as u32,
-        pad: 0,
-    };
+    let params = ProposeParams { at: m.at.address(), walkers: m.walkers as u32, size: m.size as u32, pad: 0 };
     rec.launch("propose", &PROPOSE, &params)
         .constants(&[("WG", WG)])
         .read(x, m.walkers * m.size)
@@ -142,11 +122,7 @@ pub struct Accept<'a> {
 /// Records the decision of every walker.
 pub fn record_accept(rec: &mut Recording, m: Move, a: Accept) {
     let params = AcceptParams {
-        seed_low: m.seed as u32,
-        seed_high: (m.seed >> 32) as u32,
-        step: m.step,
-        purpose: purpose::METROPOLIS,
-        first: m.first as u32,
+        at: m.at.address(),
         walkers: m.walkers as u32,
         size: m.size as u32,
         here: a.here as u32,

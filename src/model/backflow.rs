@@ -4,8 +4,7 @@
 //! those of Xie, Zhang, Wang, SciPost Phys. 14, 154 (2023).
 
 use super::parameters::Table;
-use crate::kernels::philox::purpose;
-use crate::reference::philox;
+use crate::number::philox::{Stream, normal4, purpose};
 
 /// Distance feature of a pair: |sin(π r/L)| (`Half`) or |sin(2π r/L)| (`Legacy`).
 ///
@@ -89,11 +88,11 @@ impl Backflow {
     pub fn initial(&self, seed: u64) -> Vec<f32> {
         let table = self.table();
         let mut out = vec![0.0; table.len()];
-        let key = [seed as u32, (seed >> 32) as u32];
+        // a leaf that no other network has
+        let stream = Stream { seed, step: 0, purpose: purpose::PARAMETERS, first_walker: u32::MAX };
         for leaf in table.leaves.iter().filter(|l| l.name.ends_with("/w")) {
             for at in leaf.offset..leaf.offset + leaf.size() {
-                let bits = philox::philox(key, [at as u32, u32::MAX, 0, purpose::PARAMETERS]);
-                out[at] = (0.01 * philox::normal4(bits)[0]) as f32;
+                out[at] = (0.01 * normal4(stream.bits(at as u32))[0]) as f32;
             }
         }
         out

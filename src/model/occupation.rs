@@ -6,8 +6,7 @@
 
 use super::parameters::Table;
 use crate::error::{Error, Result};
-use crate::kernels::philox::purpose;
-use crate::reference::philox::{normal4, philox};
+use crate::number::philox::{Stream, normal4, purpose};
 
 /// Shapes of the network.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,10 +119,10 @@ impl Occupation {
 /// Standard deviation of a normal number that is kept within two standard deviations.
 const TRUNCATED: f64 = 0.879_625_661_034_239_8;
 
-/// Normal number within (-2, 2): the first of the stream's numbers that lies there.
+/// Normal number within (-2, 2): the first of the stream's numbers that lies there. Leaves count as walkers.
 fn truncated_normal(seed: u64, leaf: u32, index: u32) -> f64 {
     (0..)
-        .flat_map(|attempt| normal4(philox([seed as u32, (seed >> 32) as u32], [index, leaf, attempt, purpose::PARAMETERS])))
+        .flat_map(|attempt| normal4(Stream { seed, step: attempt, purpose: purpose::PARAMETERS, first_walker: leaf }.bits(index)))
         .find(|z| z.abs() < 2.0)
         .unwrap_or(0.0)
 }

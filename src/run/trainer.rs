@@ -10,7 +10,7 @@ use crate::kernels::distinct::DistinctStates;
 use crate::kernels::estimators::{self, Baseline, Estimators};
 use crate::kernels::occupation::{Chunk as Rows, OccupationKernels};
 use crate::kernels::occupied;
-use crate::kernels::philox::{Stream, purpose};
+use crate::number::philox::{Stream, purpose};
 use crate::optimize::StochasticReconfiguration;
 use crate::sample::{self, Chunk, Exact, Metropolis, Round, Sampler, exact};
 use crate::system::electron_gas::ElectronGas;
@@ -65,9 +65,9 @@ pub struct Trainer {
     scored: bool,
 }
 
-/// Directions of the Laplacian of ln|det J| for the walkers from `first` on, in step `step`.
-pub(super) fn directions(s: &Settings, wave: &WaveFunction, step: u32, first: usize) -> Directions {
-    let signs = Signs { probes: s.probes, seed: s.seed as u64, step, first_walker: first as u32 };
+/// Directions of the Laplacian of ln|det J|, random ones from `at`.
+pub(super) fn directions(s: &Settings, wave: &WaveFunction, at: Stream) -> Directions {
+    let signs = Signs { probes: s.probes, at };
     match s.laplacian {
         Laplacian::Exact if wave.flow.has_registers() => Directions::RowsExact,
         Laplacian::Exact => Directions::Exact,
@@ -147,13 +147,17 @@ impl Trainer {
         Rows { first: chunk.first, count: chunk.walkers }
     }
 
+    /// Random numbers of the present draw, from the first walker on.
+    fn stream(&self, purpose: u32) -> Stream {
+        Stream { seed: self.settings.seed as u64, step: self.draws, purpose, first_walker: 0 }
+    }
+
     /// Records a fresh set of occupied states for the whole batch.
     fn record_states(&mut self, rec: &mut Recording) {
         rec.phase("occupation sampling");
         self.occupations.record_pack(rec, &self.occupation.parameters);
         for (chunk, states) in self.sampler.chunks().iter().zip(&self.chunk_states) {
-            let at = Stream { seed: self.settings.seed as u64, step: self.draws, purpose: purpose::OCCUPATION, first_walker: 0 };
-            self.occupations.record_sample(rec, at, Self::rows(chunk), &self.states, &self.log_probability);
+            self.occupations.record_sample(rec, self.stream(purpose::OCCUPATION), Self::rows(chunk), &self.states, &self.log_probability);
             rec.copy_range(&self.states, chunk.first * self.gas.n, states, 0, chunk.walkers * self.gas.n);
         }
         occupied::record(rec, &self.gas, self.batch, &self.states, &self.wave.orbitals, &self.momentum, &self.ideal_energy);
@@ -197,7 +201,7 @@ impl Trainer {
 
     /// Directions of the Laplacian of ln|det J| in a chunk.
     fn directions(&self, chunk: &Chunk) -> Directions {
-        directions(&self.settings, &self.wave, self.draws, chunk.first)
+        directions(&self.settings, &self.wave, self.stream(purpose::PROBES).skip(chunk.first))
     }
 
     /// Records the flow's scores of a chunk right after its local energies.
@@ -277,7 +281,7 @@ impl Trainer {
         for (index, (chunk, states)) in self.sampler.chunks().iter().zip(&self.chunk_states).enumerate() {
             // scores need no trace: one probe is the least
             let directions = match self.directions(chunk) {
-                Directions::RowsExact => Directions::Rows(Signs { probes: 1, seed: 0, step: 0, first_walker: 0 }),
+                Directions::RowsExact => Directions::Rows(Signs { probes: 1, at: self.stream(purpose::PROBES).skip(chunk.first) }),
                 other => other,
             };
             self.wave.record_derivatives(rec, &chunk.x, states, chunk.walkers, directions);

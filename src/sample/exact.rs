@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Gpu, Recording};
 use crate::kernels::dpp::{self, Draw};
 use crate::kernels::newton::{self, Inputs, Iteration, Phase};
+use crate::number::philox::{Stream, purpose};
 use crate::system::ElectronGas;
 use crate::wave_function::WaveFunction;
 
@@ -119,7 +120,8 @@ impl Exact {
     /// Records ζ and the starting points of a chunk.
     fn record_start(&self, rec: &mut Recording, wave: &WaveFunction, states: &Buffer, index: usize) -> Result<()> {
         let (chunk, s) = (&self.chunks[index], &self.settings);
-        let draw = Draw { seed: s.seed, step: self.step, first: s.first + chunk.first, walkers: chunk.walkers };
+        let at = Stream { seed: s.seed, step: self.step, purpose: purpose::POSITIONS, first_walker: (s.first + chunk.first) as u32 };
+        let draw = Draw { at, walkers: chunk.walkers };
         rec.phase("free fermions");
         dpp::record(rec, wave.profile, &self.gas, draw, states, &wave.orbitals, &self.fermions[index])?;
         rec.phase("inverse flow");

@@ -4,11 +4,10 @@
 //! published runs; whether a round is long enough is what [`Round::tau`] tells.
 
 use crate::error::{Error, Result};
-use crate::estimate::statistics::chains_time;
 use crate::gpu::{Buffer, Gpu, Recording};
 use crate::kernels::metropolis::{self, Accept, AdaptParams, Move, STATE};
-use crate::kernels::philox::purpose;
-use crate::reference::philox::{philox, uniform4};
+use crate::number::philox::{Stream, purpose, uniform4};
+use crate::number::statistics::chains_time;
 use crate::wave_function::WaveFunction;
 
 use super::{Chunk, LogPsi, Round, Sampler};
@@ -167,7 +166,8 @@ impl Metropolis {
             log_psi(rec, chunk, &chunk.x, &chunk.log_psi);
             for sweep in 0..s.sweeps {
                 let step = self.step.wrapping_add(sweep as u32);
-                let m = Move { seed: s.seed, step, first: s.first + chunk.first, walkers: chunk.walkers, size: s.size };
+                let at = Stream { seed: s.seed, step, purpose: purpose::METROPOLIS, first_walker: (s.first + chunk.first) as u32 };
+                let m = Move { at, walkers: chunk.walkers, size: s.size };
                 metropolis::record_propose(rec, m, &chunk.x, &self.state, &self.proposal);
                 log_psi(rec, chunk, &self.proposal, &self.proposed);
                 let accept = Accept {
@@ -255,11 +255,11 @@ fn displacement(from: &[f32], to: &[f32], length: f64, size: usize) -> (f64, f64
 
 /// Uniform positions in the box of `walkers` walkers from `first` on.
 fn start(s: &Settings, first: usize, walkers: usize) -> Vec<f32> {
-    let key = [s.seed as u32, (s.seed >> 32) as u32];
     let mut x = Vec::with_capacity(walkers * s.size);
     for w in first..first + walkers {
+        let stream = Stream { seed: s.seed, step: 0, purpose: purpose::START, first_walker: (s.first + w) as u32 };
         for b in 0..s.size.div_ceil(4) {
-            let four = uniform4(philox(key, [b as u32, (s.first + w) as u32, 0, purpose::POSITIONS]));
+            let four = uniform4(stream.bits(b as u32));
             x.extend(four.iter().take(s.size - 4 * b).map(|u| (u * s.length) as f32));
         }
     }

@@ -12,7 +12,7 @@ use std::f64::consts::PI;
 
 use super::splitting::{self, MOST_GMAX, MOST_KAPPA};
 use crate::error::{Error, Result};
-use crate::reference::special::erfc;
+use crate::number::special::erfc;
 
 /// κ and Gmax whose error is below the rounding of f32: what [`splitting::choose`] gives for up to a hundred electrons.
 pub const DEVICE: (f64, u32) = (7.0, 9);

@@ -85,7 +85,7 @@ impl Solve {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::estimate::statistics::tests::Noise;
+    use crate::number::statistics::tests::Noise;
 
     /// Twenty walkers of thirty and of five parameters; what is broken by 1e-3 is off by 1e-3.
     #[test]

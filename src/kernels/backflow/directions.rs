@@ -2,7 +2,7 @@
 
 use crate::gpu::{Buffer, Kernel, Recording};
 
-use super::super::philox::purpose;
+use super::super::philox::{Address, Stream};
 use super::super::{WG, linear};
 use super::BackflowKernels;
 use super::array::Array;
@@ -18,14 +18,11 @@ pub static DIRECTIONS: Kernel = Kernel {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
 struct Params {
+    at: Address,
     order: u32,
     probes: u32,
     first: u32,
     flags: u32,
-    seed: [u32; 2],
-    step: u32,
-    purpose: u32,
-    first_walker: u32,
     pad: [u32; 3],
 }
 
@@ -47,10 +44,7 @@ pub enum Directions {
 pub struct Signs {
     /// At least 1.
     pub probes: usize,
-    pub seed: u64,
-    pub step: u32,
-    /// Number of the chunk's first walker.
-    pub first_walker: u32,
+    pub at: Stream,
 }
 
 impl Directions {
@@ -110,14 +104,7 @@ impl BackflowKernels {
     /// Records the directions of a pass.
     pub(super) fn record_directions(&self, rec: &mut Recording, walkers: usize, pass: Pass) {
         let p = Params { order: self.order() as u32, probes: pass.count as u32, first: pass.first as u32, ..Default::default() };
-        let p = pass.directions.signs().map_or(p, |s| Params {
-            flags: 1,
-            seed: [s.seed as u32, (s.seed >> 32) as u32],
-            step: s.step,
-            purpose: purpose::PROBES,
-            first_walker: s.first_walker,
-            ..p
-        });
+        let p = pass.directions.signs().map_or(p, |s| Params { at: s.at.address(), flags: 1, ..p });
         let words = pass.count * self.order();
         rec.launch("directions", &DIRECTIONS, &p)
             .constants(&[("WG", WG)])

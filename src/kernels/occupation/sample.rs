@@ -1,7 +1,7 @@
 //! `occupation_sample`: states drawn token by token with a cache of keys and values, in one kernel.
 
 use crate::gpu::{Buffer, Kernel, MAX_TRIPS, Profile, Recording, grid};
-use crate::kernels::philox::Stream;
+use crate::kernels::philox::{Address, Stream};
 
 use super::layout::Layout;
 use super::{Chunk, OccupationKernels};
@@ -17,6 +17,7 @@ pub static KERNEL: Kernel = Kernel {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct Params {
+    pub at: Address,
     pub count: u32,
     pub n: u32,
     pub orbitals: u32,
@@ -26,11 +27,6 @@ pub struct Params {
     pub stages: u32,
     pub stride: u32,
     pub first: u32,
-    pub first_walker: u32,
-    pub step: u32,
-    pub purpose: u32,
-    pub seed_low: u32,
-    pub seed_high: u32,
     pub logits: u32,
     pub scale: f32,
 }
@@ -77,6 +73,7 @@ impl OccupationKernels {
                 tokens += 1;
             }
             let p = Params {
+                at: at.skip(chunk.first).address(),
                 count: count as u32,
                 n: self.model.n as u32,
                 orbitals: self.model.orbitals as u32,
@@ -86,11 +83,6 @@ impl OccupationKernels {
                 stages: self.layout.work.len() as u32,
                 stride: self.layout.stride as u32,
                 first: chunk.first as u32,
-                first_walker: at.first_walker.wrapping_add(chunk.first as u32),
-                step: at.step,
-                purpose: at.purpose,
-                seed_low: at.seed as u32,
-                seed_high: (at.seed >> 32) as u32,
                 logits: self.layout.logits as u32,
                 scale: 1.0 / (self.model.head_size() as f32).sqrt(),
             };

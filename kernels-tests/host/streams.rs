@@ -1,0 +1,130 @@
+//! No random number is drawn twice: what whole training steps draw, told from their recordings. Nothing runs.
+
+use std::ops::Range;
+
+use helmholtz::gpu::{Buffer, Dispatch, Kernel, Recording};
+use helmholtz::kernels;
+use helmholtz::number::philox::purpose;
+use helmholtz::sample::{Exact, Metropolis, Sampler, Settings, exact};
+
+use crate::{TINY, device, trainer};
+
+/// The random numbers of a launch: counters of walkers of a stream.
+#[derive(Debug)]
+struct Numbers {
+    launch: String,
+    seed: [u32; 2],
+    step: u32,
+    purpose: u32,
+    walkers: Range<u64>,
+    counters: Range<u64>,
+}
+
+impl Numbers {
+    fn meet(&self, other: &Numbers) -> bool {
+        let meet = |a: &Range<u64>, b: &Range<u64>| a.start.max(b.start) < a.end.min(b.end);
+        (self.seed, self.step, self.purpose) == (other.seed, other.step, other.purpose)
+            && meet(&self.walkers, &other.walkers)
+            && meet(&self.counters, &other.counters)
+    }
+}
+
+/// Names of the words of a kernel's Params.
+fn fields(kernel: &Kernel) -> Vec<&'static str> {
+    let inside = kernel.source.split("struct Params {").nth(1).and_then(|s| s.split('}').next()).unwrap();
+    inside.split(',').filter_map(|f| f.split_once(':')).map(|(name, _)| name.trim()).collect()
+}
+
+/// What a launch draws; a launch that goes on with the numbers of an earlier one draws none of its own.
+fn numbers(d: &Dispatch) -> Option<Numbers> {
+    if !d.kernel.shared.contains(&"philox") {
+        return None;
+    }
+    let names = fields(d.kernel);
+    let word = |name: &str| {
+        let at = names.iter().position(|f| *f == name).unwrap_or_else(|| panic!("{}: no {name}", d.kernel.name));
+        u32::from_le_bytes(d.params[4 * at..][..4].try_into().unwrap())
+    };
+    let number = |name: &str| u64::from(word(name));
+    let (walkers, counters) = match d.kernel.name {
+        "occupation_sample" => (number("count"), number("token")..number("token") + number("tokens")),
+        "dpp" if word("begin") == 0 => return None,
+        "dpp" => (number("walkers"), 0..number("n") << 16),
+        "metropolis_propose" => (number("walkers"), 0..number("size").div_ceil(4)),
+        "metropolis_accept" => (number("walkers"), u64::from(u32::MAX)..1 << 32),
+        "backflow_directions" if word("flags") == 0 => return None,
+        "backflow_directions" => {
+            let (first, order) = (number("first"), number("order"));
+            (d.groups[1].into(), first * order..(first + number("probes")) * order)
+        }
+        other => panic!("{other} draws: say here which numbers"),
+    };
+    let first = number("first_walker");
+    Some(Numbers {
+        launch: d.name.clone(),
+        seed: [word("seed_low"), word("seed_high")],
+        step: word("step"),
+        purpose: word("purpose"),
+        walkers: first..first + walkers,
+        counters,
+    })
+}
+
+/// All of them, none twice.
+fn distinct(recordings: &[Recording]) -> Result<Vec<Numbers>, String> {
+    let all: Vec<Numbers> = recordings.iter().flat_map(|r| r.dispatches()).filter_map(numbers).collect();
+    for (i, a) in all.iter().enumerate() {
+        if let Some(b) = all[..i].iter().find(|b| a.meet(b)) {
+            return Err(format!("{} and {}: {a:?}, {b:?}", a.launch, b.launch));
+        }
+    }
+    Ok(all)
+}
+
+#[test]
+fn params_of_kernels_that_draw_begin_with_the_address() {
+    let drawing: Vec<_> = kernels::ALL.iter().filter(|k| k.shared.contains(&"philox")).collect();
+    for kernel in &drawing {
+        assert_eq!(fields(kernel)[..5], ["seed_low", "seed_high", "step", "purpose", "first_walker"], "{}", kernel.name);
+    }
+    assert!(drawing.len() >= 6);
+}
+
+/// Three steps in chunks of 4, 4 and 2 walkers, with probes in every form.
+#[test]
+fn no_number_is_drawn_twice() {
+    for (sampler, own) in [("exact", purpose::POSITIONS), ("metropolis mc_steps=3", purpose::METROPOLIS)] {
+        for laplacian in ["probes probes=2", "hutchinson probes=3", "exact"] {
+            let mut t = trainer(&format!("{TINY} rs=2 batch=10 chunk=4 seed=7 sampler={sampler} laplacian={laplacian}"));
+            let steps: Vec<Recording> = (0..3).map(|_| t.record_step(device()).unwrap()).collect();
+            let all = distinct(&steps).unwrap_or_else(|e| panic!("{sampler} {laplacian}: {e}"));
+            let probes = if laplacian == "exact" { None } else { Some(purpose::PROBES) };
+            for purpose in [Some(purpose::OCCUPATION), Some(own), probes].into_iter().flatten() {
+                let mut walkers: Vec<_> = all.iter().filter(|n| n.purpose == purpose).map(|n| n.walkers.clone()).collect();
+                walkers.sort_by_key(|w| w.start);
+                walkers.dedup();
+                assert_eq!(walkers, [0..4, 4..8, 8..10], "{sampler} {laplacian}: walkers of purpose {purpose}");
+            }
+            // what the host draws is nobody else's
+            assert!(all.iter().all(|n| n.seed == [7, 0] && ![purpose::PARAMETERS, purpose::START].contains(&n.purpose)));
+        }
+    }
+}
+
+/// Samplers of two devices that share a batch; with the same first walker the test must notice.
+#[test]
+fn two_devices_draw_other_numbers() {
+    let t = trainer(&format!("{TINY} rs=2 batch=10 chunk=4"));
+    let record = |first: usize| {
+        let mut rec = Recording::new();
+        let chains =
+            Settings { walkers: 10, chunk: 4, first, size: 6, length: t.gas.length(), sweeps: 2, width: 0.1, acceptance: None, seed: 5 };
+        Metropolis::new(chains).unwrap().record_moves(&mut rec, &mut |rec, chunk, x, to| rec.copy(x, to, chunk.walkers));
+        let states: Vec<Buffer> = [4, 4, 2].iter().map(|w| Buffer::new("states", w * 3)).collect();
+        let mut exact = Exact::new(&t.gas, exact::Settings { first, ..exact::Settings::new(10, 4, 5) }).unwrap();
+        exact.record(&mut rec, &t.wave, &states).unwrap();
+        rec
+    };
+    assert_eq!(distinct(&[record(0), record(10)]).unwrap().iter().map(|n| n.walkers.end).max(), Some(20));
+    assert!(distinct(&[record(0), record(9)]).is_err());
+}

@@ -1,0 +1,5 @@
+//! What every room stands on, in float64 and without a device: random numbers, special functions, statistics.
+
+pub mod philox;
+pub mod special;
+pub mod statistics;
