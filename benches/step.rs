@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use helmholtz::config::{Origin, Resolved, Source};
 use helmholtz::gpu::Gpu;
 use helmholtz::kernels::roof::Roof;
-use helmholtz::report::{rows, table};
+use helmholtz::report::{Profile, rows, table};
 use helmholtz::run::{memory, profile};
 
 mod results;
@@ -59,20 +59,21 @@ fn step(gpu: &Gpu, roof: Roof, given: &BTreeMap<&str, &str>, arguments: &[String
         return Ok(format!("{name}: left out: {e}"));
     }
     let m = profile::measure(gpu, &settings, roof, 1)?;
+    let p = Profile::of(&m);
     let mut lines = vec![format!(
         "{name}, batch {}, chunk {}, {}: {:.0} ms a step, {:.0} ms in launches, {} pipelines in {:.2} s, first step {:.1} s",
         m.batch,
         m.chunk,
         settings.sampling(),
-        1e3 * m.profile.wall_s,
-        1e3 * m.profile.sum_s,
+        1e3 * p.wall_s,
+        1e3 * p.sum_s,
         m.pipelines,
         m.pipelines_s,
         m.first_step_s
     )];
-    lines.push(table("phase", &m.profile.phases));
+    lines.push(table("phase", &p.phases));
     if arguments.iter().any(|a| a == "kernels") {
-        lines.push(table("kernel", &m.profile.kernels));
+        lines.push(table("kernel", &p.kernels));
     }
     if arguments.iter().any(|a| a == "dispatches") {
         let done: Vec<_> = m.times.into_iter().filter(|t| !t.skipped).collect();

@@ -196,3 +196,59 @@ fn only_the_gpu_room_knows_wgpu() {
         assert!(inside || !used, "{} uses wgpu", shown(&path));
     }
 }
+
+/// The rooms of src/ from the door to the ground: a room knows those in lines below its own, and no others. `run` tells what
+/// happens to whoever listens; `system` and `model` are what kernels compute with: sizes and numbers, no device.
+const ROOMS: &[&[&str]] = &[
+    &["cli"],
+    &["report", "verify"],
+    &["run"],
+    &["problem"],
+    &["config"],
+    &["reference"],
+    &["sample", "estimate", "optimize"],
+    &["wave_function"],
+    &["network"],
+    &["kernels"],
+    &["system", "model"],
+    &["gpu"],
+    &["number", "atomic_file", "checksum"],
+    &["error"],
+];
+
+/// Rooms that only these know, beside tests.
+const ONLY: &[(&str, &[&str])] = &[("reference", &["verify"]), ("report", &["cli"]), ("verify", &["cli"])];
+
+/// Names after `crate::` in the code before a file's tests.
+fn known(text: &str) -> impl Iterator<Item = &str> {
+    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text).split("#[cfg(test)]\npub(crate) mod tests").next();
+    let lines = code.unwrap_or(text).lines().filter(|l| !l.trim_start().starts_with("//"));
+    let names = lines.flat_map(|l| l.split("crate::").skip(1));
+    names.map(|rest| rest.split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or_default())
+}
+
+#[test]
+fn imports_lead_down() {
+    let height = |room: &str| ROOMS.iter().position(|r| r.contains(&room));
+    let mut against = Vec::new();
+    for (path, text) in files("src", &["rs"]) {
+        let inside = path.strip_prefix(root().join("src")).unwrap().with_extension("");
+        let room = inside.iter().next().unwrap().to_string_lossy().into_owned();
+        if ["main", "lib"].contains(&room.as_str()) || path.ends_with("tests.rs") {
+            continue;
+        }
+        let Some(here) = height(&room) else {
+            against.push(format!("{}: {room} has no place in ROOMS", shown(&path)));
+            continue;
+        };
+        for name in known(&text).filter(|name| *name != room) {
+            // a name of lib.rs hides the room, `crate::{` several of them
+            let down = height(name).is_some_and(|there| there > here);
+            let let_in = ONLY.iter().all(|(closed, to)| *closed != name || to.contains(&room.as_str()));
+            if !(down && let_in) {
+                against.push(format!("{}: {room} uses crate::{name}", shown(&path)));
+            }
+        }
+    }
+    assert!(against.is_empty(), "{}", against.join("\n"));
+}

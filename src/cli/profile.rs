@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::atomic_file;
 use crate::config::Resolved;
 use crate::error::{Error, Result};
-use crate::report::{say, trace};
+use crate::report::{Profile, say, trace};
 use crate::run::profile;
 
 #[derive(clap::Args)]
@@ -41,9 +41,9 @@ pub fn run(args: Args) -> Result<()> {
     if let Some(path) = &args.trace {
         atomic_file::write(path, trace(&measured.times, &gpu.describe()).to_string().as_bytes())?;
     }
-    let s = &resolved.settings;
+    let (s, profile) = (&resolved.settings, Profile::of(&measured));
     if args.json {
-        let profile = serde_json::to_value(&measured.profile).map_err(|e| Error::Io(format!("the profile cannot be encoded: {e}")))?;
+        let profile = serde_json::to_value(&profile).map_err(|e| Error::Io(format!("the profile cannot be encoded: {e}")))?;
         let object = serde_json::json!({
             "system": "electron-gas", "settings": resolved.json(), "device": gpu.manifest(), "batch": measured.batch, "chunk": measured.chunk,
             "pipelines": measured.pipelines, "pipelines_s": measured.pipelines_s, "first_step_s": measured.first_step_s,
@@ -62,9 +62,9 @@ pub fn run(args: Args) -> Result<()> {
     ));
     say(&format!(
         "{} pipelines made in {:.2} s; first step {:.2} s, a later one {:.2} s",
-        measured.pipelines, measured.pipelines_s, measured.first_step_s, measured.profile.wall_s
+        measured.pipelines, measured.pipelines_s, measured.first_step_s, measured.wall_s
     ));
-    say(&measured.profile.text());
+    say(&profile.text());
     if let Some(path) = &args.trace {
         say(&format!("trace: {} launches in {}; open it in chrome://tracing or ui.perfetto.dev", measured.times.len(), path.display()));
     }

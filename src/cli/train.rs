@@ -9,7 +9,7 @@ use crate::model::file::ParameterFile;
 use crate::report::{Console, notes, result_table, say};
 use crate::run::initial::initial;
 use crate::run::train::Outcome;
-use crate::run::{Claim, Job, RunLog, memory, stop, train};
+use crate::run::{Claim, Job, Listener, RunLog, memory, stop, train};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -72,12 +72,12 @@ pub fn run(args: Args) -> Result<()> {
     let console = Console::new(resolved.settings.units().energy_name, args.quiet, args.json);
     console.line(&format!("run directory: {}", log.path.display()));
     stop::listen();
-    let mut job = Job::new(resolved, gpu, parameters, log, console);
+    let mut job = Job::new(resolved, gpu, parameters, log, Box::new(console));
     if let Some(text) = unlocked {
         job.warning(&text);
     }
     let outcome = train::train(&mut job);
-    job.console.finish();
+    job.listener.finish();
     conclude(job, outcome, args.json)
 }
 
@@ -99,7 +99,7 @@ fn conclude(mut job: Job, outcome: Outcome, json: bool) -> Result<()> {
                 Err(e) => job.log.keep("figures", Err(e)),
             }
         }
-        None => job.console.line("no step was made: there is no result"),
+        None => job.listener.line("no step was made: there is no result"),
     }
     if let Some(path) = figure.filter(|_| !json) {
         say(&format!("  figure: {}", path.display()));
@@ -118,7 +118,7 @@ fn conclude(mut job: Job, outcome: Outcome, json: bool) -> Result<()> {
     match error {
         Some(e) if !stopped => {
             if let Err(fault) = written {
-                job.console.warning(&fault.to_string());
+                job.listener.warning(&fault.to_string());
             }
             Err(e)
         }

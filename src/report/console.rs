@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::table::{duration, plus_minus};
-use crate::run::{Estimate, StepRecord};
+use crate::run::{Estimate, Listener, StepRecord};
 
 /// The first failure of stdout.
 static FAILED: Mutex<Option<String>> = Mutex::new(None);
@@ -80,9 +80,10 @@ impl Console {
         });
         Console { bar, quiet, json, unit, stage: Stage::new("", 0), last: None }
     }
+}
 
-    /// From now on steps are those of a stage of `total`: pretraining, training, measuring.
-    pub fn begin(&mut self, name: &'static str, total: usize) {
+impl Listener for Console {
+    fn begin(&mut self, name: &'static str, total: usize) {
         self.stage = Stage::new(name, total);
         self.last = None;
         if let Some(bar) = &self.bar {
@@ -94,8 +95,8 @@ impl Console {
         }
     }
 
-    /// A line of text where lines go; above the bar if there is one.
-    pub fn line(&self, text: &str) {
+    /// Where lines go; above the bar if there is one.
+    fn line(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(text),
             None if self.json => {
@@ -105,8 +106,7 @@ impl Console {
         }
     }
 
-    /// What is going on while no steps are made.
-    pub fn phase(&mut self, text: &str) {
+    fn phase(&mut self, text: &str) {
         match &self.bar {
             Some(bar) => bar.set_message(text.to_string()),
             None if !self.quiet => self.line(text),
@@ -114,8 +114,8 @@ impl Console {
         }
     }
 
-    /// `done` of `all` parts of what is going on: on a pipe, now and then.
-    pub fn progress(&mut self, what: &str, done: usize, all: usize) {
+    /// On a pipe, now and then.
+    fn progress(&mut self, what: &str, done: usize, all: usize) {
         let due = self.last.is_none_or(|t| t.elapsed() >= LINE_EVERY);
         if self.bar.is_some() || due {
             self.last = Some(Instant::now());
@@ -123,8 +123,7 @@ impl Console {
         }
     }
 
-    /// Warnings are shown even when quiet.
-    pub fn warning(&mut self, text: &str) {
+    fn warning(&mut self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(format!("warning: {text}")),
             None => {
@@ -133,7 +132,7 @@ impl Console {
         }
     }
 
-    pub fn step(&mut self, r: &StepRecord) {
+    fn step(&mut self, r: &StepRecord) {
         let now = Instant::now();
         self.stage.done += 1;
         self.stage.first.get_or_insert(now);
@@ -161,7 +160,7 @@ impl Console {
     }
 
     /// Takes the bar away.
-    pub fn finish(&mut self) {
+    fn finish(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }

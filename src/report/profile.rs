@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::gpu::Timed;
 use crate::kernels::roof::Roof;
+use crate::run::profile::Measured;
 
 /// Dispatches that belong together, added up.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -41,8 +42,13 @@ pub struct Profile {
 }
 
 impl Profile {
+    /// Of a measured step.
+    pub fn of(m: &Measured) -> Profile {
+        Profile::new(&m.times, m.roof, m.wall_s, m.host_s)
+    }
+
     /// Adds up `times`.
-    pub fn new(times: &[Timed], roof: Roof, wall_s: f64, host_s: f64) -> Profile {
+    fn new(times: &[Timed], roof: Roof, wall_s: f64, host_s: f64) -> Profile {
         let (skipped, times): (Vec<Timed>, Vec<Timed>) = times.iter().cloned().partition(|t| t.skipped);
         let (times, seconds) = (times.as_slice(), |list: &[Timed]| list.iter().map(|t| t.seconds).sum());
         Profile {

@@ -5,9 +5,9 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::duration;
 use super::log::now;
 use crate::error::{Error, Result};
-use crate::report::duration;
 
 /// What marks a directory as a run.
 pub(super) const MARK: &str = "manifest.json";

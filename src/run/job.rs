@@ -1,4 +1,4 @@
-//! What the training loop talks to: settings, device, logs, console.
+//! What the training loop talks to: settings, device, logs, who listens.
 
 use std::time::{Duration, Instant};
 
@@ -6,9 +6,8 @@ use crate::config::{Resolved, Settings};
 use crate::gpu::Gpu;
 use crate::model::file::{ParameterFile, Part};
 use crate::model::provenance::Provenance;
-use crate::report::Console;
 
-use super::{Phase, RunLog, StepRecord, stop};
+use super::{Listener, Phase, RunLog, StepRecord, stop};
 
 /// Parameters are saved this long after a run began, then after twice the time, …
 const SAVE_FIRST: Duration = Duration::from_secs(1);
@@ -24,7 +23,7 @@ pub struct Job {
     /// What the summary will note beside what follows from the numbers.
     pub remarks: Vec<String>,
     pub log: RunLog,
-    pub console: Console,
+    pub listener: Box<dyn Listener>,
     /// Every step so far, pretraining left out.
     pub records: Vec<StepRecord>,
     saves: Saves,
@@ -48,9 +47,9 @@ impl Saves {
 }
 
 impl Job {
-    pub fn new(resolved: Resolved, gpu: Gpu, parameters: Option<ParameterFile>, log: RunLog, console: Console) -> Job {
+    pub fn new(resolved: Resolved, gpu: Gpu, parameters: Option<ParameterFile>, log: RunLog, listener: Box<dyn Listener>) -> Job {
         let saves = Saves { last: Instant::now(), interval: SAVE_FIRST };
-        Job { resolved, gpu, parameters, remarks: Vec::new(), log, console, records: Vec::new(), saves }
+        Job { resolved, gpu, parameters, remarks: Vec::new(), log, listener, records: Vec::new(), saves }
     }
 
     pub fn settings(&self) -> &Settings {
@@ -67,7 +66,7 @@ impl Job {
     /// Logs and shows one step.
     pub fn step(&mut self, record: StepRecord) {
         self.log.step(&record);
-        self.console.step(&record);
+        self.listener.step(&record);
         self.say_faults();
         if record.phase != Phase::Pretraining {
             self.records.push(record);
@@ -76,13 +75,13 @@ impl Job {
 
     /// Says what is going on between steps.
     pub fn phase(&mut self, text: &str) {
-        self.console.phase(text);
+        self.listener.phase(text);
     }
 
     /// Logs and shows a warning.
     pub fn warning(&mut self, text: &str) {
         self.log.warning(text);
-        self.console.warning(text);
+        self.listener.warning(text);
         self.say_faults();
     }
 
@@ -109,7 +108,7 @@ impl Job {
     /// Faults of files are heard when they happen.
     pub fn say_faults(&mut self) {
         for text in self.log.unsaid() {
-            self.console.warning(&text);
+            self.listener.warning(&text);
         }
     }
 

@@ -3,10 +3,12 @@
 pub mod chains;
 pub mod claim;
 pub mod cutoffs;
+mod duration;
 mod failures;
 pub mod fitting;
 pub mod initial;
 pub mod job;
+mod listener;
 pub mod log;
 pub mod memory;
 pub mod network;
@@ -21,7 +23,9 @@ pub mod trainer;
 
 pub use claim::Claim;
 pub use cutoffs::Cutoffs;
+pub use duration::duration;
 pub use job::Job;
+pub use listener::Listener;
 pub use log::RunLog;
 pub use record::{COLUMNS, Column, Phase, StepRecord};
 pub use summary::{Estimate, Ideal, Summary, Thermo};

@@ -8,13 +8,17 @@ use crate::config::Settings;
 use crate::error::Result;
 use crate::gpu::{Gpu, Timed};
 use crate::kernels::roof::{self, Roof};
-use crate::report::Profile;
 
 /// A measured step.
 pub struct Measured {
     pub batch: usize,
     pub chunk: usize,
-    pub profile: Profile,
+    /// The device's, as given.
+    pub roof: Roof,
+    /// A step as training makes it, untimed.
+    pub wall_s: f64,
+    /// Recording and encoding on the host, part of the wall time.
+    pub host_s: f64,
     /// Every launch in order.
     pub times: Vec<Timed>,
     /// Different pipelines of a step; the seconds in which they were made, ahead of the first step.
@@ -42,13 +46,12 @@ pub fn measure(gpu: &Gpu, settings: &Settings, roof: Roof, steps: usize) -> Resu
     for _ in 0..steps.max(1) {
         step(gpu, &mut trainer)?;
     }
-    let wall = begun.elapsed().as_secs_f64() / steps.max(1) as f64;
+    let wall_s = begun.elapsed().as_secs_f64() / steps.max(1) as f64;
     let begun = Instant::now();
     let recording = trainer.record_step(gpu)?;
-    let host = begun.elapsed().as_secs_f64();
+    let host_s = begun.elapsed().as_secs_f64();
     let times = gpu.run_timed(&recording)?;
-    let profile = Profile::new(&times, roof, wall, host);
-    Ok(Measured { batch: s.batch, chunk: s.chunk, profile, times, pipelines, pipelines_s, first_step_s })
+    Ok(Measured { batch: s.batch, chunk: s.chunk, roof, wall_s, host_s, times, pipelines, pipelines_s, first_step_s })
 }
 
 /// Measures the device's roof with its two kernels.

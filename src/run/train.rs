@@ -91,9 +91,9 @@ fn prepare(job: &mut Job) -> Result<Trainer> {
     };
     let mut trainer = Trainer::new(&job.gpu, &drawn, occupation, flow)?;
     let recording = trainer.record_step(&job.gpu)?;
-    let console = &mut job.console;
+    let listener = &mut job.listener;
     job.gpu.warm(&recording, &mut |done, all| {
-        console.progress("compiling kernels", done, all);
+        listener.progress("compiling kernels", done, all);
         !super::stop::requested()
     })?;
     let (pipelines, seconds) = job.gpu.compiled();
@@ -148,7 +148,7 @@ impl Run {
         let (exact, beta, n) = (trainer.ideal.free_energy, trainer.gas.beta(), s.n as f64);
         let sr = trainer.pretraining()?;
         let (mut progress, mut refused) = (Progress::default(), 0);
-        job.console.begin("pretraining", s.pretrain_steps);
+        job.listener.begin("pretraining", s.pretrain_steps);
         for step in 0..s.pretrain_steps {
             let start = Instant::now();
             let (energies, failure) = trainer.pretrain(&job.gpu, &sr, step + 1)?;
@@ -186,7 +186,7 @@ impl Run {
 
     /// Runs up to `count` steps.
     fn steps(&mut self, job: &mut Job, trainer: &mut Trainer, count: usize, phase: Phase) -> Result<()> {
-        job.console.begin(if phase == Phase::Frozen { "measuring" } else { "training" }, count);
+        job.listener.begin(if phase == Phase::Frozen { "measuring" } else { "training" }, count);
         for _ in 0..count {
             if job.stopped() {
                 return Ok(());
