@@ -244,11 +244,27 @@ fn imports_lead_down() {
         for name in known(&text).filter(|name| *name != room) {
             // a name of lib.rs hides the room, `crate::{` several of them
             let down = height(name).is_some_and(|there| there > here);
-            let let_in = ONLY.iter().all(|(closed, to)| *closed != name || to.contains(&room.as_str()));
-            if !(down && let_in) {
+            let admitted = ONLY.iter().all(|(closed, to)| *closed != name || to.contains(&room.as_str()));
+            if !(down && admitted) {
                 against.push(format!("{}: {room} uses crate::{name}", shown(&path)));
             }
         }
     }
     assert!(against.is_empty(), "{}", against.join("\n"));
+}
+
+/// Code that the README shows runs as a documentation test of the library.
+#[test]
+fn code_in_the_readme_is_tested() {
+    let read = |name: &str| fs::read_to_string(root().join(name)).unwrap();
+    // lines that documentation hides
+    let lines = read("src/lib.rs")
+        .lines()
+        .filter_map(|l| l.strip_prefix("//!"))
+        .map(|l| l.strip_prefix(' ').unwrap_or(l).to_string())
+        .collect::<Vec<_>>();
+    let tested = lines.into_iter().filter(|l| !l.starts_with("# ")).collect::<Vec<_>>().join("\n");
+    let readme = read("README.md");
+    let shown: Vec<&str> = readme.split("```rust\n").skip(1).filter_map(|t| t.split("```").next()).collect();
+    assert!(!shown.is_empty() && shown.iter().all(|code| tested.contains(code)), "README.md shows code that src/lib.rs does not test");
 }

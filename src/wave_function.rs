@@ -11,7 +11,9 @@ use crate::system::electron_gas::ElectronGas;
 /// Wave functions of one electron gas on one device. Results lie in the public buffers and those of
 /// [`WaveFunction::flow`] until the next recording runs.
 pub struct WaveFunction {
+    /// Whose electrons.
     pub gas: ElectronGas,
+    /// z(x).
     pub flow: BackflowKernels,
     /// Slater matrix: ln|det|, phase, status, inverse.
     pub slater: determinant::Outputs,
@@ -25,6 +27,7 @@ pub struct WaveFunction {
     pub slater_laplacian: Buffer,
     matrix: Buffer,
     current: Buffer,
+    /// Momenta of the orbitals, [`ElectronGas::momenta_padded`].
     pub orbitals: Buffer,
     pub(crate) profile: Profile,
 }

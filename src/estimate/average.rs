@@ -12,6 +12,7 @@
 /// A step's mean over its walkers.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Batch {
+    /// Over the walkers counted.
     pub mean: f64,
     /// Standard error of the mean for independent walkers.
     pub error: f64,
@@ -22,7 +23,9 @@ pub struct Batch {
 /// What the walkers of successive steps have to do with each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Draws {
+    /// Walkers that know nothing of each other, nor of those of other steps: exact draws.
     Independent,
+    /// Walkers that remember: Metropolis chains.
     Chains,
 }
 
@@ -31,6 +34,7 @@ pub enum Draws {
 pub struct Scatter {
     /// Σ c_i (m_i - m)²/v, v the variance of a walker, pooled over all steps.
     pub chi2: f64,
+    /// Degrees of freedom of χ².
     pub degrees: usize,
 }
 
@@ -45,12 +49,15 @@ impl Scatter {
 /// An average over steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Average {
+    /// Over all steps.
     pub mean: f64,
+    /// One standard error.
     pub error: f64,
     /// The error is a lower bound: there are too few steps to know how long they remember.
     pub at_least: bool,
     /// Autocorrelation time in steps; 1 by construction for independent draws, NaN where it is not known.
     pub tau: f64,
+    /// How the steps scatter beside what their errors say.
     pub scatter: Scatter,
 }
 

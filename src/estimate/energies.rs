@@ -5,6 +5,7 @@ use crate::kernels::estimators::COLUMNS;
 /// Mean over the walkers of a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Mean {
+    /// Over the walkers counted.
     pub mean: f64,
     /// Variance of one walker.
     pub variance: f64,
@@ -19,13 +20,17 @@ pub struct Energies {
     pub counted: usize,
     /// Walkers left out because a number of theirs is not finite.
     pub failed: usize,
+    /// Local kinetic energy.
     pub kinetic: Mean,
     /// Imaginary part of the kinetic (and local) energy: 0 up to its error.
     pub imaginary: Mean,
+    /// Local potential energy.
     pub potential: Mean,
     /// S = -⟨ln p⟩ in units of k_B.
     pub entropy: Mean,
+    /// Their sum.
     pub energy: Mean,
+    /// E - TS.
     pub free_energy: Mean,
     /// The kinetic energy again, after a partial integration that narrows its spread (E\[∇²l\] = -2 E\[∇l·Re ∇ ln Ψ\],
     /// l = ½ ln|det J|): the same mean over |Ψ|², but not of each walker, so that gradients cannot be made from it.

@@ -9,6 +9,7 @@ use crate::wave_function::WaveFunction;
 
 /// Energies of one electron gas, chunk by chunk, on one device.
 pub struct LocalEnergy {
+    /// What the energies are of.
     pub gas: ElectronGas,
     /// Tables of the Coulomb sum.
     pub ewald: Ewald,

@@ -6,7 +6,9 @@ use crate::error::{Error, Result};
 /// a matrix for real GPUs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Profile {
+    /// CPU drivers: an invocation is a SIMD lane, loads are what costs.
     Simd,
+    /// GPUs: many invocations, short registers.
     Gpu,
 }
 
@@ -26,6 +28,7 @@ impl Profile {
         if info.device_type == wgpu::DeviceType::Cpu { Profile::Simd } else { Profile::Gpu }
     }
 
+    /// As in `HELMHOLTZ_PROFILE`.
     pub fn name(self) -> &'static str {
         match self {
             Profile::Simd => "simd",
@@ -41,16 +44,21 @@ fn variable(name: &str) -> Option<String> {
 
 /// One adapter as `helmholtz devices` shows it.
 pub struct Listed {
+    /// Selects it, as text.
     pub index: usize,
+    /// wgpu's own.
     pub adapter: wgpu::Adapter,
+    /// Name, driver, kind.
     pub info: wgpu::AdapterInfo,
 }
 
 impl Listed {
+    /// Vulkan, Metal or DX12, in lower case.
     pub fn backend(&self) -> String {
         format!("{:?}", self.info.backend).to_lowercase()
     }
 
+    /// Discrete, integrated or virtual GPU, or CPU.
     pub fn kind(&self) -> &'static str {
         match self.info.device_type {
             wgpu::DeviceType::DiscreteGpu => "discrete",

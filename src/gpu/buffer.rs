@@ -82,6 +82,7 @@ impl Buffer {
         buffer
     }
 
+    /// As listings show it.
     pub fn name(&self) -> &str {
         &self.inner.name
     }
@@ -105,6 +106,7 @@ impl Buffer {
         Arc::as_ptr(&self.inner) as usize
     }
 
+    /// Its length.
     pub fn bytes(&self) -> u64 {
         4 * self.inner.words as u64
     }

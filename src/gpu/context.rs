@@ -13,9 +13,13 @@ const NO_MEMORY: &str = "memory:";
 
 /// An opened device. All methods take `&self`; clone an `Arc` to share it.
 pub struct Gpu {
+    /// Name, driver, kind.
     pub info: wgpu::AdapterInfo,
+    /// Of the opened device.
     pub limits: wgpu::Limits,
+    /// Of the opened device.
     pub features: wgpu::Features,
+    /// How kernels are laid out.
     pub profile: Profile,
     /// Memory of the device in bytes, where its driver tells.
     pub memory: Option<u64>,

@@ -7,20 +7,29 @@ use super::{Gpu, Listed, Profile};
 /// One adapter as `helmholtz devices` shows it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Facts {
+    /// Selects it, as text.
     pub index: usize,
+    /// As the driver says.
     pub name: String,
+    /// Vulkan, Metal or DX12, in lower case.
     pub backend: String,
     /// discrete, integrated, virtual, cpu or other.
     pub kind: &'static str,
+    /// Name and version.
     pub driver: String,
+    /// How kernels are laid out.
     pub profile: &'static str,
     /// Largest storage buffer a kernel can bind.
     pub storage_binding_bytes: u64,
+    /// Largest buffer.
     pub buffer_bytes: u64,
     /// Memory of the device, where its driver tells; on CPU drivers what the system has free.
     pub memory_bytes: Option<u64>,
+    /// Memory of a workgroup.
     pub workgroup_memory_bytes: u32,
+    /// Most threads of a workgroup.
     pub workgroup_invocations: u32,
+    /// Most storage buffers of a kernel.
     pub storage_buffers: u32,
     /// Optional features the library uses where they are offered.
     pub features: Vec<&'static str>,

@@ -11,7 +11,9 @@ use super::{Buffer, Constants, Kernel, Recording};
 /// What a kernel does with a binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
+    /// Not changed.
     Read,
+    /// Written without being read before.
     Write,
     /// Reads what it then replaces, wholly or in part.
     Update,
@@ -20,7 +22,9 @@ pub enum Access {
 /// A buffer bound to a launch.
 #[derive(Clone)]
 pub struct Binding {
+    /// Bound from its first word on.
     pub buffer: Buffer,
+    /// As the shader declares it.
     pub access: Access,
     /// The words that the kernel touches. Bound are those from the first word of the buffer to the end of them.
     pub words: Range<usize>,
@@ -58,7 +62,9 @@ impl Binding {
 pub struct Dispatch {
     /// Shown in listings and profiles: phase, then what it computes.
     pub name: String,
+    /// What runs.
     pub kernel: &'static Kernel,
+    /// Text constants of the shader.
     pub constants: Constants,
     /// Bytes of the kernel's `Params`.
     pub params: Vec<u8>,
@@ -100,6 +106,7 @@ impl Dispatch {
 
 /// Words of a binding: all up to a number, or a range.
 pub trait Words {
+    /// First word to behind the last.
     fn range(self) -> Range<usize>;
 }
 

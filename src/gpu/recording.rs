@@ -13,13 +13,19 @@ pub const MAX_TRIPS: u64 = 60_000;
 /// An entry of a [`Recording`].
 #[derive(Clone)]
 pub enum Op {
+    /// A kernel's launch.
     Dispatch(Dispatch),
     /// Copies `words` words between buffers, from and to the given words.
     Copy {
+        /// Source.
         from: Buffer,
+        /// First word of the source.
         from_word: usize,
+        /// Goal, another buffer.
         to: Buffer,
+        /// First word of the goal.
         to_word: usize,
+        /// How many.
         words: usize,
     },
     /// Sets a whole buffer to zero bits.
@@ -29,6 +35,7 @@ pub enum Op {
 /// Named operations in order. Later operations see the results of earlier ones.
 #[derive(Clone, Default)]
 pub struct Recording {
+    /// In order.
     pub ops: Vec<Op>,
     phase: String,
     gate: Option<Gate>,
@@ -42,11 +49,14 @@ pub struct Recording {
 /// count work that was not done.
 #[derive(Clone)]
 pub struct Gate {
+    /// Where the word lies.
     pub buffer: Buffer,
+    /// Its place there.
     pub word: usize,
 }
 
 impl Recording {
+    /// Nothing yet.
     pub fn new() -> Self {
         Self::default()
     }
@@ -98,6 +108,7 @@ impl Recording {
         self.ops.push(Op::Copy { from: from.clone(), from_word, to: to.clone(), to_word, words });
     }
 
+    /// Sets all words of a buffer to 0.
     pub fn clear(&mut self, buffer: &Buffer) {
         self.ops.push(Op::Clear(buffer.clone()));
     }
@@ -110,6 +121,7 @@ impl Recording {
         self.ops.extend(other.ops.iter().cloned());
     }
 
+    /// The launches, in order.
     pub fn dispatches(&self) -> impl Iterator<Item = &Dispatch> {
         self.ops.iter().filter_map(|op| match op {
             Op::Dispatch(d) => Some(d),

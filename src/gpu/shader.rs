@@ -9,7 +9,9 @@ pub type Constants = Vec<(&'static str, u32)>;
 /// A compute kernel: `shaders/NAME.wgsl` with entry point `main`, uniform `params` at binding 0 and
 /// storage buffers at bindings 1, 2, … in the order the host passes them.
 pub struct Kernel {
+    /// That of its file.
     pub name: &'static str,
+    /// WGSL, with text constants and without its fragments.
     pub source: &'static str,
     /// Names of the fragments of `shaders/shared/` it uses.
     pub shared: &'static [&'static str],

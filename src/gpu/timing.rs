@@ -13,13 +13,17 @@ const SET: usize = 1024;
 /// Time of one dispatch of a timed run.
 #[derive(Clone, Debug)]
 pub struct Timed {
+    /// Phase and what was computed.
     pub name: String,
+    /// Name of its file.
     pub kernel: &'static str,
     /// Begin, counted from that of the first dispatch.
     pub begin: f64,
+    /// On the device.
     pub seconds: f64,
     /// Operations and bytes of the kernel's formula; 0 where the work was skipped.
     pub flops: f64,
+    /// Read and written, by the kernel's formula.
     pub bytes: f64,
     /// Its [`super::Gate`] was shut: the launch did nothing.
     pub skipped: bool,

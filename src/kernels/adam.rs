@@ -6,6 +6,7 @@ use crate::gpu::{Buffer, Kernel, Profile, Recording};
 
 use super::scores::single;
 
+/// `shaders/adam.wgsl`.
 pub static KERNEL: Kernel = Kernel {
     name: "adam",
     source: include_str!("../../shaders/adam.wgsl"),
@@ -15,6 +16,7 @@ pub static KERNEL: Kernel = Kernel {
 };
 
 /// The numbers of a step; see [`crate::optimize::Adam`] for the meaning.
+#[allow(missing_docs)] // the shader says what they are
 #[repr(C)]
 #[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct Params {

@@ -13,6 +13,7 @@ use crate::gpu::{Buffer, Kernel, Profile, Recording, grid};
 use super::pad4;
 use super::scores::single;
 
+/// `shaders/gram.wgsl`.
 pub static GRAM: Kernel = Kernel {
     name: "gram",
     source: include_str!("../../shaders/gram.wgsl"),
@@ -21,6 +22,7 @@ pub static GRAM: Kernel = Kernel {
     variants: &[&[("ROWS", 1)], &[("ROWS", 2)]],
 };
 
+/// `shaders/cholesky.wgsl`.
 pub static CHOLESKY: Kernel = Kernel {
     name: "cholesky",
     source: include_str!("../../shaders/cholesky.wgsl"),
@@ -29,6 +31,7 @@ pub static CHOLESKY: Kernel = Kernel {
     variants: &[&[("WG", 64)], &[("WG", 256)]],
 };
 
+/// `shaders/triangular.wgsl`.
 pub static TRIANGULAR: Kernel = Kernel {
     name: "triangular",
     source: include_str!("../../shaders/triangular.wgsl"),
@@ -112,6 +115,7 @@ pub struct Factor {
 }
 
 impl Factor {
+    /// For matrices of `order`, S Sᵀ with rows of length `depth`.
     pub fn new(name: &str, order: usize, depth: usize, state: &Buffer) -> Factor {
         let padded = order.div_ceil(BLOCK) * BLOCK;
         Factor {

@@ -20,10 +20,15 @@ macro_rules! kernel {
     };
 }
 
+/// `shaders/distinct_hash.wgsl`.
 pub static HASH: Kernel = kernel!("distinct_hash", [u32; 4], &["grid"], WG);
+/// `shaders/distinct_match.wgsl`.
 pub static MATCH: Kernel = kernel!("distinct_match", [u32; 4], &["grid"], WG);
+/// `shaders/distinct_rows.wgsl`.
 pub static ROWS: Kernel = kernel!("distinct_rows", [u32; 4], &[], ONE_GROUP);
+/// `shaders/distinct_gather.wgsl`.
 pub static GATHER: Kernel = kernel!("distinct_gather", [u32; 4], &["grid"], WG);
+/// `shaders/distinct_sum.wgsl`.
 pub static SUM: Kernel = kernel!("distinct_sum", [u32; 4], &["grid"], WG);
 
 /// Threads of the one workgroup of `distinct_rows`.
@@ -36,6 +41,7 @@ const FALSE_MATCHES: usize = 15;
 /// Distinct states of a batch.
 #[derive(Clone, Debug)]
 pub struct DistinctStates {
+    /// Most walkers of a batch.
     pub walkers: usize,
     /// Electrons: orbitals of a state.
     pub n: usize,
@@ -57,6 +63,7 @@ pub struct DistinctStates {
 }
 
 impl DistinctStates {
+    /// For `walkers` states of `n` orbitals.
     pub fn new(walkers: usize, n: usize) -> Self {
         DistinctStates {
             walkers,

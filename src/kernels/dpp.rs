@@ -7,6 +7,7 @@ use crate::system::ElectronGas;
 use super::pad4;
 use super::philox::{Address, Stream};
 
+/// `shaders/dpp.wgsl`.
 pub static KERNEL: Kernel = Kernel {
     name: "dpp",
     source: include_str!("../../shaders/dpp.wgsl"),
@@ -42,7 +43,9 @@ struct Params {
 /// Walkers to draw and their random numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Draw {
+    /// Their random numbers.
     pub at: Stream,
+    /// How many.
     pub walkers: usize,
 }
 

@@ -10,6 +10,7 @@ const ONE_GROUP: u32 = 256;
 const VARIANTS: &[&[(&str, u32)]] = &[&[("WG", 64)]];
 const SUMS: &[(&str, u32)] = &[("WG", WG), ("COLUMNS", COLUMNS as u32)];
 
+/// `shaders/energies.wgsl`.
 pub static ENERGIES: Kernel = Kernel {
     name: "energies",
     source: include_str!("../../shaders/energies.wgsl"),
@@ -18,6 +19,7 @@ pub static ENERGIES: Kernel = Kernel {
     variants: VARIANTS,
 };
 
+/// `shaders/moments.wgsl`.
 pub static MOMENTS: Kernel = Kernel {
     name: "moments",
     source: include_str!("../../shaders/moments.wgsl"),
@@ -26,6 +28,7 @@ pub static MOMENTS: Kernel = Kernel {
     variants: &[SUMS],
 };
 
+/// `shaders/means.wgsl`.
 pub static MEANS: Kernel = Kernel {
     name: "means",
     source: include_str!("../../shaders/means.wgsl"),
@@ -34,6 +37,7 @@ pub static MEANS: Kernel = Kernel {
     variants: &[SUMS],
 };
 
+/// `shaders/baseline.wgsl`.
 pub static BASELINE: Kernel = Kernel {
     name: "baseline",
     source: include_str!("../../shaders/baseline.wgsl"),
@@ -42,6 +46,7 @@ pub static BASELINE: Kernel = Kernel {
     variants: &[&[("WG", ONE_GROUP)]],
 };
 
+/// `shaders/weights.wgsl`.
 pub static WEIGHTS: Kernel = Kernel {
     name: "weights",
     source: include_str!("../../shaders/weights.wgsl"),
@@ -51,6 +56,7 @@ pub static WEIGHTS: Kernel = Kernel {
 };
 
 /// A count or two and a number; each kernel's header names them.
+#[allow(missing_docs)] // the shader says what they are
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct Params {
@@ -61,6 +67,7 @@ pub struct Params {
 }
 
 /// Parameters of `energies`.
+#[allow(missing_docs)] // the shader says what they are
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct EnergyParams {
@@ -78,6 +85,7 @@ pub struct EnergyParams {
 pub struct Chunk<'a> {
     /// Place of its first walker in the batch.
     pub first: usize,
+    /// How many.
     pub walkers: usize,
     /// vec4 \[walkers\] ([`super::local_energy`]).
     pub kinetic: &'a Buffer,
@@ -87,6 +95,7 @@ pub struct Chunk<'a> {
     pub log_amplitude: &'a Buffer,
     /// ln p(K), f32; this chunk's from word `probability_first`.
     pub log_probability: &'a Buffer,
+    /// Place of the first walker in it.
     pub probability_first: usize,
 }
 
@@ -114,6 +123,7 @@ pub const CLIP: f64 = 5.0;
 /// Buffers of a batch.
 #[derive(Clone, Debug)]
 pub struct Estimators {
+    /// Of the batch.
     pub walkers: usize,
     /// vec4 x 2 \[w\]: (Re K, Im K, V, ln p), (Re E, Im E, F, mixed K).
     pub records: Buffer,
@@ -133,6 +143,7 @@ pub struct Estimators {
 }
 
 impl Estimators {
+    /// For a batch of `walkers`.
     pub fn new(walkers: usize) -> Self {
         Estimators {
             walkers,

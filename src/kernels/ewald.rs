@@ -5,6 +5,7 @@ use crate::system::Ewald;
 
 use super::WG;
 
+/// `shaders/ewald.wgsl`.
 pub static KERNEL: Kernel = Kernel {
     name: "ewald",
     source: include_str!("../../shaders/ewald.wgsl"),
@@ -13,6 +14,8 @@ pub static KERNEL: Kernel = Kernel {
     variants: &[&[("WG", 64)]],
 };
 
+/// Numbers of a launch.
+#[allow(missing_docs)] // the shader says what they are
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct Params {

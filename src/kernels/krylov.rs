@@ -7,6 +7,7 @@ use crate::gpu::{Buffer, Kernel, Profile, Recording};
 use super::cholesky::STATE_WORDS;
 use super::scores::single;
 
+/// `shaders/krylov.wgsl`.
 pub static KERNEL: Kernel = Kernel {
     name: "krylov",
     source: include_str!("../../shaders/krylov.wgsl"),
@@ -31,30 +32,45 @@ struct Params {
 /// The vectors of the iteration, double-single `[ld]`, and what they belong to.
 #[derive(Clone, Debug)]
 pub struct Vectors {
+    /// Of the solver, [`STATE_WORDS`].
     pub state: Buffer,
+    /// d of (F + damping) d = g.
     pub solution: Buffer,
+    /// r = g - (F + damping) d.
     pub residual: Buffer,
+    /// z, r times the inverse of the preconditioner.
     pub preconditioned: Buffer,
+    /// w, along which the next step goes.
     pub direction: Buffer,
+    /// q = (F + damping) w.
     pub image: Buffer,
 }
 
 /// A step of the iteration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
+    /// d = 0, r = g.
     Start,
+    /// w = z.
     FirstDirection,
+    /// w conjugate to the one before, unless d is good enough.
     Direction,
+    /// d and r along w.
     Step,
+    /// Parameters less d, cut to the largest step.
     Finish,
 }
 
 /// What the steps need to know.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
+    /// Length of the vectors.
     pub parameters: usize,
+    /// Added to the diagonal of F.
     pub damping: f64,
+    /// Of d, relative, in the norm of F + damping.
     pub tolerance: f64,
+    /// Largest g·d of a step.
     pub max_norm: f64,
 }
 

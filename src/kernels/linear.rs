@@ -4,6 +4,7 @@ use crate::gpu::{Buffer, Kernel, Recording, grid};
 
 use super::WG;
 
+/// `shaders/linear.wgsl`.
 pub static KERNEL: Kernel = Kernel {
     name: "linear",
     source: include_str!("../../shaders/linear.wgsl"),
@@ -13,6 +14,7 @@ pub static KERNEL: Kernel = Kernel {
 };
 
 /// Shapes and places, in vec4 units (4 f32) where a unit is needed; see the kernel's header.
+#[allow(missing_docs)] // the shader says what they are
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct Params {

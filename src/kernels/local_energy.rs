@@ -4,6 +4,7 @@ use crate::gpu::{Buffer, Kernel, Recording, grid};
 
 use super::pad4;
 
+/// `shaders/local_energy.wgsl`.
 pub static KERNEL: Kernel = Kernel {
     name: "local_energy",
     source: include_str!("../../shaders/local_energy.wgsl"),
@@ -15,6 +16,8 @@ pub static KERNEL: Kernel = Kernel {
 /// Threads of a walker: each takes four columns of the Jacobian.
 const WG: u32 = 32;
 
+/// Numbers of a launch.
+#[allow(missing_docs)] // the shader says what they are
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct Params {

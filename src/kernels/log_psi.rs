@@ -6,6 +6,7 @@ use crate::gpu::{Buffer, Kernel, Recording, grid};
 
 use super::WG;
 
+/// `shaders/log_psi.wgsl`.
 pub static KERNEL: Kernel = Kernel {
     name: "log_psi",
     source: include_str!("../../shaders/log_psi.wgsl"),
@@ -14,6 +15,8 @@ pub static KERNEL: Kernel = Kernel {
     variants: &[&[("WG", 64)]],
 };
 
+/// Numbers of a launch.
+#[allow(missing_docs)] // the shader says what they are
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct Params {

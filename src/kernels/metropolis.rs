@@ -5,6 +5,7 @@ use crate::gpu::{Buffer, Kernel, Recording, grid};
 use super::WG;
 use super::philox::{Address, Stream};
 
+/// `shaders/metropolis_propose.wgsl`.
 pub static PROPOSE: Kernel = Kernel {
     name: "metropolis_propose",
     source: include_str!("../../shaders/metropolis_propose.wgsl"),
@@ -13,6 +14,7 @@ pub static PROPOSE: Kernel = Kernel {
     variants: &[&[("WG", 64)]],
 };
 
+/// `shaders/metropolis_accept.wgsl`.
 pub static ACCEPT: Kernel = Kernel {
     name: "metropolis_accept",
     source: include_str!("../../shaders/metropolis_accept.wgsl"),
@@ -21,6 +23,7 @@ pub static ACCEPT: Kernel = Kernel {
     variants: &[&[("WG", 32)]],
 };
 
+/// `shaders/metropolis_adapt.wgsl`.
 pub static ADAPT: Kernel = Kernel {
     name: "metropolis_adapt",
     source: include_str!("../../shaders/metropolis_adapt.wgsl"),
@@ -40,11 +43,14 @@ pub const STATE: usize = 4;
 pub struct Move {
     /// Its step is the number of the sweep in the whole run.
     pub at: Stream,
+    /// How many.
     pub walkers: usize,
     /// n dim.
     pub size: usize,
 }
 
+/// Numbers of a launch.
+#[allow(missing_docs)] // the shader says what they are
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct ProposeParams {
@@ -55,6 +61,7 @@ pub struct ProposeParams {
 }
 
 /// Parameters of `metropolis_accept`.
+#[allow(missing_docs)] // the shader says what they are
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct AcceptParams {
@@ -69,6 +76,7 @@ pub struct AcceptParams {
 }
 
 /// Parameters of `metropolis_adapt`.
+#[allow(missing_docs)] // the shader says what they are
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct AdaptParams {
@@ -101,6 +109,7 @@ pub fn record_propose(rec: &mut Recording, m: Move, x: &Buffer, state: &Buffer, 
 pub struct Accept<'a> {
     /// f32 \[w\]\[size\].
     pub x: &'a Buffer,
+    /// f32 \[w\]\[size\].
     pub proposal: &'a Buffer,
     /// ln|Ψ| of x, f32 \[w\].
     pub log_psi: &'a Buffer,
@@ -112,6 +121,7 @@ pub struct Accept<'a> {
     pub series: &'a Buffer,
     /// Place of the first walker in the batch.
     pub here: usize,
+    /// Walkers of the batch whose series is kept.
     pub tracked: usize,
     /// Row of `series`.
     pub sweep: usize,

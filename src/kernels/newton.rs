@@ -5,6 +5,7 @@ use crate::gpu::{Buffer, Kernel, Profile, Recording, grid};
 
 use super::{WG, pad4};
 
+/// `shaders/newton.wgsl`.
 pub static NEWTON: Kernel = Kernel {
     name: "newton",
     source: include_str!("../../shaders/newton.wgsl"),
@@ -13,6 +14,7 @@ pub static NEWTON: Kernel = Kernel {
     variants: &[&[("WG", 8)], &[("WG", 64)]],
 };
 
+/// `shaders/leave_out.wgsl`.
 pub static LEAVE_OUT: Kernel = Kernel {
     name: "leave_out",
     source: include_str!("../../shaders/leave_out.wgsl"),
@@ -42,6 +44,7 @@ pub enum Phase {
 /// Shapes and tolerance.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
+    /// Of the chunk.
     pub walkers: usize,
     /// n dim.
     pub size: usize,

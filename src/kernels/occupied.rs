@@ -7,6 +7,7 @@ use crate::system::electron_gas::ElectronGas;
 
 use super::WG;
 
+/// `shaders/occupied.wgsl`.
 pub static KERNEL: Kernel = Kernel {
     name: "occupied",
     source: include_str!("../../shaders/occupied.wgsl"),
@@ -15,6 +16,8 @@ pub static KERNEL: Kernel = Kernel {
     variants: &[&[("WG", 64)]],
 };
 
+/// Numbers of a launch.
+#[allow(missing_docs)] // the shader says what they are
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct Params {

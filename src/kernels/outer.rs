@@ -5,6 +5,7 @@ use crate::gpu::{Buffer, Kernel, Recording, grid};
 use super::WG;
 use super::linear::extent;
 
+/// `shaders/outer.wgsl`.
 pub static KERNEL: Kernel = Kernel {
     name: "outer",
     source: include_str!("../../shaders/outer.wgsl"),
@@ -14,6 +15,7 @@ pub static KERNEL: Kernel = Kernel {
 };
 
 /// Shapes and places; X and Y in vec4 units, G in words. See the kernel's header.
+#[allow(missing_docs)] // the shader says what they are
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct Params {

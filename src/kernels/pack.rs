@@ -8,6 +8,7 @@ use crate::gpu::{Buffer, Kernel, Recording, grid};
 
 use super::{WG, pad4};
 
+/// `shaders/pack.wgsl`.
 pub static KERNEL: Kernel = Kernel {
     name: "pack",
     source: include_str!("../../shaders/pack.wgsl"),
@@ -16,6 +17,8 @@ pub static KERNEL: Kernel = Kernel {
     variants: &[&[("WG", 64)]],
 };
 
+/// Numbers of a launch.
+#[allow(missing_docs)] // the shader says what they are
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct Params {

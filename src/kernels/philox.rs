@@ -5,6 +5,7 @@ use crate::gpu::{Buffer, Kernel, Recording, grid};
 use super::WG;
 pub use crate::number::philox::{Address, Stream, purpose};
 
+/// `shaders/philox.wgsl`.
 pub static KERNEL: Kernel = Kernel {
     name: "philox",
     source: include_str!("../../shaders/philox.wgsl"),
@@ -13,6 +14,8 @@ pub static KERNEL: Kernel = Kernel {
     variants: &[&[("WG", 64), ("KIND", 0)], &[("WG", 64), ("KIND", 1)], &[("WG", 64), ("KIND", 2)]],
 };
 
+/// Numbers of a launch.
+#[allow(missing_docs)] // the shader says what they are
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct Params {

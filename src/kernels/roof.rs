@@ -6,6 +6,7 @@ use crate::gpu::{Buffer, DeviceType, Gpu, Kernel, Recording, grid};
 
 use super::WG;
 
+/// `shaders/roof_fma.wgsl`.
 pub static FMA: Kernel = Kernel {
     name: "roof_fma",
     source: include_str!("../../shaders/roof_fma.wgsl"),
@@ -14,6 +15,7 @@ pub static FMA: Kernel = Kernel {
     variants: &[&[("WG", 64)]],
 };
 
+/// `shaders/roof_copy.wgsl`.
 pub static COPY: Kernel = Kernel {
     name: "roof_copy",
     source: include_str!("../../shaders/roof_copy.wgsl"),

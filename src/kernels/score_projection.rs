@@ -18,6 +18,7 @@ const BASIS_WORDS: usize = 8;
 
 const EITHER: &[&[(&str, u32)]] = &[&[("WG", 64)], &[("WG", 256)]];
 
+/// `shaders/score_basis.wgsl`.
 pub static BASIS: Kernel = Kernel {
     name: "score_basis",
     source: include_str!("../../shaders/score_basis.wgsl"),
@@ -26,6 +27,7 @@ pub static BASIS: Kernel = Kernel {
     variants: EITHER,
 };
 
+/// `shaders/score_project.wgsl`.
 pub static PROJECT: Kernel = Kernel {
     name: "score_project",
     source: include_str!("../../shaders/score_project.wgsl"),
@@ -34,6 +36,7 @@ pub static PROJECT: Kernel = Kernel {
     variants: EITHER,
 };
 
+/// `shaders/score_rows.wgsl`.
 pub static ROWS: Kernel = Kernel {
     name: "score_rows",
     source: include_str!("../../shaders/score_rows.wgsl"),
@@ -95,7 +98,9 @@ pub fn basis(rec: &mut Recording, name: &str, profile: Profile, batch: usize, mo
 /// What [`project`] does besides projecting.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Project {
+    /// Rows of the scores.
     pub rows: usize,
+    /// 1: real scores; 2: real and imaginary rows, apart.
     pub parts: usize,
     /// Columns of the basis to remove; 0: none.
     pub columns: usize,

@@ -24,9 +24,13 @@ macro_rules! kernel {
 
 const FLAT: &[&[(&str, u32)]] = &[&[("WG", 64)]];
 
+/// `shaders/score_apply.wgsl`.
 pub static APPLY: Kernel = kernel!("score_apply", ApplyParams, &["grid", "double_single", "solver_state"], &[&[("WG", 8)], &[("WG", 64)]]);
+/// `shaders/score_transpose.wgsl`.
 pub static TRANSPOSE: Kernel = kernel!("score_transpose", TransposeParams, &["grid", "double_single", "solver_state"], FLAT);
+/// `shaders/score_combine.wgsl`.
 pub static COMBINE: Kernel = kernel!("score_combine", CombineParams, &["grid", "double_single", "solver_state"], FLAT);
+/// `shaders/score_sum.wgsl`.
 pub static SUM: Kernel = kernel!("score_sum", SumParams, &["grid", "double_single"], FLAT);
 
 #[repr(C)]
@@ -82,13 +86,16 @@ struct SumParams {
 /// Shape of a score matrix, `[batch][parts][pad4(parameters)]` f32, padding zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
+    /// Walkers.
     pub batch: usize,
     /// 1: real scores; 2: real and imaginary rows of each walker.
     pub parts: usize,
+    /// Length P of a row.
     pub parameters: usize,
 }
 
 impl Shape {
+    /// Rows of all walkers.
     pub fn rows(&self) -> usize {
         self.batch * self.parts
     }
@@ -121,6 +128,7 @@ impl Shape {
 pub struct Weights {
     /// Row r of O has its weight at `offset + stride r` of the weights buffer (words).
     pub offset: usize,
+    /// Words from one row's weight to the next.
     pub stride: usize,
     /// The weight is a double-single number.
     pub two_words: bool,
@@ -204,6 +212,7 @@ pub fn transpose(
 }
 
 /// What [`combine`] does with the sum t of the blocks.
+#[allow(missing_docs)] // as in the formulas
 #[derive(Clone, Copy, Debug)]
 pub enum Combine {
     /// y = damping v + scale t

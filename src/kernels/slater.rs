@@ -5,6 +5,7 @@ use crate::system::ElectronGas;
 
 use super::WG;
 
+/// `shaders/slater.wgsl`.
 pub static KERNEL: Kernel = Kernel {
     name: "slater",
     source: include_str!("../../shaders/slater.wgsl"),
@@ -13,6 +14,8 @@ pub static KERNEL: Kernel = Kernel {
     variants: &[&[("WG", 64)]],
 };
 
+/// Numbers of a launch.
+#[allow(missing_docs)] // the shader says what they are
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct Params {
@@ -28,6 +31,7 @@ pub struct Params {
 }
 
 impl Params {
+    /// For `walkers` determinants of the gas.
     pub fn new(gas: &ElectronGas, walkers: usize) -> Self {
         Params {
             walkers: walkers as u32,

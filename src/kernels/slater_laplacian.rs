@@ -8,6 +8,7 @@ use super::{WG, pad4, slater_gradient};
 
 pub use super::slater_gradient::{Params, Waves};
 
+/// `shaders/slater_laplacian.wgsl`.
 pub static KERNEL: Kernel = Kernel {
     name: "slater_laplacian",
     source: include_str!("../../shaders/slater_laplacian.wgsl"),

@@ -4,6 +4,7 @@ use crate::gpu::{Buffer, Kernel, Recording, grid};
 
 use super::WG;
 
+/// `shaders/special.wgsl`.
 pub static KERNEL: Kernel = Kernel {
     name: "special",
     source: include_str!("../../shaders/special.wgsl"),
@@ -16,6 +17,8 @@ pub static KERNEL: Kernel = Kernel {
     ],
 };
 
+/// Numbers of a launch.
+#[allow(missing_docs)] // the shader says what they are
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct Params {
@@ -28,7 +31,9 @@ pub struct Params {
 pub enum Function {
     /// (sin, cos) of 2 pi t
     SinCos2Pi,
+    /// Complementary error function.
     Erfc,
+    /// Hyperbolic tangent.
     Tanh,
     /// exp(x) - 1
     Expm1,

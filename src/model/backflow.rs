@@ -11,7 +11,9 @@ use crate::number::philox::{Stream, normal4, purpose};
 /// The published parameters were made with `Legacy`, which has spurious cusps at half the box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Feature {
+    /// |sin(π r/L)|: smooth but at r = 0.
     Half,
+    /// |sin(2π r/L)|: with cusps at half the box, as published.
     Legacy,
 }
 
@@ -36,6 +38,7 @@ pub struct Backflow {
     pub one: usize,
     /// Width of the two-particle layers.
     pub pair: usize,
+    /// Distance feature of a pair.
     pub feature: Feature,
 }
 

@@ -17,16 +17,20 @@ use crate::error::{Error, Result};
 /// One tensor of a file, widened to f64.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
+    /// Rows first.
     pub shape: Vec<usize>,
     /// As stored.
     pub dtype: Dtype,
+    /// In row order.
     pub data: Vec<f64>,
 }
 
 /// A safetensors file in memory.
 #[derive(Clone, Debug)]
 pub struct ParameterFile {
+    /// Where it was read.
     pub path: PathBuf,
+    /// By their published names.
     pub tensors: BTreeMap<String, Tensor>,
     /// How the parameters were made, where the file says.
     pub made: Option<Provenance>,
@@ -34,9 +38,11 @@ pub struct ParameterFile {
 
 /// One network's parameters to be saved: its table, the prefix of its names and the flat vector.
 pub struct Part<'p> {
+    /// Names and places.
     pub table: &'p Table,
     /// Put before each name of the table that does not have it (`van/` or `flow/`).
     pub prefix: &'p str,
+    /// In the table's order.
     pub values: &'p [f32],
 }
 

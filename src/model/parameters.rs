@@ -6,13 +6,16 @@
 /// One array of parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Leaf {
+    /// As published.
     pub name: String,
+    /// Rows first.
     pub shape: Vec<usize>,
     /// First word in the flat vector.
     pub offset: usize,
 }
 
 impl Leaf {
+    /// Numbers of the tensor.
     pub fn size(&self) -> usize {
         self.shape.iter().product()
     }
@@ -21,6 +24,7 @@ impl Leaf {
 /// All arrays of a model in the order of its flat parameter vector.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
+    /// In order.
     pub leaves: Vec<Leaf>,
 }
 
@@ -50,6 +54,7 @@ impl Table {
         self.leaves.last().map_or(0, |l| l.offset + l.size())
     }
 
+    /// Without a parameter.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

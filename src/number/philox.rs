@@ -31,6 +31,7 @@ pub mod purpose {
 /// Numbers of different seeds, steps, purposes or walkers are independent; a kernel counts its own by the first counter word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stream {
+    /// Of the run.
     pub seed: u64,
     /// Number of the draw in the whole run.
     pub step: u32,
@@ -41,6 +42,7 @@ pub struct Stream {
 }
 
 /// A [`Stream`] as kernels are told: the first words of the Params of every kernel that draws.
+#[allow(missing_docs)] // as there
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct Address {
@@ -52,6 +54,7 @@ pub struct Address {
 }
 
 impl Stream {
+    /// As kernels are told.
     pub fn address(self) -> Address {
         let [seed_low, seed_high] = self.key();
         Address { seed_low, seed_high, step: self.step, purpose: self.purpose, first_walker: self.first_walker }

@@ -6,7 +6,9 @@
 /// Mean and variance of a stream (Welford).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Running {
+    /// Numbers so far.
     pub count: u64,
+    /// Their mean.
     pub mean: f64,
     squares: f64,
 }

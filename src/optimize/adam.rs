@@ -7,11 +7,15 @@ use crate::kernels::adam;
 /// Adam's settings and its moments on the device.
 #[derive(Clone, Debug)]
 pub struct Adam {
+    /// Length of the vectors.
     pub parameters: usize,
     /// Learning rate.
     pub rate: f64,
+    /// Memory of the gradient.
     pub beta1: f64,
+    /// Memory of its square.
     pub beta2: f64,
+    /// Added to the root of the mean square.
     pub epsilon: f64,
     /// First moments, f32 `[parameters]`.
     pub m: Buffer,

@@ -27,12 +27,14 @@ pub enum Gauge {
     /// The batch mean: the Fisher matrix of the published code.
     Published,
     /// The batch mean, and from the imaginary rows the total momentum of `dim` components.
+    #[allow(missing_docs)]
     Fixed { dim: usize },
 }
 
 /// Settings of the update and of its solver.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
+    /// Added to the Fisher matrix's diagonal.
     pub damping: f64,
     /// Largest g.d of a step.
     pub max_norm: f64,
@@ -44,6 +46,7 @@ pub struct Options {
     pub shift: f64,
     /// Factorisations recorded, each with a tenfold shift; those after a success do nothing.
     pub attempts: usize,
+    /// Directions that no sample sees.
     pub gauge: Gauge,
 }
 
@@ -79,6 +82,7 @@ pub struct Inputs<'a> {
 pub struct Report {
     /// Bits: 1 not finite, 2 pivot not positive, 4 not converged, 8 curvature not positive; 0: applied.
     pub status: u32,
+    /// Of conjugate gradients, where the solver iterates.
     pub iterations: u32,
     /// Factorisations needed.
     pub attempts: u32,
@@ -88,8 +92,9 @@ pub struct Report {
     pub scale: f32,
     /// Bound of the relative error of d in the norm of F + damping.
     pub residual: f32,
-    /// tr F, and damping + shift of the preconditioner.
+    /// tr F.
     pub trace: f32,
+    /// Damping + shift of the preconditioner.
     pub regularised: f32,
 }
 
@@ -117,6 +122,7 @@ pub struct StochasticReconfiguration {
     pub shape: Shape,
     /// Walkers B.
     walkers: usize,
+    /// How steps are made.
     pub options: Options,
     /// The step before it is capped: double-single `[ld]` (hi, lo).
     pub vectors: Vectors,

@@ -32,6 +32,7 @@ pub struct Settings {
     pub chunk: usize,
     /// Global number of the first walker (other devices have others).
     pub first: usize,
+    /// Of the run.
     pub seed: u64,
     /// Largest max |z(x) - ζ| of a draw, units of rs a0. Everything is evaluated at the x found, so it biases nothing
     /// to first order; rounding ends near 3e-5.
@@ -50,6 +51,7 @@ impl Settings {
 
 /// Exact sampler of one gas.
 pub struct Exact {
+    /// Sizes and choices.
     pub settings: Settings,
     gas: ElectronGas,
     chunks: Vec<Chunk>,

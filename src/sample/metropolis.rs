@@ -37,6 +37,7 @@ pub struct Settings {
     pub width: f64,
     /// Wanted acceptance, usually 0.5; `None` keeps the width, as published.
     pub acceptance: Option<f64>,
+    /// Of the run.
     pub seed: u64,
 }
 
@@ -45,6 +46,7 @@ pub struct Settings {
 pub struct Saved {
     /// Sweeps so far.
     pub step: u32,
+    /// As on the device, the width first.
     pub state: Vec<f32>,
     /// Positions of the batch, \[walker\]\[n dim\].
     pub x: Vec<f32>,
@@ -52,6 +54,7 @@ pub struct Saved {
 
 /// Metropolis chains, one a walker.
 pub struct Metropolis {
+    /// Sizes and choices.
     pub settings: Settings,
     chunks: Vec<Chunk>,
     proposal: Buffer,

@@ -15,6 +15,7 @@ pub use metropolis::{Metropolis, Settings};
 pub struct Chunk {
     /// Place of its first walker in the batch.
     pub first: usize,
+    /// How many.
     pub walkers: usize,
     /// Positions, f32 \[walker\]\[n dim\], in [0, L), units of rs a0.
     pub x: Buffer,

@@ -19,8 +19,11 @@ const MOST_WORK: usize = 40_000_000;
 /// Exact thermodynamics of the ideal gas without a cut-off; energies in Ry/rs², S in k_B, all of n electrons.
 #[derive(Clone, Debug)]
 pub struct Complete {
+    /// F.
     pub free_energy: f64,
+    /// E.
     pub energy: f64,
+    /// S.
     pub entropy: f64,
     n: usize,
     /// |m|² of each shell and ln Z of the orbitals up to it.

@@ -22,6 +22,7 @@ pub const FINE: (f64, u32) = (10.0, 15);
 /// Tables of one splitting κ and cut-off Gmax, in a box of side 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ewald {
+    /// 2 or 3.
     pub dim: usize,
     /// Splitting parameter, in units of 1/L.
     pub kappa: f64,
@@ -31,6 +32,7 @@ pub struct Ewald {
     pub vectors: Vec<[i32; 3]>,
     /// g_G of each vector (its partner has the same).
     pub coefficients: Vec<f64>,
+    /// What the missing term G = 0 leaves.
     pub g0: f64,
     /// Madelung constant ξ.
     pub xi: f64,

@@ -7,6 +7,7 @@ use super::super::{WG, linear};
 use super::BackflowKernels;
 use super::array::Array;
 
+/// `shaders/backflow_directions.wgsl`.
 pub static DIRECTIONS: Kernel = Kernel {
     name: "backflow_directions",
     source: include_str!("../../../shaders/backflow_directions.wgsl"),
@@ -44,6 +45,7 @@ pub enum Directions {
 pub struct Signs {
     /// At least 1.
     pub probes: usize,
+    /// Their random numbers.
     pub at: Stream,
 }
 

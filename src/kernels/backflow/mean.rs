@@ -4,6 +4,7 @@ use crate::gpu::{Buffer, Kernel, Recording};
 
 use super::super::WG;
 
+/// `shaders/backflow_particle_mean.wgsl`.
 pub static PARTICLE_MEAN: Kernel = Kernel {
     name: "backflow_particle_mean",
     source: include_str!("../../../shaders/backflow_particle_mean.wgsl"),

@@ -87,6 +87,7 @@ impl BackflowKernels {
         }
     }
 
+    /// Its shape.
     pub fn model(&self) -> &Backflow {
         &self.model
     }

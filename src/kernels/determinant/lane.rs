@@ -8,6 +8,7 @@ const WG: usize = 8;
 const VARIANTS: &[&[(&str, u32)]] =
     &[&[("WG", WG as u32), ("GROUPS", 8), ("SLOTS", 16)], &[("WG", WG as u32), ("GROUPS", 32), ("SLOTS", 64)]];
 
+/// `shaders/lu_lane_real.wgsl`.
 pub static LANE_REAL: Kernel = Kernel {
     name: "lu_lane_real",
     source: include_str!("../../../shaders/lu_lane_real.wgsl"),
@@ -16,6 +17,7 @@ pub static LANE_REAL: Kernel = Kernel {
     variants: VARIANTS,
 };
 
+/// `shaders/lu_lane_complex.wgsl`.
 pub static LANE_COMPLEX: Kernel = Kernel {
     name: "lu_lane_complex",
     source: include_str!("../../../shaders/lu_lane_complex.wgsl"),

@@ -31,6 +31,7 @@ pub use tile::{TILE_COMPLEX, TILE_REAL};
 
 const VARIANTS: &[&[(&str, u32)]] = &[&[("WG", 8)], &[("WG", 64)], &[("WG", 128)], &[("WG", 256)]];
 
+/// `shaders/lu_real.wgsl`.
 pub static REAL: Kernel = Kernel {
     name: "lu_real",
     source: include_str!("../../../shaders/lu_real.wgsl"),
@@ -39,6 +40,7 @@ pub static REAL: Kernel = Kernel {
     variants: VARIANTS,
 };
 
+/// `shaders/lu_complex.wgsl`.
 pub static COMPLEX: Kernel = Kernel {
     name: "lu_complex",
     source: include_str!("../../../shaders/lu_complex.wgsl"),

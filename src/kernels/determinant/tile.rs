@@ -6,6 +6,7 @@ use crate::gpu::{Kernel, Recording, grid};
 /// Threads and registers a side of the square that holds a matrix.
 const VARIANTS: &[&[(&str, u32)]] = &[&[("G", 8), ("S", 4)], &[("G", 16), ("S", 4)], &[("G", 16), ("S", 8)]];
 
+/// `shaders/lu_tile_real.wgsl`.
 pub static TILE_REAL: Kernel = Kernel {
     name: "lu_tile_real",
     source: include_str!("../../../shaders/lu_tile_real.wgsl"),
@@ -14,6 +15,7 @@ pub static TILE_REAL: Kernel = Kernel {
     variants: VARIANTS,
 };
 
+/// `shaders/lu_tile_complex.wgsl`.
 pub static TILE_COMPLEX: Kernel = Kernel {
     name: "lu_tile_complex",
     source: include_str!("../../../shaders/lu_tile_complex.wgsl"),

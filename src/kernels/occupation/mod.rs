@@ -23,7 +23,9 @@ pub use sample::KERNEL as SAMPLE;
 /// Rows `first .. first + count` of the caller's buffers; `count` is at most the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chunk {
+    /// Its first row.
     pub first: usize,
+    /// How many rows.
     pub count: usize,
 }
 

@@ -15,8 +15,11 @@ macro_rules! kernel {
     };
 }
 
+/// `shaders/occupation_embed.wgsl`.
 pub static EMBED: Kernel = kernel!("occupation_embed", &["grid"], EmbedParams, &[&[("WG", 64)]]);
+/// `shaders/occupation_activate.wgsl`.
 pub static ACTIVATE: Kernel = kernel!("occupation_activate", &["grid", "special"], [u32; 4], &[&[("WG", 64)]]);
+/// `shaders/occupation_attention.wgsl`.
 pub static ATTENTION: Kernel = kernel!(
     "occupation_attention",
     &["grid"],
@@ -28,9 +31,12 @@ pub static ATTENTION: Kernel = kernel!(
         &[("WG", 64), ("MODE", 1), ("ALIGNED", 0)],
     ]
 );
+/// `shaders/occupation_mix.wgsl`.
 pub static MIX: Kernel =
     kernel!("occupation_mix", &["grid"], AttentionParams, &[&[("WG", 64), ("ALIGNED", 1)], &[("WG", 64), ("ALIGNED", 0)]]);
+/// `shaders/occupation_logits.wgsl`.
 pub static LOGITS: Kernel = kernel!("occupation_logits", &["grid", "special"], LogitsParams, &[&[("WG", 64)]]);
+/// `shaders/occupation_total.wgsl`.
 pub static TOTAL: Kernel = kernel!("occupation_total", &["grid"], [u32; 4], &[&[("WG", 64)]]);
 
 /// Rows of the states, and the number of orbitals that bounds what stands in them.

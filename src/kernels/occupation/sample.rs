@@ -6,6 +6,7 @@ use crate::kernels::philox::{Address, Stream};
 use super::layout::Layout;
 use super::{Chunk, OccupationKernels};
 
+/// `shaders/occupation_sample.wgsl`.
 pub static KERNEL: Kernel = Kernel {
     name: "occupation_sample",
     source: include_str!("../../../shaders/occupation_sample.wgsl"),

@@ -39,7 +39,8 @@ const BOTH: &[&[(&str, u32)]] = &[
 
 macro_rules! kernels {
     ($($id:ident $file:literal $variants:ident $($shared:literal)*;)*) => {
-        $(pub static $id: Kernel = Kernel {
+        $(#[doc = concat!("`shaders/", $file, ".wgsl`.")]
+        pub static $id: Kernel = Kernel {
             name: $file,
             source: include_str!(concat!("../../../../shaders/", $file, ".wgsl")),
             shared: &["grid", "quotient", "backflow_jets" $(, $shared)*],

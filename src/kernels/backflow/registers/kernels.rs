@@ -45,7 +45,8 @@ pub(super) const WEIGHTS: &str = "backflow_registers";
 
 macro_rules! kernels {
     ($($id:ident $file:literal $variants:ident $($shared:literal)*;)*) => {
-        $(pub static $id: Kernel = Kernel {
+        $(#[doc = concat!("`shaders/", $file, ".wgsl`.")]
+        pub static $id: Kernel = Kernel {
             name: $file,
             source: include_str!(concat!("../../../../shaders/", $file, ".wgsl")),
             shared: &["grid", "backflow_shapes" $(, $shared)*],

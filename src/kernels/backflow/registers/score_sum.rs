@@ -5,6 +5,7 @@ use crate::gpu::{Buffer, Kernel, Recording, grid};
 use super::super::super::WG;
 use super::super::array::Array;
 
+/// `shaders/backflow_score_sum.wgsl`.
 pub static SCORE_SUM: Kernel = Kernel {
     name: "backflow_score_sum",
     source: include_str!("../../../../shaders/backflow_score_sum.wgsl"),
