@@ -87,6 +87,7 @@ impl Buffer {
         &self.inner.name
     }
 
+    /// What it is to a run.
     pub fn role(&self) -> Role {
         self.inner.role
     }

@@ -8,6 +8,7 @@ use crate::config::{Sampler, Settings};
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, DeviceType, Gpu, Recording};
 use crate::kernels::pad4;
+use crate::number::philox::{Stream, purpose};
 use crate::system::ElectronGas;
 use crate::wave_function::WaveFunction;
 
@@ -142,7 +143,7 @@ fn arrays_of_chunk(gpu: &Gpu, gas: &ElectronGas, s: &Settings, chunk: usize) -> 
     let wave = WaveFunction::new(gpu, gas, s.backflow(), chunk)?;
     let (x, states) = (Buffer::new("x", chunk * gas.n * gas.dim), Buffer::new("states", chunk * gas.n));
     let scores = Buffer::new("scores", 2 * chunk * pad4(s.backflow().table().len()));
-    let directions = trainer::directions(s, &wave, 0, 0);
+    let directions = trainer::directions(s, &wave, Stream { seed: 0, step: 0, purpose: purpose::PROBES, first_walker: 0 });
     let mut rec = Recording::new();
     wave.record_derivatives(&mut rec, &x, &states, chunk, directions);
     wave.record_scores(&mut rec, &x, chunk, directions, &scores, 0);
