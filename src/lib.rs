@@ -80,6 +80,8 @@ pub mod model;
 pub mod number;
 pub mod optimize;
 #[doc(hidden)]
+pub mod problem;
+#[doc(hidden)]
 pub mod reference;
 #[doc(hidden)]
 pub mod report;

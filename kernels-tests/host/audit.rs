@@ -2,9 +2,11 @@
 //! logs, averages, the table. An independent recount finds each planted error.
 
 use helmholtz::config::Settings;
-use helmholtz::estimate::Energies;
+use helmholtz::estimate::{Energies, Estimate};
+use helmholtz::problem::Named;
+use helmholtz::problem::electron_gas::KIND;
 use helmholtz::report::{notes, plus_minus, result_table};
-use helmholtz::run::{Estimate, Ideal, Phase, StepRecord, Summary, record};
+use helmholtz::run::{Phase, StepRecord, Summary, record};
 
 use crate::{Noise, settings};
 
@@ -48,15 +50,14 @@ impl Run {
         let records: Vec<StepRecord> = steps
             .iter()
             .enumerate()
-            .map(|(i, walkers)| StepRecord {
-                phase: if i < 6 - FROZEN { Phase::Training } else { Phase::Frozen },
-                acceptance: 0.25 + 0.01 * i as f64,
-                tau: 1.5,
-                width: 0.125,
-                grad_van: 3.5,
-                grad_flow: 4.5,
-                ms: 12.0,
-                ..StepRecord::new(i, 0.5 * i as f64, &Energies::finish(&[0.0; 24], &sums(walkers, beta)), &s)
+            .map(|(i, walkers)| {
+                let measured = Energies::finish(&[0.0; 24], &sums(walkers, beta)).measured(&s);
+                let mut record = StepRecord::new(i, 0.5 * i as f64, &measured);
+                let accepted = 0.25 + 0.01 * i as f64;
+                for (name, value) in [("acceptance", accepted), ("tau", 1.5), ("width", 0.125), ("grad_van", 3.5), ("grad_flow", 4.5)] {
+                    record.values[name] = value.into();
+                }
+                StepRecord { phase: if i < 6 - FROZEN { Phase::Training } else { Phase::Frozen }, ms: 12.0, ..record }
             })
             .collect();
         let mut summary = Summary::of_records(&s, "a device", &records).unwrap();
@@ -127,17 +128,8 @@ fn audit(run: &Run, records: &[StepRecord], csv: &str, s: &Summary, table: &str)
     let set = &run.settings;
     // step by step
     for (i, r) in records.iter().enumerate() {
-        let got = [
-            (r.f, r.f_err),
-            (r.e, r.e_err),
-            (r.k, r.k_err),
-            (r.v, r.v_err),
-            (r.s, r.s_err),
-            (r.k_local, r.k_local_err),
-            (r.v_local, r.v_local_err),
-        ];
-        for ((name, got), want) in NAMES.iter().zip(got).zip(run.known(i..i + 1)) {
-            check(&mut wrong, &format!("{name} of step {i}"), Estimate::new(got.0, got.1), want, CLOSE);
+        for (name, want) in NAMES.iter().zip(run.known(i..i + 1)) {
+            check(&mut wrong, &format!("{name} of step {i}"), r.values[name], want, CLOSE);
         }
         if r.nonfinite != run.steps[i].iter().filter(|w| w.is_none()).count() {
             wrong.push(format!("step {i}: {} left out", r.nonfinite));
@@ -147,31 +139,18 @@ fn audit(run: &Run, records: &[StepRecord], csv: &str, s: &Summary, table: &str)
     let lines: Vec<Vec<&str>> = csv.lines().map(|l| l.split(',').collect()).collect();
     let unit = if set.rs == 0.0 { "Ry/rs²" } else { "Ry" };
     let mut columns = vec![("step".to_string(), records.iter().map(|r| r.step as f64).collect::<Vec<_>>())];
-    for (name, get) in [
-        ("F", (|r| r.f) as fn(&StepRecord) -> f64),
-        ("E", |r| r.e),
-        ("K", |r| r.k),
-        ("V", |r| r.v),
-        ("K_local", |r| r.k_local),
-        ("V_local", |r| r.v_local),
-        ("F_err", |r| r.f_err),
-        ("E_err", |r| r.e_err),
-        ("K_err", |r| r.k_err),
-        ("V_err", |r| r.v_err),
-        ("K_local_err", |r| r.k_local_err),
-        ("V_local_err", |r| r.v_local_err),
-    ] {
-        columns.push((format!("{name} [{unit}]"), records.iter().map(get).collect()));
+    for name in NAMES {
+        let unit = if name == "S" { "k_B" } else { unit };
+        columns.push((format!("{name} [{unit}]"), records.iter().map(|r| r.values[name].value).collect()));
+        columns.push((format!("{name}_err [{unit}]"), records.iter().map(|r| r.values[name].error).collect()));
     }
     for (name, get) in [
         ("seconds [s]", (|r| r.seconds) as fn(&StepRecord) -> f64),
-        ("S [k_B]", |r| r.s),
-        ("S_err [k_B]", |r| r.s_err),
-        ("acceptance", |r| r.acceptance),
-        ("tau [sweeps]", |r| r.tau),
-        ("width [rs a0]", |r| r.width),
-        ("grad_van [Ry/rs²]", |r| r.grad_van),
-        ("grad_flow [Ry/rs²]", |r| r.grad_flow),
+        ("acceptance", |r| r.values["acceptance"].value),
+        ("tau [sweeps]", |r| r.values["tau"].value),
+        ("width [rs a0]", |r| r.values["width"].value),
+        ("grad_van [Ry/rs²]", |r| r.values["grad_van"].value),
+        ("grad_flow [Ry/rs²]", |r| r.values["grad_flow"].value),
         ("nonfinite [walkers]", |r| r.nonfinite as f64),
         ("ms [ms]", |r| r.ms),
     ] {
@@ -188,31 +167,35 @@ fn audit(run: &Run, records: &[StepRecord], csv: &str, s: &Summary, table: &str)
         }
     }
     // the averages of the frozen steps and of the first
-    let averages = |t: &helmholtz::run::Thermo| [t.f, t.e, t.k, t.v, t.s, t.k_local, t.v_local];
-    for ((name, got), want) in NAMES.iter().zip(averages(&s.result)).zip(run.known(6 - FROZEN..6)) {
-        check(&mut wrong, name, got, want, CLOSE);
+    for (name, want) in NAMES.iter().zip(run.known(6 - FROZEN..6)) {
+        check(&mut wrong, name, s.result[name], want, CLOSE);
     }
     let Some(start) = &s.start else { return vec!["no start".into()] };
-    for ((name, got), want) in NAMES.iter().zip(averages(start)).zip(run.known(0..1)) {
-        check(&mut wrong, &format!("{name} before training"), got, want, CLOSE);
+    for (name, want) in NAMES.iter().zip(run.known(0..1)) {
+        check(&mut wrong, &format!("{name} before training"), start[name], want, CLOSE);
     }
-    let Some(i) = s.ideal else { return vec!["no ideal gas".into()] };
+    let Some(i) = &s.exact else { return vec!["no ideal gas".into()] };
     // F = E - TS of the ideal gas in printed units, and its own sums over levels
     let gas = set.gas().unwrap();
     let exact = helmholtz::IdealGas::new(&gas.energies(), gas.n, gas.beta()).unwrap();
     let ry = if set.rs == 0.0 { 1.0 } else { 1.0 / (set.rs * set.rs) } / set.n as f64;
-    for (name, got, want) in [("F", i.f, ry * exact.free_energy), ("E", i.e, ry * exact.energy), ("S", i.s, exact.entropy / set.n as f64)] {
+    for (name, want) in [("F", ry * exact.free_energy), ("E", ry * exact.energy), ("S", exact.entropy / set.n as f64)] {
+        let got = i.get(name).copied().unwrap_or(f64::NAN);
         if !((got - want).abs() <= 1e-12 * want.abs()) {
             wrong.push(format!("{name} of the ideal gas: {got}, not {want}"));
         }
     }
     let failed: usize = run.steps.iter().flatten().filter(|w| w.is_none()).count();
+    let parameter = |name: &str| s.parameters.number(name);
     let facts = [
         (s.tau == 1.0, "tau of exact draws is not 1"),
         (s.acceptance.is_nan(), "an acceptance of exact draws"),
         (s.nonfinite == failed as u64, "walkers left out are miscounted"),
-        ((s.n, s.dim, s.steps, s.batch) == (set.n, set.dim, 6 - FROZEN, set.batch), "n, dim, steps or batch"),
-        (s.rs == set.rs && s.theta == set.theta && s.energy_unit == unit, "rs, theta or unit"),
+        (
+            parameter("n") == set.n as f64 && parameter("dim") == set.dim as f64 && (s.steps, s.batch) == (6 - FROZEN, set.batch),
+            "n, dim, steps or batch",
+        ),
+        (parameter("rs") == set.rs && parameter("theta") == set.theta && s.energy_unit == unit, "rs, theta or unit"),
         (s.seconds == 2.5, "seconds"),
         (s.scatter.abs() < 4.0, "the scatter of the steps"),
     ];
@@ -225,8 +208,8 @@ fn audit(run: &Run, records: &[StepRecord], csv: &str, s: &Summary, table: &str)
 fn read_table(run: &Run, s: &Summary, table: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     let (unit, known, first) = (&s.energy_unit, run.known(6 - FROZEN..6), run.known(0..1));
-    let Some(i) = s.ideal else { return wrong };
-    let ideal = [i.f, i.e, i.e, 0.0, i.s];
+    let exact = |name: &str| s.exact.as_ref().and_then(|e| e.get(name)).copied().unwrap_or(f64::NAN);
+    let ideal = [exact("F"), exact("E"), exact("E"), 0.0, exact("S")];
     for (q, name) in NAMES[..5].iter().enumerate() {
         let unit = if *name == "S" { "k_B" } else { unit };
         let Some(line) = table.lines().find(|l| l.trim_start().starts_with(&format!("{name}  "))) else {
@@ -249,10 +232,11 @@ fn read_table(run: &Run, s: &Summary, table: &str) -> Vec<String> {
             wrong.push(format!("table, {name} of the ideal gas: {line}, not {}", ideal[q]));
         }
     }
-    let ratio = Estimate::new(known[4].value / i.s, known[4].error / i.s);
+    let ratio = Estimate::new(known[4].value / ideal[4], known[4].error / ideal[4]);
+    let set = &run.settings;
     let texts = [
         format!("S / S of ideal gas           {}", plus_minus(ratio)),
-        format!("electron gas, n={} dim={} rs={} theta={}: values per electron", s.n, s.dim, run.settings.rs, s.theta),
+        format!("electron gas, n={} dim={} rs={} theta={}: values per electron", set.n, set.dim, set.rs, set.theta),
         format!("2 training steps in 2 s; averages over 4 steps of {} walkers with frozen parameters", s.batch),
         "errors: one standard deviation, from the spread of all walkers, which are independent".into(),
     ];
@@ -261,8 +245,8 @@ fn read_table(run: &Run, s: &Summary, table: &str) -> Vec<String> {
 }
 
 fn csv(run: &Run, records: &[StepRecord]) -> String {
-    let lines: Vec<String> = records.iter().map(record::csv_line).collect();
-    format!("{}\n{}\n", record::csv_header(run.settings.units().energy_name), lines.join("\n"))
+    let lines: Vec<String> = records.iter().map(|r| record::csv_line(&KIND, r)).collect();
+    format!("{}\n{}\n", record::csv_header(&KIND, run.settings.units().energy_name), lines.join("\n"))
 }
 
 /// rs that is not 1, so that a unit forgotten is a number that is wrong; and rs = 0 with its own unit.
@@ -276,13 +260,13 @@ fn what_users_read_is_what_the_walkers_say() {
         let back: Summary = serde_json::from_str(&serde_json::to_string(&run.summary).unwrap()).unwrap();
         let wrong = audit(&run, &run.records, &csv(&run, &run.records), &back, &result_table(&back));
         assert!(wrong.is_empty() && back.notes == run.summary.notes, "{text}, read back:\n{}", wrong.join("\n"));
-        assert_eq!(record::read_csv(&csv(&run, &run.records)).unwrap().records, run.records);
-        for (r, line) in run.records.iter().zip(run.records.iter().map(record::json)) {
-            for (name, want) in
-                [("F", r.f), ("F_err", r.f_err), ("V", r.v), ("V_err", r.v_err), ("S_err", r.s_err), ("tau", r.tau), ("ms", r.ms)]
-            {
-                assert_eq!(line[name].as_f64(), Some(want), "{name}: {line}");
+        assert_eq!(record::read_csv(&KIND, &csv(&run, &run.records)).unwrap().records, run.records);
+        for (r, line) in run.records.iter().zip(run.records.iter().map(|r| record::json(&KIND, r))) {
+            for name in NAMES {
+                assert_eq!(line[name].as_f64(), Some(r.values[name].value), "{name}: {line}");
+                assert_eq!(line[format!("{name}_err")].as_f64(), Some(r.values[name].error), "{name}: {line}");
             }
+            assert_eq!((line["tau"].as_f64(), line["ms"].as_f64()), (Some(1.5), Some(12.0)), "{line}");
         }
     }
 }
@@ -294,30 +278,36 @@ fn planted_errors_are_found() {
     let (n, rs2) = (5.0, 9.0);
     let times = |e: &mut Estimate, value: f64, error: f64| *e = Estimate::new(value * e.value, error * e.error);
     let energies = |s: &mut Summary, f: f64| {
-        let t = &mut s.result;
-        [&mut t.f, &mut t.e, &mut t.k, &mut t.v].into_iter().for_each(|e| times(e, f, f));
+        ["F", "E", "K", "V"].into_iter().for_each(|name| times(&mut s.result[name], f, f));
+    };
+    let ideal = |s: &mut Summary, name: &'static str, factor: f64| {
+        let exact = s.exact.as_mut().unwrap();
+        exact.set(name, factor * exact.get(name).unwrap());
+    };
+    let swap = |values: &mut Named<Estimate>, a: &'static str, b: &'static str| {
+        (values[a], values[b]) = (values[b], values[a]);
     };
     type Plant<'a> = (&'a str, Box<dyn Fn(&mut Summary) + 'a>);
     let plants: Vec<Plant> = vec![
-        ("the error of V is that of K", Box::new(|s| s.result.v.error = s.result.k.error)),
-        ("the error of E is that of F", Box::new(|s| s.result.e.error = s.result.f.error)),
-        ("S in bits", Box::new(|s| times(&mut s.result.s, 1.0 / std::f64::consts::LN_2, 1.0 / std::f64::consts::LN_2))),
-        ("S off by 1e-4", Box::new(|s| s.result.s.value *= 1.0001)),
-        ("S in total", Box::new(|s| times(&mut s.result.s, n, n))),
-        ("errors a thousand times too small", Box::new(|s| s.result.f.error *= 1e-3)),
-        ("errors 2 % too small", Box::new(|s| s.result.k.error *= 0.98)),
-        ("errors of one step", Box::new(|s| s.result.f.error *= (FROZEN as f64).sqrt())),
+        ("the error of V is that of K", Box::new(|s| s.result["V"].error = s.result["K"].error)),
+        ("the error of E is that of F", Box::new(|s| s.result["E"].error = s.result["F"].error)),
+        ("S in bits", Box::new(|s| times(&mut s.result["S"], 1.0 / std::f64::consts::LN_2, 1.0 / std::f64::consts::LN_2))),
+        ("S off by 1e-4", Box::new(|s| s.result["S"].value *= 1.0001)),
+        ("S in total", Box::new(|s| times(&mut s.result["S"], n, n))),
+        ("errors a thousand times too small", Box::new(|s| s.result["F"].error *= 1e-3)),
+        ("errors 2 % too small", Box::new(|s| s.result["K"].error *= 0.98)),
+        ("errors of one step", Box::new(|s| s.result["F"].error *= (FROZEN as f64).sqrt())),
         ("energies not divided by n", Box::new(|s| energies(s, n))),
         ("energies in Ry/rs²", Box::new(|s| energies(s, rs2))),
         ("energies in Hartree", Box::new(|s| energies(s, 0.5))),
-        ("F = E + TS", Box::new(|s| s.result.f.value = 2.0 * s.result.e.value - s.result.f.value)),
-        ("K and V exchanged", Box::new(|s| std::mem::swap(&mut s.result.k, &mut s.result.v))),
-        ("the local V for V", Box::new(|s| s.result.v = s.result.v_local)),
-        ("a lower bound for an error", Box::new(|s| s.result.f.at_least = true)),
-        ("the ideal gas in total", Box::new(|s| s.ideal = s.ideal.map(|i| Ideal { f: n * i.f, ..i }))),
-        ("the ideal gas in Ry/rs²", Box::new(|s| s.ideal = s.ideal.map(|i| Ideal { e: rs2 * i.e, ..i }))),
-        ("the ideal S with another sign", Box::new(|s| s.ideal = s.ideal.map(|i| Ideal { s: -i.s, ..i }))),
-        ("the start is the end", Box::new(|s| s.start = Some(s.result))),
+        ("F = E + TS", Box::new(|s| s.result["F"].value = 2.0 * s.result["E"].value - s.result["F"].value)),
+        ("K and V exchanged", Box::new(|s| swap(&mut s.result, "K", "V"))),
+        ("the local V for V", Box::new(|s| s.result["V"] = s.result["V_local"])),
+        ("a lower bound for an error", Box::new(|s| s.result["F"].at_least = true)),
+        ("the ideal gas in total", Box::new(|s| ideal(s, "F", n))),
+        ("the ideal gas in Ry/rs²", Box::new(|s| ideal(s, "E", rs2))),
+        ("the ideal S with another sign", Box::new(|s| ideal(s, "S", -1.0))),
+        ("the start is the end", Box::new(|s| s.start = Some(s.result.clone()))),
         ("an autocorrelation time of exact draws", Box::new(|s| s.tau = 1.2)),
         ("walkers left out, not counted", Box::new(|s| s.nonfinite = 0)),
         ("milliseconds for seconds", Box::new(|s| s.seconds *= 1e3)),
@@ -331,11 +321,13 @@ fn planted_errors_are_found() {
     // in the records of steps, which averages then follow
     type StepPlant = (&'static str, fn(&mut StepRecord));
     let plants: &[StepPlant] = &[
-        ("V and its local value exchanged", |r| std::mem::swap(&mut r.v, &mut r.v_local)),
-        ("the error of V is that of K", |r| r.v_err = r.k_err),
-        ("√(N - 1) forgotten", |r| r.f_err *= 200_f64.sqrt()),
+        ("V and its local value exchanged", |r| {
+            (r.values["V"].value, r.values["V_local"].value) = (r.values["V_local"].value, r.values["V"].value)
+        }),
+        ("the error of V is that of K", |r| r.values["V"].error = r.values["K"].error),
+        ("√(N - 1) forgotten", |r| r.values["F"].error *= 200_f64.sqrt()),
         ("failed draws not counted", |r| r.nonfinite = 0),
-        ("S not per electron", |r| r.s *= 5.0),
+        ("S not per electron", |r| r.values["S"].value *= 5.0),
     ];
     for (what, plant) in plants {
         let mut records = run.records.clone();

@@ -1,6 +1,7 @@
 //! Steps of a trainer: random numbers that differ, walkers that are left out, steps that shorten, errors that are right.
 
 use helmholtz::Trainer;
+use helmholtz::estimate::Estimate;
 use helmholtz::run::{Phase, StepRecord, Summary};
 
 use crate::{Noise, TINY, device, settings, trainer};
@@ -62,19 +63,20 @@ fn failed_draws_are_left_out_of_every_mean() {
     let e = t.energies(gpu).unwrap();
     let good: Vec<[f64; 8]> = records(&t).into_iter().filter(|r| r.iter().all(|v| v.is_finite())).collect();
     assert!(e.failed >= round.failed && e.counted + e.failed == 64 && e.counted == good.len(), "{round:?} {e:?}");
-    let r = StepRecord::new(4, 2.5, &e, &s);
+    let r = StepRecord::new(4, 2.5, &e.measured(&s));
     let n = good.len() as f64;
     // Ry/rs² in total to Ry per electron, written out
     let (ry, beta) = (1.0 / (3.0 * 9.0), t.gas.beta());
-    for (name, value, error, of) in [
-        ("F", r.f, r.f_err, &(|r: &[f64; 8]| ry * (r[0] + r[2] + r[3] / beta)) as &dyn Fn(&[f64; 8]) -> f64),
-        ("E", r.e, r.e_err, &|r| ry * (r[0] + r[2])),
-        ("K", r.k, r.k_err, &|r| ry * r[7]),
-        ("V", r.v, r.v_err, &|r| ry * (r[0] + r[2] - r[7])),
-        ("S", r.s, r.s_err, &|r| -r[3] / 3.0),
-        ("K_local", r.k_local, r.k_local_err, &|r| ry * r[0]),
-        ("V_local", r.v_local, r.v_local_err, &|r| ry * r[2]),
+    for (name, of) in [
+        ("F", &(|r: &[f64; 8]| ry * (r[0] + r[2] + r[3] / beta)) as &dyn Fn(&[f64; 8]) -> f64),
+        ("E", &|r| ry * (r[0] + r[2])),
+        ("K", &|r| ry * r[7]),
+        ("V", &|r| ry * (r[0] + r[2] - r[7])),
+        ("S", &|r| -r[3] / 3.0),
+        ("K_local", &|r| ry * r[0]),
+        ("V_local", &|r| ry * r[2]),
     ] {
+        let Estimate { value, error, .. } = r.values[name];
         let values: Vec<f64> = good.iter().map(of).collect();
         let mean = values.iter().sum::<f64>() / n;
         let spread = (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n * (n - 1.0))).sqrt();
@@ -101,32 +103,24 @@ fn results_scatter_as_their_error_bars_say() {
         let steps: Vec<StepRecord> = (0..24)
             .map(|step| {
                 assert!(t.sample(gpu).unwrap().usable());
-                let record = StepRecord::new(step, 0.0, &t.energies(gpu).unwrap(), &s);
+                let record = StepRecord::new(step, 0.0, &t.energies(gpu).unwrap().measured(&s));
                 StepRecord { phase: Phase::Frozen, ..record }
             })
             .collect();
         for (results, count) in results.iter_mut().zip([8, 24]) {
             let summary = Summary::of_records(&s, "device", &steps[..count]).unwrap();
-            let r = summary.result;
+            let [f, e, k, v, s] = ["F", "E", "K", "V", "S"].map(|name| summary.result[name]);
             // β in Ry⁻¹ at rs = 2, two dimensions: 4/(4 Θ)
             let beta = 4.0 / (4.0 * 0.5);
-            assert!((r.e.value - r.k.value - r.v.value).abs() < 1e-5 * r.k.value, "{r:?}");
-            assert!((r.f.value - (r.e.value - r.s.value / beta)).abs() < 1e-5 * r.k.value, "{r:?}");
-            assert!(summary.tau == 1.0 && !r.f.at_least && summary.scatter.abs() < 4.5, "{summary:?}");
+            assert!((e.value - k.value - v.value).abs() < 1e-5 * k.value, "{summary:?}");
+            assert!((f.value - (e.value - s.value / beta)).abs() < 1e-5 * k.value, "{summary:?}");
+            assert!(summary.tau == 1.0 && !f.at_least && summary.scatter.abs() < 4.5, "{summary:?}");
             results.push(summary);
         }
     }
     for (results, count) in results.iter().zip([8, 24]) {
-        for (name, of) in [
-            ("F", (|s| s.result.f) as fn(&Summary) -> helmholtz::run::Estimate),
-            ("E", |s| s.result.e),
-            ("K", |s| s.result.k),
-            ("V", |s| s.result.v),
-            ("S", |s| s.result.s),
-            ("K_local", |s| s.result.k_local),
-            ("V_local", |s| s.result.v_local),
-        ] {
-            let all: Vec<_> = results.iter().map(of).collect();
+        for name in ["F", "E", "K", "V", "S", "K_local", "V_local"] {
+            let all: Vec<_> = results.iter().map(|s| s.result[name]).collect();
             let weight: f64 = all.iter().map(|e| e.error.powi(-2)).sum();
             let mean = all.iter().map(|e| e.value * e.error.powi(-2)).sum::<f64>() / weight;
             let chi2 = all.iter().map(|e| ((e.value - mean) / e.error).powi(2)).sum::<f64>() / 23.0;

@@ -40,11 +40,15 @@ fn mixed_and_local_kinetic_energies_agree() {
             assert!(error > 1e-4 * local.1, "{text}: no noise at all");
             let e = t.energies(device()).unwrap();
             let s = settings(&format!("{text} theta=0.3 batch=1024"));
-            let reported = helmholtz::run::StepRecord::new(0, 0.0, &e, &s);
+            let reported = e.measured(&s).values;
             let unit = s.units().energy;
             let near = |a: f64, b: f64| (a - b * unit).abs() <= 1e-5 * (b * unit).abs();
-            assert!(near(reported.k, mixed.0) && near(reported.k_err, mixed.1) && near(reported.v, rest.0), "{reported:?}");
-            assert!(near(reported.k_local, local.0) && near(reported.v_local, coulomb.0) && near(reported.k_local_err, local.1));
+            assert!(
+                near(reported["K"].value, mixed.0) && near(reported["K"].error, mixed.1) && near(reported["V"].value, rest.0),
+                "{reported:?}"
+            );
+            let (k, v) = (reported["K_local"], reported["V_local"]);
+            assert!(near(k.value, local.0) && near(v.value, coulomb.0) && near(k.error, local.1));
         }
     }
 }

@@ -56,7 +56,9 @@ pub fn run(args: Args) -> Result<()> {
         Some(path) => Claim::new(path, args.fresh)?,
         None => {
             let s = &resolved.settings;
-            Claim::free(&format!("electron-gas-n{}-d{}-rs{}-theta{}", s.n, s.dim, s.rs, s.theta))?
+            let (kind, parameters) = (s.kind(), s.kind().parameters_of(s));
+            let parts = kind.parameters.iter().map(|p| format!("-{}{}", p.short, parameters.number(p.name)));
+            Claim::free(&format!("{}{}", kind.name, parts.collect::<String>()))?
         }
     };
     let opened = super::open(args.device.as_deref(), args.checked, args.json);
@@ -69,7 +71,7 @@ pub fn run(args: Args) -> Result<()> {
     };
     let unlocked = claim.unlocked.clone();
     let log = RunLog::start(claim, &resolved, gpu.manifest())?;
-    let console = Console::new(resolved.settings.units().energy_name, args.quiet, args.json);
+    let console = Console::new(resolved.settings.kind(), resolved.settings.units().energy_name, args.quiet, args.json);
     console.line(&format!("run directory: {}", log.path.display()));
     stop::listen();
     let mut job = Job::new(resolved, gpu, parameters, log, Box::new(console));

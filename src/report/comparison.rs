@@ -1,4 +1,4 @@
-//! The figure of several runs: learning curves of one system, or a scan over rs, Θ or n, with their final F.
+//! The figure of several runs: learning curves of one system, or a scan over a parameter, with their final F.
 
 use std::ops::Range;
 use std::path::Path;
@@ -11,7 +11,8 @@ use super::picture::{self, Anchor, Axis, COLORS, DASHES, GREY, INK, Labels, Pane
 use super::table::duration;
 use crate::config::KEYS;
 use crate::error::{Error, Result};
-use crate::run::{Ideal, StepRecord};
+use crate::estimate::Estimate;
+use crate::run::{StepRecord, Summary};
 
 const TITLE: f64 = 26.0;
 const NAMES: f64 = 19.0;
@@ -26,11 +27,11 @@ const TECHNICAL: &[&str] = &["chunk"];
 
 /// Draws the final F and the learning curves of `runs` into `path`: SVG, PNG or PDF by its ending.
 ///
-/// Runs of one system (n, rs, Θ) show F per electron against time and against the step. Runs at several rs, Θ or n show
-/// the final F minus that of the ideal gas, and how each approached its own end.
+/// Runs of one system show F against time and against the step. Runs at several values of a parameter that may be scanned
+/// show the final F minus the exact one beside it, and how each approached its own end.
 ///
 /// # Errors
-/// [`Error::User`] if the runs are of different dimensions, some with rs = 0 and some not, or none has a finite F;
+/// [`Error::User`] if the runs are of different kinds, dimensions or units of energy, or none has a finite F;
 /// [`Error::Io`] if the file cannot be written.
 pub fn compare(path: &Path, runs: &[RunDir]) -> Result<()> {
     picture::write(path, svg(runs)?)
@@ -42,15 +43,15 @@ struct Curve<'r> {
     name: String,
     settings: String,
     stroke: Stroke<'static>,
-    /// F per electron against seconds, and against the step.
+    /// F against seconds, and against the step.
     time: Vec<Point>,
     steps: Vec<Point>,
 }
 
 impl Curve<'_> {
-    /// The final F per electron at `x`.
+    /// The final F at `x`.
     fn end(&self, x: f64) -> Option<Point> {
-        let f = self.run.summary.result.f;
+        let f = f(&self.run.summary);
         f.value.is_finite().then(|| Point::new(x, f.value, f.error))
     }
 }
@@ -64,8 +65,12 @@ fn svg(runs: &[RunDir]) -> Result<String> {
                 let (one, two) = (first.path.display(), other.path.display());
                 Err(Error::User(format!("{two}: {what} {b}, but {one} has {a}; compare runs of one {what}")))
             };
-            if a.dim != b.dim {
-                return wrong("dimension", a.dim.to_string(), b.dim.to_string());
+            if a.kind != b.kind {
+                return wrong("system", a.kind.name.into(), b.kind.name.into());
+            }
+            let fixed = a.kind.parameters.iter().filter(|p| a.kind.scanned.iter().all(|s| s.0 != p.name));
+            for p in fixed.filter(|p| a.parameters.get(p.name) != b.parameters.get(p.name)) {
+                return wrong(p.meaning, a.parameter(p.name), b.parameter(p.name));
             }
             if a.energy_unit != b.energy_unit {
                 return wrong("unit of energy", a.energy_unit.clone(), b.energy_unit.clone());
@@ -96,7 +101,9 @@ fn curves(runs: &[RunDir]) -> Vec<Curve<'_>> {
         .map(|(i, (run, (name, settings)))| {
             let course = |x: fn(&StepRecord) -> f64| {
                 let (training, _) = phases(&run.summary, &run.records);
-                running(&training.into_iter().map(|r| Point::new(x(r), r.f, r.f_err)).collect::<Vec<_>>())
+                let f = run.summary.kind.quantities[0].name;
+                let point = |r: &StepRecord| Point::new(x(r), r.values[f].value, r.values[f].error);
+                running(&training.into_iter().map(point).collect::<Vec<_>>())
             };
             let stroke = Stroke::new(COLORS[i % COLORS.len()], 2.6).dashed(DASHES[i / COLORS.len() % DASHES.len()]);
             Curve { run, name, settings, stroke, time: course(|r| r.seconds), steps: course(|r| r.step as f64) }
@@ -137,35 +144,35 @@ fn differences(runs: &[RunDir]) -> Vec<String> {
     runs.iter().map(one).collect()
 }
 
-/// A quantity that a scan runs over: symbol, and its value in a run.
-type Scanned = (&'static str, fn(&RunDir) -> f64);
-
-const SCANNED: [Scanned; 3] = [("*r*_{s}", |r| r.summary.rs), ("*T*/*T*_{F}", |r| r.summary.theta), ("*n*", |r| r.summary.n as f64)];
-
-fn varies(runs: &[RunDir], get: fn(&RunDir) -> f64) -> bool {
-    runs.iter().any(|r| get(r) != get(&runs[0]))
-}
+/// A parameter that a scan runs over, and its symbol.
+type Scanned = (&'static str, &'static str);
 
 /// What the runs are a scan over; none for runs of one system.
 fn scanned(runs: &[RunDir]) -> Option<Scanned> {
-    SCANNED.into_iter().find(|(_, get)| varies(runs, *get))
+    let varies = |name: &str| runs.iter().any(|r| r.summary.parameters.get(name) != runs[0].summary.parameters.get(name));
+    let kind = runs.first()?.summary.kind;
+    kind.scanned.iter().copied().find(|(name, _)| varies(name))
 }
 
 fn title(runs: &[RunDir]) -> Text {
-    let part = |(symbol, get): Scanned| {
-        let (low, high) = runs.iter().map(get).fold((f64::INFINITY, f64::NEG_INFINITY), |r, v| (r.0.min(v), r.1.max(v)));
+    let text = |name: &str| {
+        let values = runs.iter().map(|r| r.summary.parameters.number(name));
+        let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |r, v| (r.0.min(v), r.1.max(v)));
         let to = if low < high { format!(" to {}", number(high)) } else { String::new() };
-        format!("{symbol} = {}{to}", number(low))
+        format!("{}{to}", number(low))
     };
-    let [rs, theta, n] = SCANNED.map(part);
-    let dim = runs.first().map_or(0, |r| r.summary.dim);
-    Text::math(&format!("Electron gas, {n}, {dim}D, {rs}, {theta}"))
+    Text::math(&runs.first().map_or(String::new(), |r| (r.summary.kind.title)(&text)))
 }
 
-/// F per electron against time and against the step, and the final F beside.
+/// The final F.
+fn f(s: &Summary) -> Estimate {
+    s.result[s.kind.quantities[0].name]
+}
+
+/// F against time and against the step, and the final F beside.
 fn learning(picture: &mut Picture, curves: &[Curve<'_>]) {
-    let unit = &curves[0].run.summary.energy_unit;
-    heading(picture, &format!("Free energy per electron *F*/*n* ({unit})"));
+    let s = &curves[0].run.summary;
+    heading(picture, &format!("Free energy per {} *F*/{} ({})", s.kind.per, s.kind.count, s.energy_unit));
     let y = Axis::around(scale(curves), 0.08);
     let seconds = curves.iter().filter_map(|c| c.time.last()).map(|p| p.x).fold(0.0, f64::max);
     let steps = longest(curves);
@@ -230,14 +237,14 @@ fn scale(curves: &[Curve<'_>]) -> Range<f64> {
     })
 }
 
-/// Final F minus that of the ideal gas against what is scanned; beside it how each run approached its end.
-fn scan(picture: &mut Picture, curves: &[Curve<'_>], (symbol, get): Scanned) {
-    let unit = &curves[0].run.summary.energy_unit;
-    heading(picture, &format!("(*F* − *F*_{{ideal}})/*n* ({unit})"));
+/// Final F minus the exact one against what is scanned; beside it how each run approached its end.
+fn scan(picture: &mut Picture, curves: &[Curve<'_>], (name, symbol): Scanned) {
+    let s = &curves[0].run.summary;
+    heading(picture, &format!("(*F* − *F*_{{{}}})/{} ({})", s.kind.exact.index, s.kind.count, s.energy_unit));
     let mut ends: Vec<(Point, &str)> = Vec::new();
     for c in curves {
-        if let (Some(end), Some(ideal)) = (c.end(get(c.run)), ideal(c.run)) {
-            ends.push((Point { y: end.y - ideal, ..end }, c.stroke.color));
+        if let (Some(end), Some(exact)) = (c.end(c.run.summary.parameters.number(name)), exact(c.run)) {
+            ends.push((Point { y: end.y - exact, ..end }, c.stroke.color));
         }
     }
     ends.sort_by(|a, b| a.0.x.total_cmp(&b.0.x));
@@ -266,7 +273,7 @@ fn scan(picture: &mut Picture, curves: &[Curve<'_>], (symbol, get): Scanned) {
     let right = frame(690.0, 480.0, Axis::linear(0.0..steps), Axis::logarithmic(range));
     picture.text(
         (right.left, right.top - 11.0),
-        &Text::math("*β*(*F* − *F*_{final})/*n*, until within two errors"),
+        &Text::math(&format!("*β*(*F* − *F*_{{final}})/{}, until within two errors", s.kind.count)),
         SMALL,
         GREY,
         Anchor::Start,
@@ -281,17 +288,17 @@ fn scan(picture: &mut Picture, curves: &[Curve<'_>], (symbol, get): Scanned) {
     below(picture, &right, "step");
 }
 
-/// F of the ideal gas per electron: from the summary, or computed where a killed run has none.
-fn ideal(run: &RunDir) -> Option<f64> {
-    run.summary.ideal.or_else(|| Ideal::of(&run.resolved.settings).ok()).map(|i| i.f)
+/// The exact F beside a run: from the summary, or computed where a killed run has none.
+fn exact(run: &RunDir) -> Option<f64> {
+    let kind = run.summary.kind;
+    let known = run.summary.exact.clone().or_else(|| (kind.exact.of)(&run.resolved.settings).ok())?;
+    kind.quantities[0].exact(&known)
 }
 
-/// β (F - final F)/n against the step: the loss of relative entropy still ahead, nats per electron. It ends where F is
-/// first within two standard errors of its end.
+/// β (F - final F) against the step: the loss of relative entropy still ahead, in nats. It ends where F is first within
+/// two standard errors of its end.
 fn approach(c: &Curve<'_>) -> Vec<Point> {
-    let settings = &c.run.resolved.settings;
-    let (Some(end), Ok(gas)) = (c.end(0.0), settings.gas()) else { return Vec::new() };
-    let beta = gas.beta() / (settings.units().energy * gas.n as f64);
+    let (Some(end), Ok(beta)) = (c.end(0.0), (c.run.summary.kind.beta)(&c.run.resolved.settings)) else { return Vec::new() };
     let ahead = c.steps.iter().take_while(|p| p.y - end.y > 2.0 * p.bar().hypot(end.bar()));
     ahead.map(|p| Point::new(p.x, beta * (p.y - end.y), f64::NAN)).collect()
 }
@@ -308,7 +315,7 @@ fn below(picture: &mut Picture, panel: &Panel, markup: &str) {
 
 /// A row for each run: its line, name, settings of its own, length and final F.
 fn legend(picture: &mut Picture, curves: &[Curve<'_>]) {
-    let unit = &curves[0].run.summary.energy_unit;
+    let (unit, count) = (&curves[0].run.summary.energy_unit, curves[0].run.summary.kind.count);
     let top = BODY.end + 92.0;
     let columns = [100.0, 340.0, 770.0, 960.0, 1186.0];
     let right = columns[4] - 16.0;
@@ -316,7 +323,7 @@ fn legend(picture: &mut Picture, curves: &[Curve<'_>]) {
     for (x, head) in columns.iter().zip(&heads) {
         picture.text((*x, top), head, SMALL, GREY, Anchor::Start);
     }
-    picture.text((right, top), &Text::math(&format!("final *F*/*n* ({unit})")), SMALL, GREY, Anchor::End);
+    picture.text((right, top), &Text::math(&format!("final *F*/{count} ({unit})")), SMALL, GREY, Anchor::End);
     for (i, c) in curves.iter().enumerate() {
         let y = top + ROW * (i + 1) as f64;
         let s = &c.run.summary;
@@ -325,7 +332,7 @@ fn legend(picture: &mut Picture, curves: &[Curve<'_>]) {
         picture.text((columns[0], y), &cell(&c.name, 0), SMALL, INK, Anchor::Start);
         picture.text((columns[1], y), &cell(if c.settings.is_empty() { "default" } else { &c.settings }, 1), SMALL, INK, Anchor::Start);
         picture.text((columns[2], y), &cell(&format!("{}, {}", s.steps, duration(s.seconds)), 2), SMALL, INK, Anchor::Start);
-        picture.text((right, y), &cell(&measured(s.result.f), 3), SMALL, INK, Anchor::End);
+        picture.text((right, y), &cell(&measured(f(s)), 3), SMALL, INK, Anchor::End);
     }
 }
 

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::table::{duration, plus_minus};
-use crate::run::{Estimate, Listener, StepRecord};
+use crate::problem::{ACCEPTANCE, Kind};
+use crate::run::{Listener, StepRecord};
 
 /// The first failure of stdout.
 static FAILED: Mutex<Option<String>> = Mutex::new(None);
@@ -42,6 +43,7 @@ pub struct Console {
     quiet: bool,
     /// Standard output is kept for one JSON object; lines go to stderr.
     json: bool,
+    kind: &'static Kind,
     unit: &'static str,
     stage: Stage,
     last: Option<Instant>,
@@ -69,8 +71,8 @@ impl Stage {
 }
 
 impl Console {
-    /// Progress with energies in `unit`.
-    pub fn new(unit: &'static str, quiet: bool, json: bool) -> Console {
+    /// Progress with the energies of this kind in `unit`.
+    pub fn new(kind: &'static Kind, unit: &'static str, quiet: bool, json: bool) -> Console {
         let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::new(0);
             bar.set_style(style("{spinner} {msg}"));
@@ -78,7 +80,7 @@ impl Console {
             bar.enable_steady_tick(Duration::from_millis(250));
             bar
         });
-        Console { bar, quiet, json, unit, stage: Stage::new("", 0), last: None }
+        Console { bar, quiet, json, kind, unit, stage: Stage::new("", 0), last: None }
     }
 }
 
@@ -136,8 +138,8 @@ impl Listener for Console {
         let now = Instant::now();
         self.stage.done += 1;
         self.stage.first.get_or_insert(now);
-        let f = plus_minus(Estimate::new(r.f, r.f_err));
-        let mut text = format!("F = {f} {}/electron", self.unit);
+        let name = self.kind.quantities[0].name;
+        let mut text = format!("{name} = {} {}/{}", plus_minus(r.values[name]), self.unit, self.kind.per);
         if r.nonfinite > 0 {
             text.push_str(&format!("  {} left out", r.nonfinite));
         }
@@ -152,11 +154,12 @@ impl Listener for Console {
             return;
         }
         self.last = Some(now);
-        let s = plus_minus(Estimate::new(r.s, r.s_err));
-        let acceptance = if r.acceptance.is_finite() { format!("  acceptance {:.2}", r.acceptance) } else { String::new() };
+        let entropy = self.kind.entropy().map(|q| format!("  {} = {} {}", q.name, plus_minus(r.values[q.name]), q.unit.name(self.unit)));
+        let accepted = r.values[ACCEPTANCE].value;
+        let acceptance = if accepted.is_finite() { format!("  acceptance {accepted:.2}") } else { String::new() };
         let ms = if r.ms.is_finite() { format!("  {:.0} ms/step", r.ms) } else { String::new() };
         let Stage { name, done, total, .. } = self.stage;
-        self.line(&format!("{name} {done:>5}/{total}  {text}  S = {s} k_B{acceptance}{ms}{left}"));
+        self.line(&format!("{name} {done:>5}/{total}  {text}{}{acceptance}{ms}{left}", entropy.unwrap_or_default()));
     }
 
     /// Takes the bar away.

@@ -1,4 +1,4 @@
-//! The figure of a run: F as a whole and magnified, E, K, V, S beside it, with the final averages and their errors.
+//! The figure of a run: F as a whole and magnified, the other results beside it, with the final averages and their errors.
 
 use std::ops::Range;
 use std::path::Path;
@@ -6,8 +6,11 @@ use std::path::Path;
 use super::picture::curve::{self, Point, running};
 use super::picture::text::{measured, number};
 use super::picture::{self, Anchor, Axis, COLORS, GREY, INK, Labels, Panel, Picture, SHADE, Stroke, Text};
+use super::table::share;
 use crate::error::Result;
-use crate::run::{Estimate, Phase, StepRecord, Summary};
+use crate::estimate::Estimate;
+use crate::problem::{ACCEPTANCE, Quantity};
+use crate::run::{Phase, StepRecord, Summary};
 
 const TITLE: f64 = 26.0;
 const HEADING: f64 = 19.0;
@@ -26,14 +29,17 @@ pub fn draw(path: &Path, s: &Summary, records: &[StepRecord]) -> Result<()> {
     picture::write(path, svg(s, records))
 }
 
+/// The colours of the quantities, F first.
+const COURSES: [&str; 6] = [COLORS[0], COLORS[5], COLORS[1], COLORS[2], COLORS[3], COLORS[4]];
+
 /// One quantity against the step.
-struct Quantity {
-    symbol: &'static str,
-    name: &'static str,
+struct Course<'s> {
+    summary: &'s Summary,
+    of: &'static Quantity,
     unit: String,
     color: &'static str,
     result: Estimate,
-    ideal: Option<f64>,
+    exact: Option<f64>,
     points: Vec<Point>,
 }
 
@@ -73,39 +79,42 @@ pub fn svg(s: &Summary, records: &[StepRecord]) -> String {
     let (training, frozen) = phases(s, records);
     let steps = Steps::new(&training, &frozen);
     let shown = if training.is_empty() { &frozen } else { &training };
-    let column = |get: fn(&StepRecord) -> (f64, f64)| -> Vec<Point> {
-        let points: Vec<Point> = shown.iter().map(|r| Point::new(r.step as f64, get(r).0, get(r).1)).collect();
-        running(&points)
+    let column = |name: &str| -> Vec<Point> {
+        let point = |r: &&StepRecord| Point::new(r.step as f64, r.values[name].value, r.values[name].error);
+        running(&shown.iter().map(point).collect::<Vec<_>>())
     };
-    let energy =
-        |symbol, name, color, result, ideal, points| Quantity { symbol, name, unit: s.energy_unit.clone(), color, result, ideal, points };
-    let (f, ideal) = (s.result.f, s.ideal);
-    let free = energy("F", "free energy", COLORS[0], f, ideal.map(|i| i.f), column(|r| (r.f, r.f_err)));
-    let mut beside = vec![
-        energy("E", "energy", COLORS[5], s.result.e, ideal.map(|i| i.e), column(|r| (r.e, r.e_err))),
-        energy("K", "kinetic energy", COLORS[1], s.result.k, ideal.map(|i| i.e), column(|r| (r.k, r.k_err))),
-        energy("V", "potential energy", COLORS[2], s.result.v, None, column(|r| (r.v, r.v_err))),
-    ];
-    let (unit, points) = ("*k*_{B}".to_string(), column(|r| (r.s, r.s_err)));
-    beside.push(Quantity { symbol: "S", name: "entropy", unit, color: COLORS[3], result: s.result.s, ideal: ideal.map(|i| i.s), points });
+    let mut courses = s.kind.results().zip(COURSES.into_iter().cycle()).map(|(of, color)| Course {
+        summary: s,
+        of,
+        unit: of.unit.name(&s.energy_unit).replace("k_B", "*k*_{B}"),
+        color,
+        result: s.result[of.name],
+        exact: s.exact.as_ref().and_then(|e| of.exact(e)),
+        points: column(of.name),
+    });
+    let free = courses.next();
+    let beside: Vec<Course> = courses.collect();
 
     let mut picture = Picture::new(1200.0, 790.0);
     picture.text((30.0, 42.0), &system(s), TITLE, INK, Anchor::Start);
-    let below = Text::plain(&format!("Values per electron; final ones: averages over {}.", s.averaged_over)).fitted(SMALL, 1140.0);
+    let below = Text::plain(&format!("Values per {}; final ones: averages over {}.", s.kind.per, s.averaged_over)).fitted(SMALL, 1140.0);
     picture.text((30.0, 72.0), &below, SMALL, GREY, Anchor::Start);
     let drawn = "Coloured: running mean of the steps ± standard error; black: final average ± standard error.";
     picture.text((30.0, 95.0), &Text::plain(drawn), SMALL, GREY, Anchor::Start);
 
     let (top, bottom) = (148.0, 720.0);
-    free_energy(&mut picture, s, &free, &steps, !training.is_empty(), top..bottom);
-    let acceptance = if s.acceptance.is_finite() { column(|r| (r.acceptance, f64::NAN)) } else { Vec::new() };
+    if let Some(free) = free {
+        free_energy(&mut picture, &free, &steps, !training.is_empty(), top..bottom);
+    }
+    let mut acceptance = if s.acceptance.is_finite() { column(ACCEPTANCE) } else { Vec::new() };
+    acceptance.iter_mut().for_each(|p| p.err = f64::NAN);
     let count = beside.len() as f64 + if acceptance.is_empty() { 0.0 } else { 1.0 };
     let pitch = (bottom - top + 44.0) / count;
     let place = |k: usize| (BESIDE.0, top + k as f64 * pitch, BESIDE.1, pitch - 44.0);
     for (k, q) in beside.iter().enumerate() {
         let last = k + 1 == count as usize;
         let panel = panel(place(k), &steps, Axis::around(telling(q, &steps), 0.12));
-        heading(&mut picture, &panel, q, &aside(s, q));
+        heading(&mut picture, &panel, q, &aside(q));
         course(&mut picture, &panel, q, &steps, last);
     }
     if !acceptance.is_empty() {
@@ -123,15 +132,14 @@ pub fn svg(s: &Summary, records: &[StepRecord]) -> String {
 }
 
 /// `Electron gas, n = 13, 2D, r_s = 10, T/T_F = 0.15`.
-pub(super) fn system(s: &Summary) -> Text {
-    let (rs, theta) = (number(s.rs), number(s.theta));
-    Text::math(&format!("Electron gas, *n* = {}, {}D, *r*_{{s}} = {rs}, *T*/*T*_{{F}} = {theta}", s.n, s.dim))
+fn system(s: &Summary) -> Text {
+    Text::math(&(s.kind.title)(&|name| number(s.parameters.number(name))))
 }
 
 /// The panels of F: one if it shows its end, else the whole course above and its end below.
-fn free_energy(picture: &mut Picture, s: &Summary, q: &Quantity, steps: &Steps, trained: bool, rows: Range<f64>) {
-    let before = match s.start {
-        Some(start) if start.f.value.is_finite() && trained => Text::plain(&format!("before training {}", measured(start.f))),
+fn free_energy(picture: &mut Picture, q: &Course, steps: &Steps, trained: bool, rows: Range<f64>) {
+    let before = match q.summary.start.as_ref().map(|start| start[q.of.name]) {
+        Some(start) if start.value.is_finite() && trained => Text::plain(&format!("before training {}", measured(start))),
         _ => Text::default(),
     };
     let (all, end) = (whole(q, steps, true), late(q, steps));
@@ -144,7 +152,7 @@ fn free_energy(picture: &mut Picture, s: &Summary, q: &Quantity, steps: &Steps, 
     if magnified {
         let top = rows.start + high + 44.0;
         let lower = panel((left, top, across, rows.end - top), steps, Axis::around(end, 0.15));
-        let text = Text::math(&format!("*{}*/*n* magnified ({})", q.symbol, q.unit));
+        let text = Text::math(&format!("*{}*/{} magnified ({})", q.of.name, q.summary.kind.count, q.unit));
         picture.text((left, top - 11.0), &text, SMALL, GREY, Anchor::Start);
         course(picture, &lower, q, steps, true);
     }
@@ -159,16 +167,16 @@ fn panel((left, top, width, height): (f64, f64, f64, f64), steps: &Steps, y: Axi
 }
 
 /// What the final average says, as a point with its error.
-fn end(q: &Quantity, steps: &Steps) -> Option<Point> {
+fn end(q: &Course, steps: &Steps) -> Option<Point> {
     let x = 0.5 * (steps.averaged.start + steps.averaged.end);
     q.result.value.is_finite().then(|| Point::new(x, q.result.value, q.result.error))
 }
 
-/// The range of the whole course and the final average, with the ideal gas if that lies near.
-fn whole(q: &Quantity, steps: &Steps, ideal: bool) -> Range<f64> {
+/// The range of the whole course and the final average, with the exact value if that lies near.
+fn whole(q: &Course, steps: &Steps, exact: bool) -> Range<f64> {
     let points: Vec<Point> = q.points.iter().copied().chain(end(q, steps)).collect();
     let range = curve::range(&points).unwrap_or(0.0..1.0);
-    match q.ideal.filter(|v| ideal && near(*v, &range)) {
+    match q.exact.filter(|v| exact && near(*v, &range)) {
         Some(v) => curve::join(range, v..v),
         None => range,
     }
@@ -180,16 +188,16 @@ fn near(value: f64, range: &Range<f64>) -> bool {
 }
 
 /// The range of the last two thirds and the final average within two errors.
-fn late(q: &Quantity, steps: &Steps) -> Range<f64> {
+fn late(q: &Course, steps: &Steps) -> Range<f64> {
     let wide = end(q, steps).map(|p| Point::new(p.x, p.y, 2.0 * p.err));
     let points: Vec<Point> = q.points[q.points.len() / 3..].iter().copied().chain(wide).collect();
     curve::range(&points).unwrap_or(0.0..1.0)
 }
 
-/// The range of a small panel: the whole course, or its end with the ideal gas where that would be flat.
-fn telling(q: &Quantity, steps: &Steps) -> Range<f64> {
+/// The range of a small panel: the whole course, or its end with the exact value where that would be flat.
+fn telling(q: &Course, steps: &Steps) -> Range<f64> {
     let end = late(q, steps);
-    match q.ideal {
+    match q.exact {
         _ if width(&whole(q, steps, false)) < 2.0 * MAGNIFIED * width(&end) => whole(q, steps, true),
         Some(v) if near(v, &end) => curve::join(end, v..v),
         _ => end,
@@ -197,9 +205,9 @@ fn telling(q: &Quantity, steps: &Steps) -> Range<f64> {
 }
 
 /// The line above a panel: the final average at the left, something said of it at the right.
-fn heading(picture: &mut Picture, panel: &Panel, q: &Quantity, aside: &Text) {
+fn heading(picture: &mut Picture, panel: &Panel, q: &Course, aside: &Text) {
     let value = if q.result.value.is_finite() { format!(" = {} {}", measured(q.result), q.unit) } else { format!(" ({})", q.unit) };
-    let text = Text::math(&format!("*{}*/*n*{value}", q.symbol));
+    let text = Text::math(&format!("*{}*/{}{value}", q.of.name, q.summary.kind.count));
     let y = panel.top - 11.0;
     let (size, small) = if panel.width > 400.0 { (HEADING, SMALL) } else { (SMALL, SMALL - 1.0) };
     let beside = panel.width - text.width(size) - 12.0;
@@ -209,19 +217,18 @@ fn heading(picture: &mut Picture, panel: &Panel, q: &Quantity, aside: &Text) {
     }
 }
 
-/// Beside E, K and V their names, beside S its share of the ideal gas's.
-fn aside(s: &Summary, q: &Quantity) -> Text {
-    match s.ideal {
-        Some(i) if q.symbol == "S" && i.s > 0.0 && s.result.s.value.is_finite() => {
-            let ratio = Estimate { value: s.result.s.value / i.s, error: s.result.s.error / i.s, ..s.result.s };
-            Text::math(&format!("*S*/*S*_{{ideal}} = {}", measured(ratio)))
-        }
-        _ => Text::plain(q.name),
+/// Beside the entropy its share of the exact one, beside others their names.
+fn aside(q: &Course) -> Text {
+    let kind = q.summary.kind;
+    let entropy = kind.entropy().is_some_and(|e| e.name == q.of.name);
+    match share(q.result, q.exact) {
+        Some(ratio) if entropy => Text::math(&format!("*{0}*/*{0}*_{{{1}}} = {2}", q.of.name, kind.exact.index, measured(ratio))),
+        _ => Text::plain(q.of.meaning),
     }
 }
 
 /// The course of a quantity with all that belongs to it.
-fn course(picture: &mut Picture, panel: &Panel, q: &Quantity, steps: &Steps, last: bool) {
+fn course(picture: &mut Picture, panel: &Panel, q: &Course, steps: &Steps, last: bool) {
     let narrow = panel.width < 400.0;
     if let Some(frozen) = &steps.frozen {
         panel.shade(picture, frozen.clone(), SHADE);
@@ -258,8 +265,8 @@ fn course(picture: &mut Picture, panel: &Panel, q: &Quantity, steps: &Steps, las
             taken.extend(frozen_name(picture, panel, frozen));
         }
     }
-    if let Some(value) = q.ideal.filter(|v| v.is_finite() && (0.0..=1.0).contains(&panel.y.share(*v))) {
-        let text = Text::plain(&format!("ideal gas {}", exact(value, q.result)));
+    if let Some(value) = q.exact.filter(|v| v.is_finite() && (0.0..=1.0).contains(&panel.y.share(*v))) {
+        let text = Text::plain(&format!("{} {}", q.summary.kind.exact.name, exact(value, q.result)));
         panel.level(picture, steps.all.clone(), value, Stroke::new(GREY, 1.4).dashed("8 5"));
         panel.name(picture, &text, Some(value), &taken);
     }

@@ -1,24 +1,24 @@
 //! What a reader should know before quoting a run's numbers.
 
-use crate::estimate::{Batch, Draws, average};
+use crate::estimate::{Batch, Draws, Estimate, average};
 use crate::run::record::Phase;
 use crate::run::{StepRecord, Summary};
 
 /// Fewest training steps that show whether F still falls.
 const FEWEST: usize = 100;
-/// Standard deviations of the steps' scatter that are no chance: 1 in 16 000, for each of five quantities.
+/// Standard deviations of the steps' scatter that are no chance: 1 in 16 000, for each of a few quantities.
 const UNLIKELY: f64 = 4.0;
 
 /// Notes drawn from the run itself: drift, sampling, non-finite numbers, what was not corrected.
 pub fn notes(s: &Summary, records: &[StepRecord]) -> Vec<String> {
     let mut notes = Vec::new();
-    let unit = &s.energy_unit;
+    let (unit, per) = (&s.energy_unit, s.kind.per);
     if s.ended != "finished" {
         notes.push(format!("the run ended early: {}", s.ended));
     }
     if let Some(change) = drift(s, &records.iter().filter(|r| r.phase == Phase::Training).collect::<Vec<_>>()) {
         notes.push(format!(
-            "F still changes by {change:+.1e} {unit} per electron in a quarter of the training: train longer for a converged bound"
+            "F still changes by {change:+.1e} {unit} per {per} in a quarter of the training: train longer for a converged bound"
         ));
     } else if (1..FEWEST).contains(&s.steps) {
         notes.push(format!("{} training steps are too few to tell whether training has converged", s.steps));
@@ -40,12 +40,7 @@ pub fn notes(s: &Summary, records: &[StepRecord]) -> Vec<String> {
     if s.nonfinite > 0 {
         notes.push(format!("{} walkers were left out of the means: not drawn, or without a finite local energy", s.nonfinite));
     }
-    if s.rs > 0.0 {
-        let bias = if chains { " and to sampling bias" } else { "" };
-        notes.push(format!(
-            "F is an upper bound of the exact free energy of these n electrons in this box, up to its error{bias}; no finite-size correction is made"
-        ));
-    }
+    notes.extend((s.kind.caveat)(&s.parameters, chains));
     notes
 }
 
@@ -56,7 +51,11 @@ fn drift(s: &Summary, training: &[&StepRecord]) -> Option<f64> {
         return None;
     }
     let f = |range: &[&StepRecord]| {
-        let batch = |r: &&StepRecord| Batch { mean: r.f, error: r.f_err, walkers: s.batch.saturating_sub(r.nonfinite) };
+        let f = s.kind.quantities[0].name;
+        let batch = |r: &&StepRecord| {
+            let Estimate { value, error, .. } = r.values[f];
+            Batch { mean: value, error, walkers: s.batch.saturating_sub(r.nonfinite) }
+        };
         // with chains, whose memory is not known here, their scatter counts
         average(&range.iter().map(batch).collect::<Vec<_>>(), Draws::Chains)
     };
@@ -69,12 +68,12 @@ fn drift(s: &Summary, training: &[&StepRecord]) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::config::Resolved;
-    use crate::run::Thermo;
+    use crate::problem::Named;
 
     fn summary(steps: usize) -> Summary {
         let settings =
             Resolved::from_command("electron-gas", &["n=5", "rs=2", "theta=0.3", "batch=100"].map(String::from)).unwrap().settings;
-        Summary::new(&settings, "device", steps, 1.0, Thermo::default(), "")
+        Summary::new(&settings, "device", steps, 1.0, Named::default(), "")
     }
 
     /// F falls by `slope` a step while training, then a frozen tail that is 1 higher.
@@ -83,8 +82,7 @@ mod tests {
         let record = |i: usize, f: f64| StepRecord {
             step: i,
             phase: if i < steps { Phase::Training } else { Phase::Frozen },
-            f: f + noise(i),
-            f_err: 3e-4,
+            values: [("F", Estimate::new(f + noise(i), 3e-4))].into(),
             ..Default::default()
         };
         let training = (0..steps).map(|i| record(i, slope * i as f64));
@@ -122,7 +120,9 @@ mod tests {
         ] {
             assert!(says(&s, &[], what), "{what}: {:?}", notes(&s, &[]));
         }
-        for (s, what) in [(Summary { scatter: 3.9, ..s.clone() }, "scatter"), (Summary { rs: 0.0, ..s.clone() }, "bound")] {
+        let mut free = s.clone();
+        free.parameters.set("rs", 0.0.into());
+        for (s, what) in [(Summary { scatter: 3.9, ..s.clone() }, "scatter"), (free, "bound")] {
             assert!(!says(&s, &[], what), "{what}");
         }
     }

@@ -28,7 +28,7 @@ pub fn read(path: &Path) -> Result<RunDir> {
     let text = |name: &str| fs::read_to_string(path.join(name)).map_err(|e| Error::Io(format!("{shown}/{name}: cannot be read: {e}")));
     let resolved = Resolved::from_command(path.join("config.toml"), &[])?;
     let bytes = fs::read(path.join("metrics.csv")).map_err(|e| Error::Io(format!("{shown}/metrics.csv: cannot be read: {e}")))?;
-    let mut log = record::read_csv(&String::from_utf8_lossy(&bytes))
+    let mut log = record::read_csv(resolved.settings.kind(), &String::from_utf8_lossy(&bytes))
         .map_err(|e| Error::User(format!("{shown}/metrics.csv {e}: not written by helmholtz, or damaged")))?;
     log.records.retain(|r| r.phase != Phase::Pretraining);
     let summary = if path.join("summary.json").is_file() {

@@ -1,7 +1,9 @@
 //! The final table, as text.
 
+use crate::estimate::Estimate;
+use crate::problem::{Exact, Quantity};
+use crate::run::Summary;
 pub use crate::run::duration;
-use crate::run::{Estimate, Summary};
 
 /// `-0.16812 ± 0.00034`: two digits of error, `± ≥ 0.00034` where it is a lower bound, `± ?` where it is unknown.
 pub fn plus_minus(e: Estimate) -> String {
@@ -36,34 +38,35 @@ fn exact(v: Option<f64>) -> String {
     v.filter(|v| v.is_finite()).map_or("–".into(), plain)
 }
 
-/// F, E, K, V, S per electron beside the values before training and those of the ideal gas.
+/// The share that a positive exact value has been reached by.
+pub(super) fn share(run: Estimate, exact: Option<f64>) -> Option<Estimate> {
+    let of = exact.filter(|v| *v > 0.0 && run.value.is_finite())?;
+    Some(Estimate { value: run.value / of, error: run.error / of, ..run })
+}
+
+/// The results beside the values before training and the exact ones.
 pub fn result_table(s: &Summary) -> String {
-    let unit = s.energy_unit.as_str();
-    let ideal = s.ideal;
+    let Exact { name: known, .. } = s.kind.exact;
     // a run that only measures has no before
     let before = if s.start.is_some() { "before training" } else { "" };
-    let rows = [
-        ("F", "free energy E − TS", unit, s.result.f, s.start.map(|t| t.f), ideal.map(|i| i.f)),
-        ("E", "energy K + V", unit, s.result.e, s.start.map(|t| t.e), ideal.map(|i| i.e)),
-        ("K", "kinetic energy", unit, s.result.k, s.start.map(|t| t.k), ideal.map(|i| i.e)),
-        ("V", "potential energy", unit, s.result.v, s.start.map(|t| t.v), ideal.map(|_| 0.0)),
-        ("S", "entropy", "k_B", s.result.s, s.start.map(|t| t.s), ideal.map(|i| i.s)),
-    ];
+    let system = s.kind.parameters.iter().map(|p| format!("{}={}", p.name, s.parameter(p.name))).collect::<Vec<_>>().join(" ");
     let mut lines = vec![
-        format!("electron gas, n={} dim={} rs={} theta={}: values per electron", s.n, s.dim, s.rs, s.theta),
+        format!("{}, {system}: values per {}", s.kind.name.replace('-', " "), s.kind.per),
         String::new(),
-        format!("     {:<20} {:<7} {:<25} {:<25} {}", "", "unit", "this run", before, "ideal gas, exact"),
+        format!("     {:<20} {:<7} {:<25} {:<25} {known}, exact", "", "unit", "this run", before),
     ];
-    for (name, meaning, unit, run, start, ideal) in rows {
-        let start = start.map_or(String::new(), plus_minus);
-        lines.push(format!("  {name}  {meaning:<20} {unit:<7} {:<25} {start:<25} {}", plus_minus(run), exact(ideal)));
+    let exactly = |q: &Quantity| s.exact.as_ref().and_then(|e| q.exact(e));
+    for q in s.kind.results() {
+        let (name, unit, meaning) = (q.name, q.unit.name(&s.energy_unit), format!("{} {}", q.meaning, q.formula));
+        let start = s.start.as_ref().map_or(String::new(), |t| plus_minus(t[name]));
+        let line = format!("  {name}  {:<20} {unit:<7} {:<25} {start:<25}", meaning.trim_end(), plus_minus(s.result[name]));
+        lines.push(format!("{line} {}", exact(exactly(q))));
     }
-    if let Some(i) = ideal
-        && i.s > 0.0
-        && s.result.s.value.is_finite()
+    if let Some(q) = s.kind.entropy()
+        && let Some(ratio) = share(s.result[q.name], exactly(q))
     {
-        let ratio = Estimate { value: s.result.s.value / i.s, error: s.result.s.error / i.s, ..s.result.s };
-        lines.push(format!("     {:<20} {:<7} {:<25} {:<25} 1", "S / S of ideal gas", "", plus_minus(ratio), ""));
+        let name = format!("{0} / {0} of {known}", q.name);
+        lines.push(format!("     {name:<20} {:<7} {:<25} {:<25} 1", "", plus_minus(ratio), ""));
     }
     lines.push(String::new());
     let acceptance = if s.acceptance.is_finite() { format!(", acceptance {:.2}", s.acceptance) } else { String::new() };

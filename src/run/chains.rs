@@ -1,10 +1,12 @@
 //! Whether averages over Metropolis chains mean anything: chains that do not move, and what short ones are off by.
 
-use super::result::averages;
+use super::result::{averages, estimates};
 use super::trainer::Trainer;
-use super::{Job, StepRecord, Summary, Thermo};
+use super::{Job, StepRecord, Summary};
 use crate::config::{Sampler, Settings};
 use crate::error::{Error, Result};
+use crate::estimate::Estimate;
+use crate::problem::{Kind, Named, Unit};
 use crate::sample::Round;
 
 /// Electrons have left the random positions where the chains begin when the mean squared distance of a coordinate from there
@@ -61,7 +63,7 @@ pub fn conclude(job: &mut Job, trainer: &mut Trainer, summary: &mut Summary, fro
         0 => "the bias of the chains was not measured: that takes steps with frozen parameters (eval_steps)".into(),
         _ if job.stopped() => "the run was stopped before the bias of the chains was measured".into(),
         _ => match exact(job, trainer, steps) {
-            Ok(reference) => difference(&summary.result, &reference, &summary.energy_unit, steps * trainer.batch),
+            Ok(reference) => difference(summary.kind, &summary.result, &reference, &summary.energy_unit, steps * trainer.batch),
             Err(e) => format!("the bias of the chains could not be measured with exact draws: {e}"),
         },
     };
@@ -70,7 +72,7 @@ pub fn conclude(job: &mut Job, trainer: &mut Trainer, summary: &mut Summary, fro
 }
 
 /// Averages over exact draws.
-fn exact(job: &mut Job, trainer: &mut Trainer, steps: usize) -> Result<Thermo> {
+fn exact(job: &mut Job, trainer: &mut Trainer, steps: usize) -> Result<Named<Estimate>> {
     job.phase(&format!("comparing the chains with {steps} steps of exact draws"));
     let s = Settings { sampler: Sampler::Exact, ..job.settings().clone() };
     trainer.draw_exactly()?;
@@ -80,9 +82,9 @@ fn exact(job: &mut Job, trainer: &mut Trainer, steps: usize) -> Result<Thermo> {
         if !round.usable() {
             return Err(Error::Numerics(format!("the flow is not invertible, {} of {} draws failed", round.failed, round.walkers)));
         }
-        records.push(StepRecord::new(step, 0.0, &trainer.energies(&job.gpu)?, &s));
+        records.push(StepRecord::new(step, 0.0, &trainer.energies(&job.gpu)?.measured(&s)));
     }
-    Ok(averages(&s, &records).into())
+    Ok(estimates(&averages(&s, &records)))
 }
 
 /// Steps of exact draws that frozen steps are compared with.
@@ -90,23 +92,26 @@ fn compared(frozen: usize) -> usize {
     frozen.div_ceil(COMPARED).clamp(2, 25)
 }
 
-fn difference(chains: &Thermo, exact: &Thermo, unit: &str, draws: usize) -> String {
+/// The energies of chains, F left out, less those of exact draws.
+fn difference(kind: &Kind, chains: &Named<Estimate>, exact: &Named<Estimate>, unit: &str, draws: usize) -> String {
     let (mut biased, mut parts) = (false, Vec::new());
-    for (name, a, b) in [("E", chains.e, exact.e), ("K", chains.k, exact.k), ("V", chains.v, exact.v)] {
+    for name in kind.results().skip(1).filter(|q| q.unit == Unit::Energy).map(|q| q.name) {
+        let (a, b) = (chains[name], exact[name]);
         let (off, error) = (a.value - b.value, a.error.hypot(b.error));
         // what is not a number is no agreement
         biased |= !(off.abs() <= BIASED * error);
         parts.push(format!("{name} {off:+.1e} ± {error:.1e}"));
     }
     let verdict = if biased { "the chains are biased: raise mc_steps, or use sampler=exact" } else { "no bias is seen" };
-    format!("chains less {draws} exact draws at the same parameters, {unit} per electron: {}; {verdict}", parts.join(", "))
+    let (per, parts) = (kind.per, parts.join(", "));
+    format!("chains less {draws} exact draws at the same parameters, {unit} per {per}: {parts}; {verdict}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Resolved;
-    use crate::run::Estimate;
+    use crate::problem::electron_gas::KIND;
 
     fn settings(more: &str) -> Settings {
         let words = format!("n=5 rs=10 theta=0.3 sampler=metropolis {more}");
@@ -139,16 +144,12 @@ mod tests {
 
     #[test]
     fn a_bias_is_told_from_noise() {
-        let at = |e: f64, k: f64, error: f64| Thermo {
-            e: Estimate::new(e, error),
-            k: Estimate::new(k, error),
-            v: Estimate::new(e - k, error),
-            ..Thermo::default()
-        };
-        let text = difference(&at(-0.17, 0.03, 4e-5), &at(-0.1702, 0.03, 3e-5), "Ry", 512);
+        let at = |e: f64, k: f64, error: f64| [("E", e), ("K", k), ("V", e - k)].map(|(name, v)| (name, Estimate::new(v, error))).into();
+        let difference = |a, b| difference(&KIND, &a, &b, "Ry", 512);
+        let text = difference(at(-0.17, 0.03, 4e-5), at(-0.1702, 0.03, 3e-5));
         assert!(text.contains("512 exact draws") && text.contains("E +2.0e-4 ± 5.0e-5") && text.contains("biased"), "{text}");
-        assert!(difference(&at(-0.17, 0.03, 4e-5), &at(-0.1701, 0.03003, 3e-5), "Ry", 512).contains("no bias is seen"));
-        assert!(difference(&at(f64::NAN, 0.03, 4e-5), &at(-0.1701, 0.03003, 3e-5), "Ry", 512).contains("biased"));
+        assert!(difference(at(-0.17, 0.03, 4e-5), at(-0.1701, 0.03003, 3e-5)).contains("no bias is seen"));
+        assert!(difference(at(f64::NAN, 0.03, 4e-5), at(-0.1701, 0.03003, 3e-5)).contains("biased"));
         assert_eq!([1, 8, 50, 1000].map(compared), [2, 2, 13, 25]);
     }
 }

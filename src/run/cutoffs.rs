@@ -197,7 +197,7 @@ mod tests {
         assert!(cutoffs("n=7 dim=3 rs=1 theta=0.5").warnings().is_empty());
         // the printed exact value is that of all orbitals: rs = 1 has Ry/rs² = Ry
         let s = resolved("n=7 dim=3 rs=1 theta=0.5 emax=4").unwrap();
-        assert!((crate::run::Ideal::of(&s).unwrap().f - 7.491075539540265 / 7.0).abs() < 1e-9);
+        assert!((crate::problem::electron_gas::ideal(&s).unwrap().get("F").unwrap() - 7.491075539540265 / 7.0).abs() < 1e-9);
     }
 
     /// Orbitals at a twist of half a reciprocal vector: |m|² up to 6 belongs to the Fermi sea of 27 electrons.

@@ -12,6 +12,7 @@ use super::{StepRecord, Summary, record};
 use crate::atomic_file;
 use crate::config::Resolved;
 use crate::error::{Error, Result};
+use crate::problem::Kind;
 
 /// Seconds since 1970, UTC.
 pub(super) fn now() -> f64 {
@@ -62,6 +63,7 @@ impl Lines {
 /// ([`RunLog::unsaid`]), every write is tried again at its next time, and the end fails.
 pub struct RunLog {
     pub path: PathBuf,
+    kind: &'static Kind,
     metrics: Lines,
     events: Lines,
     manifest: serde_json::Value,
@@ -74,11 +76,11 @@ pub struct RunLog {
 impl RunLog {
     /// Starts the logs of a run; `device` is [`crate::gpu::Gpu::manifest`]. Where that fails the claim is given back.
     pub fn start(claim: Claim, resolved: &Resolved, device: serde_json::Value) -> Result<RunLog> {
-        let path = claim.path.clone();
+        let (path, kind) = (claim.path.clone(), resolved.settings.kind());
         let manifest = json!({
             "program": "helmholtz",
             "version": env!("CARGO_PKG_VERSION"),
-            "system": "electron-gas",
+            "system": kind.name,
             // arguments need not be text
             "command": std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect::<Vec<_>>(),
             "started_unix_s": now(),
@@ -91,7 +93,7 @@ impl RunLog {
             write_manifest(&path, &manifest)?;
             write_settings(&path, resolved)?;
             let (mut metrics, events) = (Lines::open(path.join("metrics.csv"))?, Lines::open(path.join("events.jsonl"))?);
-            metrics.append(&record::csv_header(resolved.settings.units().energy_name))?;
+            metrics.append(&record::csv_header(kind, resolved.settings.units().energy_name))?;
             Ok((metrics, events))
         };
         let (metrics, events) = match first() {
@@ -101,12 +103,12 @@ impl RunLog {
                 return Err(e);
             }
         };
-        let mut log = RunLog { path, metrics, events, manifest, faults: Vec::new(), said: 0, _claim: claim };
+        let mut log = RunLog { path, kind, metrics, events, manifest, faults: Vec::new(), said: 0, _claim: claim };
         log.event(json!({
             "event": "start",
             "unix_s": now(),
-            "per": "electron",
-            "units": units(resolved.settings.units().energy_name),
+            "per": kind.per,
+            "units": record::units(kind, resolved.settings.units().energy_name),
         }));
         Ok(log)
     }
@@ -143,9 +145,9 @@ impl RunLog {
 
     /// Appends one step to `metrics.csv` and `events.jsonl`.
     pub fn step(&mut self, r: &StepRecord) {
-        let done = self.metrics.append(&record::csv_line(r));
+        let done = self.metrics.append(&record::csv_line(self.kind, r));
         self.keep("metrics.csv", done);
-        self.event(record::json(r));
+        self.event(record::json(self.kind, r));
     }
 
     /// Appends an object to `events.jsonl`.
@@ -198,18 +200,10 @@ fn write_settings(folder: &Path, resolved: &Resolved) -> Result<()> {
     atomic_file::write(&folder.join("config.toml"), format!("{head}{}", resolved.toml()).as_bytes())
 }
 
-/// Unit of each column.
-fn units(energy: &str) -> serde_json::Value {
-    let mut map = serde_json::Map::new();
-    for c in super::COLUMNS.iter() {
-        map.insert(c.name.into(), if c.unit == "Ry" { energy.into() } else { c.unit.into() });
-    }
-    map.into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::estimate::Estimate;
     use crate::report;
     use std::fs;
 
@@ -223,7 +217,8 @@ mod tests {
     }
 
     fn record(step: usize) -> StepRecord {
-        StepRecord { step, seconds: step as f64, f: -0.5 + 0.001 * step as f64, f_err: 0.01, s: 0.3, ..Default::default() }
+        let values = [("F", Estimate::new(-0.5 + 0.001 * step as f64, 0.01)), ("S", 0.3.into())].into();
+        StepRecord { step, seconds: step as f64, values, ..Default::default() }
     }
 
     #[test]
@@ -238,8 +233,8 @@ mod tests {
         log.close("numerics: a test").unwrap();
         let run = report::read(&path).unwrap();
         assert_eq!(run.resolved.settings, resolved().settings);
-        assert_eq!((run.records.len(), run.records[7].f), (40, record(7).f));
-        assert!(run.summary.ended.contains("without a summary") && (run.summary.result.f.value + 0.4705).abs() < 1e-12);
+        assert_eq!((run.records.len(), run.records[7].values["F"]), (40, record(7).values["F"]));
+        assert!(run.summary.ended.contains("without a summary") && (run.summary.result["F"].value + 0.4705).abs() < 1e-12);
         let events = fs::read_to_string(path.join("events.jsonl")).unwrap();
         let events: Vec<serde_json::Value> = events.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
         assert_eq!(events[0]["units"]["F"], "Ry");
@@ -327,7 +322,7 @@ mod tests {
         let mut log = start(&path);
         log.step(&record(0));
         // half a line, as a disk that fills up leaves it
-        let half = &record::csv_line(&record(1))[..20];
+        let half = &record::csv_line(log.kind, &record(1))[..20];
         log.metrics.file.write_all(half.as_bytes()).unwrap();
         log.metrics.lose(half.len(), half, "a test");
         log.step(&record(2));

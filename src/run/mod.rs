@@ -27,5 +27,5 @@ pub use duration::duration;
 pub use job::Job;
 pub use listener::Listener;
 pub use log::RunLog;
-pub use record::{COLUMNS, Column, Phase, StepRecord};
-pub use summary::{Estimate, Ideal, Summary, Thermo};
+pub use record::{Phase, StepRecord};
+pub use summary::Summary;

@@ -1,45 +1,35 @@
 //! The result of a run from its records: the same for the table at the end and for `report` of a run that was killed.
 
 use super::record::Phase;
-use super::summary::{Ideal, Thermo};
 use super::{StepRecord, Summary};
 use crate::config::{Sampler, Settings};
 use crate::error::{Error, Result};
 use crate::estimate::average::LEAST_STEPS;
-use crate::estimate::{Average, Batch, Draws, average};
-
-/// F, E, K, V, S and the local K and V: their values and errors in a record.
-type Column = (fn(&StepRecord) -> f64, fn(&StepRecord) -> f64);
-const COLUMNS: [Column; 7] = [
-    (|r| r.f, |r| r.f_err),
-    (|r| r.e, |r| r.e_err),
-    (|r| r.k, |r| r.k_err),
-    (|r| r.v, |r| r.v_err),
-    (|r| r.s, |r| r.s_err),
-    (|r| r.k_local, |r| r.k_local_err),
-    (|r| r.v_local, |r| r.v_local_err),
-];
+use crate::estimate::{Average, Batch, Draws, Estimate, average};
+use crate::problem::{ACCEPTANCE, Named, Quantity, Role};
 
 /// What the walkers of successive steps of a run have to do with each other.
 fn draws(s: &Settings) -> Draws {
     if s.sampler == Sampler::Exact { Draws::Independent } else { Draws::Chains }
 }
 
-/// Averages of the seven columns over some steps of a run of these settings.
-pub fn averages(s: &Settings, records: &[StepRecord]) -> [Average; 7] {
+/// Averages of the quantities over some steps of a run of these settings.
+pub fn averages(s: &Settings, records: &[StepRecord]) -> Vec<(&'static Quantity, Average)> {
     // a batch left to the program and never settled: steps weigh the same
     let walkers = s.batch.max(2);
-    COLUMNS.map(|(value, error)| {
-        let batch = |r: &StepRecord| Batch { mean: value(r), error: error(r), walkers: walkers.saturating_sub(r.nonfinite) };
-        average(&records.iter().map(batch).collect::<Vec<_>>(), draws(s))
-    })
+    let one = |q: &'static Quantity| {
+        let batch = |r: &StepRecord| {
+            let Estimate { value, error, .. } = r.values[q.name];
+            Batch { mean: value, error, walkers: walkers.saturating_sub(r.nonfinite) }
+        };
+        (q, average(&records.iter().map(batch).collect::<Vec<_>>(), draws(s)))
+    };
+    s.kind().averaged().map(one).collect()
 }
 
-impl From<[Average; 7]> for Thermo {
-    fn from(a: [Average; 7]) -> Thermo {
-        let [f, e, k, v, s, k_local, v_local] = a.map(Into::into);
-        Thermo { f, e, k, v, s, k_local, v_local }
-    }
+/// Averages as a summary holds them.
+pub fn estimates(averages: &[(&'static Quantity, Average)]) -> Named<Estimate> {
+    averages.iter().map(|(q, a)| (q.name, (*a).into())).collect()
 }
 
 impl Summary {
@@ -62,17 +52,18 @@ impl Summary {
             return Err(Error::User("the run made no step: there is nothing to report".into()));
         };
         let averages = averages(s, averaged);
-        let mut summary = Summary::new(s, device, steps, last.seconds, averages.into(), over);
-        summary.errors = meaning(&averages[0], averaged.len(), frozen.is_empty(), draws(s));
-        summary.start = training.first().map(|first| self::averages(s, std::slice::from_ref(first)).into());
-        summary.ideal = Some(Ideal::of(s)?);
+        let f = averages[0].1;
+        let mut summary = Summary::new(s, device, steps, last.seconds, estimates(&averages), over);
+        summary.errors = meaning(&f, averaged.len(), frozen.is_empty(), draws(s));
+        summary.start = training.first().map(|first| estimates(&self::averages(s, std::slice::from_ref(first))));
+        summary.exact = Some((s.kind().exact.of)(s)?);
         // the share of candidates of exact draws is a known number
-        let accepted = averaged.iter().map(|r| r.acceptance).sum::<f64>() / averaged.len() as f64;
+        let accepted = averaged.iter().map(|r| r.values[ACCEPTANCE].value).sum::<f64>() / averaged.len() as f64;
         summary.acceptance = if draws(s) == Draws::Independent { f64::NAN } else { accepted };
-        summary.tau = averages[0].tau;
+        summary.tau = f.tau;
         if !frozen.is_empty() && frozen.len() > 1 && draws(s) == Draws::Independent {
-            let off = averages.map(|a| a.scatter.deviations());
-            summary.scatter = off[..5].iter().fold(0.0, |m: f64, d| if d.abs() > m.abs() { *d } else { m });
+            let off = averages.iter().filter(|(q, _)| q.role == Role::Result).map(|(_, a)| a.scatter.deviations());
+            summary.scatter = off.fold(0.0, |m: f64, d| if d.abs() > m.abs() { d } else { m });
         }
         summary.nonfinite = training.iter().chain(&frozen).map(|r| r.nonfinite as u64).sum();
         Ok(summary)

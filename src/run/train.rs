@@ -12,6 +12,7 @@ use crate::checksum::Checksum;
 use crate::config::{Prior, Sampler, Settings};
 use crate::error::{Error, Result};
 use crate::model::file::Part;
+use crate::problem::ACCEPTANCE;
 use crate::sample::Round;
 
 /// Refused updates in a row after which a run stops.
@@ -156,7 +157,7 @@ impl Run {
             if let Some(e) = failure.filter(|_| refused >= MOST_REFUSED) {
                 return Err(e);
             }
-            let record = StepRecord::new(step, self.begun.elapsed().as_secs_f64(), &energies, s);
+            let record = StepRecord::new(step, self.begun.elapsed().as_secs_f64(), &energies.measured(s));
             job.step(StepRecord { phase: Phase::Pretraining, ms: 1e3 * start.elapsed().as_secs_f64(), ..record });
             self.save_now_and_then(job, trainer)?;
             // relative entropy to the ideal gas, nats per electron
@@ -203,14 +204,15 @@ impl Run {
             }
             self.failures.add(step, energies.counted, energies.failed)?;
             let seconds = self.begun.elapsed().as_secs_f64();
-            let mut record = StepRecord { phase, ..StepRecord::new(step, seconds, &energies, &self.settings) };
-            (record.acceptance, record.tau, record.width) = (round.acceptance, round.tau, round.width);
+            let mut record = StepRecord { phase, ..StepRecord::new(step, seconds, &energies.measured(&self.settings)) };
+            let mut diagnostics = vec![(ACCEPTANCE, round.acceptance), ("tau", round.tau), ("width", round.width)];
             let mut refused = None;
             if update {
                 let updated = trainer.update(&job.gpu)?;
-                (record.grad_van, record.grad_flow) = (updated.norm_occupation, updated.norm_flow);
+                diagnostics.extend([("grad_van", updated.norm_occupation), ("grad_flow", updated.norm_flow)]);
                 refused = updated.refused;
             }
+            diagnostics.into_iter().for_each(|(name, value)| record.values.set(name, value.into()));
             record.ms = 1e3 * start.elapsed().as_secs_f64();
             job.step(record);
             self.refused = if refused.is_some() { self.refused + 1 } else { 0 };

@@ -1,7 +1,7 @@
 use super::*;
 use crate::config::Resolved;
 use crate::report::picture::probe::{boxes, lines, overlaps, points, scales, words};
-use crate::run::{Estimate, Phase, Summary, Thermo};
+use crate::run::Phase;
 
 /// A run in `path` with settings of its own; F falls from `end` + `fall` to `end`.
 fn run(path: &str, settings: &str, end: f64, fall: f64) -> RunDir {
@@ -13,14 +13,13 @@ fn run(path: &str, settings: &str, end: f64, fall: f64) -> RunDir {
             step,
             phase: if step < 200 { Phase::Training } else { Phase::Frozen },
             seconds: 2.0 + 0.5 * step as f64,
-            f: f(step.min(199)),
-            f_err: 2e-4,
+            values: [("F", Estimate::new(f(step.min(199)), 2e-4))].into(),
             ..Default::default()
         })
         .collect();
-    let result = Thermo { f: Estimate::new(end, 0.000_034), ..Default::default() };
+    let result = [("F", Estimate::new(end, 0.000_034))].into();
     let mut summary = Summary::new(&resolved.settings, "device", 200, 107.0, result, "10 steps with frozen parameters");
-    summary.ideal = Some(Ideal { f: 0.02, e: 0.03, s: 0.3 });
+    summary.exact = Some([("F", 0.02), ("E", 0.03), ("S", 0.3)].into());
     RunDir { path: path.into(), resolved, records, torn: 0, summary }
 }
 
@@ -92,8 +91,8 @@ fn a_scan_shows_the_difference_to_the_ideal_gas() {
     }
     // θ and n are scanned too; a missing ideal gas is computed
     let mut hot = run("hot", "n=13 rs=10 theta=0.3 batch=256", -0.2, 0.02);
-    hot.summary.ideal = None;
-    assert!(ideal(&hot).is_some());
+    hot.summary.exact = None;
+    assert!(exact(&hot).is_some());
     assert!(words(&svg(&[at("10", -0.17), hot]).unwrap()).iter().any(|t| t == "T/TF"));
     assert!(words(&svg(&[at("10", -0.17), run("n", "n=5 rs=10 theta=0.15 batch=9", -0.2, 0.02)]).unwrap()).iter().any(|t| t == "n"));
 }
@@ -127,8 +126,8 @@ fn any_runs_have_a_figure() {
         .map(|i| run(&format!("{}{i}", "long name ".repeat(30)), &format!("{GAS} seed={i}"), -0.17 + 1e-4 * i as f64, 0.02))
         .collect();
     for (r, f) in runs.iter_mut().zip([f64::NAN, 1e300, f64::INFINITY, -1e30, 0.0]) {
-        r.summary.result.f.value = f;
-        r.records.iter_mut().step_by(3).for_each(|s| s.f = f);
+        r.summary.result["F"].value = f;
+        r.records.iter_mut().step_by(3).for_each(|s| s.values["F"].value = f);
         r.summary.seconds = 1e7;
     }
     runs[7].records.truncate(1);

@@ -1,6 +1,6 @@
 use super::*;
+use crate::problem::Named;
 use crate::report::picture::probe::{self, boxes, lines, overlaps, words};
-use crate::run::{Ideal, Thermo};
 
 fn settings() -> crate::config::Settings {
     let settings = ["n=13", "rs=10", "theta=0.15", "batch=256"].map(String::from);
@@ -10,17 +10,16 @@ fn settings() -> crate::config::Settings {
 /// A summary whose every number is another one.
 fn summary(training: usize) -> Summary {
     let e = Estimate::new;
-    let result = Thermo {
-        f: e(-0.170_023, 0.000_034),
-        e: e(-0.150_46, 0.000_21),
-        k: e(0.031_25, 0.000_16),
-        v: e(-0.181_71, 0.000_27),
-        s: e(0.271_8, 0.003_1),
-        ..Default::default()
-    };
-    let mut s = Summary::new(&settings(), "device", training, 75.0, result, "40 steps of 256 walkers with frozen parameters");
-    s.start = Some(Thermo { f: e(-0.1551, 0.0012), ..Default::default() });
-    s.ideal = Some(Ideal { f: 0.019_31, e: 0.029, s: 0.302 });
+    let result = [
+        ("F", e(-0.170_023, 0.000_034)),
+        ("E", e(-0.150_46, 0.000_21)),
+        ("K", e(0.031_25, 0.000_16)),
+        ("V", e(-0.181_71, 0.000_27)),
+        ("S", e(0.271_8, 0.003_1)),
+    ];
+    let mut s = Summary::new(&settings(), "device", training, 75.0, result.into(), "40 steps of 256 walkers with frozen parameters");
+    s.start = Some([("F", e(-0.1551, 0.0012))].into());
+    s.exact = Some([("F", 0.019_31), ("E", 0.029), ("S", 0.302)].into());
     s
 }
 
@@ -40,17 +39,15 @@ fn records(training: usize, frozen: usize, fall: f64) -> Vec<StepRecord> {
                 step,
                 phase: if step < training { Phase::Training } else { Phase::Frozen },
                 seconds: 0.5 * step as f64,
-                f: -0.170_023 + fall * ahead + err * random(),
-                f_err: err,
-                e: -0.150_46 + fall * ahead + err * random(),
-                e_err: err,
-                k: 0.031_25 - 0.01 * ahead + 3e-4 * random(),
-                k_err: 3e-4,
-                v: -0.181_71 + fall * ahead + 3e-4 * random(),
-                v_err: 3e-4,
-                s: 0.271_8 + 0.03 * ahead + 0.01 * random(),
-                s_err: 0.01,
-                acceptance: 0.5 + 0.02 * random(),
+                values: [
+                    ("F", Estimate::new(-0.170_023 + fall * ahead + err * random(), err)),
+                    ("E", Estimate::new(-0.150_46 + fall * ahead + err * random(), err)),
+                    ("K", Estimate::new(0.031_25 - 0.01 * ahead + 3e-4 * random(), 3e-4)),
+                    ("V", Estimate::new(-0.181_71 + fall * ahead + 3e-4 * random(), 3e-4)),
+                    ("S", Estimate::new(0.271_8 + 0.03 * ahead + 0.01 * random(), 0.01)),
+                    ("acceptance", (0.5 + 0.02 * random()).into()),
+                ]
+                .into(),
                 ..Default::default()
             }
         })
@@ -96,7 +93,7 @@ fn lines_lie_where_the_axes_say() {
     assert!((x(frozen[0].0) - 149.5).abs() < 0.3 && frozen[0].0 == frozen[1].0 && dark[2].contains("dasharray"));
     let blue: Vec<_> = lines(&picture).into_iter().filter(|l| l.contains(COLORS[0])).collect();
     let (first, end) = (probe::points(&blue[0])[0], *probe::points(&blue[0]).last().unwrap());
-    assert!((y(first.1) - records[0].f).abs() < 2e-5 && x(first.0).abs() < 0.3, "{first:?}");
+    assert!((y(first.1) - records[0].values["F"].value).abs() < 2e-5 && x(first.0).abs() < 0.3, "{first:?}");
     assert!((146.5..149.4).contains(&x(end.0)), "the curve ends before parameters freeze: {end:?}");
 }
 
@@ -128,18 +125,26 @@ fn every_run_has_a_figure() {
     let whole = records(150, 40, 0.015);
     let mut hostile = whole.clone();
     for (r, f) in hostile.iter_mut().step_by(7).zip([f64::NAN, 1e30, -1e300, f64::INFINITY, f64::NEG_INFINITY, 0.0, f64::MAX]) {
-        (r.f, r.f_err, r.k, r.s_err) = (f, f, f, f);
+        r.values["F"] = Estimate::new(f, f);
+        (r.values["K"].value, r.values["S"].error) = (f, f);
     }
-    let constant: Vec<_> = (0..30).map(|step| StepRecord { step, f: 2.0, e: 2.0, f_err: 0.0, ..Default::default() }).collect();
+    let still = [("F", Estimate::new(2.0, 0.0)), ("E", Estimate::new(2.0, f64::NAN))];
+    let constant: Vec<_> = (0..30).map(|step| StepRecord { step, values: still.into(), ..Default::default() }).collect();
     let unknown: Vec<_> = (0..30).map(|step| StepRecord { step, ..Default::default() }).collect();
-    let huge: Vec<_> = whole.iter().map(|r| StepRecord { f: 1e300 * r.f, k: 1e250, v: 1e-300 * r.v, ..r.clone() }).collect();
+    let mut huge = whole.clone();
+    for r in &mut huge {
+        r.values["F"].value *= 1e300;
+        r.values["K"].value = 1e250;
+        r.values["V"].value *= 1e-300;
+    }
     let mut chains = summary(150);
     chains.acceptance = 0.5;
     chains.averaged_over = "steps ".repeat(100);
     let mut bare = summary(0);
-    (bare.result, bare.start, bare.ideal, bare.acceptance) = (Thermo::default(), None, None, f64::INFINITY);
+    (bare.result, bare.start, bare.exact, bare.acceptance) = (Named::default(), None, None, f64::INFINITY);
     let mut odd = summary(150);
-    (odd.rs, odd.theta, odd.result.f.error, odd.result.e.value) = (1e-9, f64::NAN, 1e40, 1e200);
+    odd.parameters = [("rs", 1e-9.into()), ("theta", serde_json::Value::Null)].into();
+    (odd.result["F"].error, odd.result["E"].value) = (1e40, 1e200);
     let long = records(100_000, 100, 0.034);
     for s in [&summary(150), &chains, &bare, &odd] {
         for records in [

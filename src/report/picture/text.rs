@@ -1,7 +1,7 @@
 //! Typesetting: italic symbols, true sub- and superscripts, a true minus sign.
 
+use crate::estimate::Estimate;
 use crate::report::table::plus_minus;
-use crate::run::Estimate;
 
 /// The family that PNG and PDF are set in, and that SVG asks for first.
 pub const FAMILY: &str = "Noto Sans";

@@ -1,0 +1,101 @@
+//! The uniform electron gas: its quantities, units and words.
+
+use serde_json::json;
+
+use super::{Beside, Exact, Kind, Measured, Named, Parameter, Quantity, Role, Unit};
+use crate::config::Settings;
+use crate::error::Result;
+use crate::estimate::{Energies, Estimate, Mean};
+use crate::system::{Complete, IdealGas};
+
+/// F, E, K, V in Ry (at rs = 0 in Ry/rs²) and S in k_B, all per electron.
+pub static KIND: Kind = Kind {
+    name: "electron-gas",
+    per: "electron",
+    count: "*n*",
+    quantities: &[
+        result("F", "free energy", "E − TS", Unit::Energy, Beside::Own),
+        result("E", "energy", "K + V", Unit::Energy, Beside::Own),
+        // K after a partial integration that takes noise away, and V = E - K; an ideal gas has no V
+        result("K", "kinetic energy", "", Unit::Energy, Beside::Equal("E")),
+        result("V", "potential energy", "", Unit::Energy, Beside::Number(0.0)),
+        // of the occupation distribution
+        result("S", "entropy", "", Unit::Entropy, Beside::Own),
+        logged("K_local", "kinetic energy without the partial integration"),
+        logged("V_local", "potential energy as the Coulomb sum itself"),
+        diagnostic("acceptance", "accepted share of proposals: Metropolis moves, or candidates of exact draws", ""),
+        diagnostic("tau", "autocorrelation time of ln|Ψ|² along the chains (exact draws: 1)", "sweeps"),
+        diagnostic("width", "standard deviation of a proposed Metropolis move", "rs a0"),
+        diagnostic("grad_van", "Euclidean norm of the gradient of p(K)", "Ry/rs²"),
+        diagnostic("grad_flow", "Euclidean norm of the gradient of the flow", "Ry/rs²"),
+    ],
+    parameters: &[
+        Parameter { name: "n", short: "n", meaning: "number of electrons", get: |s| s.n.into() },
+        Parameter { name: "dim", short: "d", meaning: "dimension", get: |s| s.dim.into() },
+        Parameter { name: "rs", short: "rs", meaning: "Wigner–Seitz radius", get: |s| json!(s.rs) },
+        Parameter { name: "theta", short: "theta", meaning: "temperature", get: |s| json!(s.theta) },
+    ],
+    scanned: &[("rs", "*r*_{s}"), ("theta", "*T*/*T*_{F}"), ("n", "*n*")],
+    title: |p| format!("Electron gas, *n* = {}, {}D, *r*_{{s}} = {}, *T*/*T*_{{F}} = {}", p("n"), p("dim"), p("rs"), p("theta")),
+    exact: Exact { name: "ideal gas", index: "ideal", of: ideal },
+    beta: |s| Ok(s.gas()?.beta() / (s.units().energy * s.n as f64)),
+    caveat: |parameters, chains| {
+        let bias = if chains { " and to sampling bias" } else { "" };
+        let text = format!(
+            "F is an upper bound of the exact free energy of these n electrons in this box, up to its error{bias}; no finite-size correction is made"
+        );
+        (parameters.number("rs") > 0.0).then_some(text)
+    },
+};
+
+const fn result(name: &'static str, meaning: &'static str, formula: &'static str, unit: Unit, beside: Beside) -> Quantity {
+    Quantity { name, meaning, formula, unit, role: Role::Result, beside }
+}
+
+const fn logged(name: &'static str, meaning: &'static str) -> Quantity {
+    Quantity { name, meaning, formula: "", unit: Unit::Energy, role: Role::Logged, beside: Beside::Nothing }
+}
+
+const fn diagnostic(name: &'static str, meaning: &'static str, unit: &'static str) -> Quantity {
+    Quantity { name, meaning, formula: "", unit: Unit::Of(unit), role: Role::Diagnostic, beside: Beside::Nothing }
+}
+
+/// F, E and S of the ideal gas of the settings' electrons in all orbitals: that is what "exact" means, and every variational
+/// F lies above it. In the run's own orbitals, which is what training at rs = 0 approaches, F is higher by
+/// [`Cutoffs::orbital_energy`](crate::run::Cutoffs::orbital_energy); too hot a gas to sum all orbitals has its values there.
+pub fn ideal(settings: &Settings) -> Result<Named<f64>> {
+    let (gas, units) = (settings.gas()?, settings.units());
+    let (f, e, s) = match Complete::new(&gas) {
+        Ok(all) => (all.free_energy, all.energy, all.entropy),
+        Err(_) => {
+            let own = IdealGas::new(&gas.energies(), gas.n, gas.beta())?;
+            (own.free_energy, own.energy, own.entropy)
+        }
+    };
+    Ok([("F", units.energy * f), ("E", units.energy * e), ("S", units.entropy * s)].into())
+}
+
+impl Settings {
+    /// The kind of system that these are the settings of.
+    pub fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+}
+
+impl Energies {
+    /// The averages in printed units.
+    pub fn measured(&self, settings: &Settings) -> Measured {
+        let units = settings.units();
+        let scaled = |m: &Mean, unit: f64| Estimate::new(unit * m.mean, unit * m.error);
+        let values = [
+            ("F", scaled(&self.free_energy, units.energy)),
+            ("E", scaled(&self.energy, units.energy)),
+            ("K", scaled(&self.mixed_kinetic, units.energy)),
+            ("V", scaled(&self.mixed_potential, units.energy)),
+            ("S", scaled(&self.entropy, units.entropy)),
+            ("K_local", scaled(&self.kinetic, units.energy)),
+            ("V_local", scaled(&self.potential, units.energy)),
+        ];
+        Measured { values: values.into(), counted: self.counted, failed: self.failed }
+    }
+}

@@ -1,0 +1,185 @@
+//! What command line, logs, reports and figures know of a system: one row each, its [`Kind`].
+//!
+//! They print, log and draw whatever quantities the row names, in its units and words, and know no physics.
+
+pub mod electron_gas;
+mod named;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+pub use named::Named;
+
+use crate::config::Settings;
+use crate::error::Result;
+use crate::estimate::Estimate;
+
+/// Every system there is.
+pub static KINDS: &[&Kind] = &[&electron_gas::KIND];
+
+/// The diagnostic of Markov chains that tables and figures show where it is known: their accepted share of moves.
+pub const ACCEPTANCE: &str = "acceptance";
+
+/// A system, as all but its own files know it.
+pub struct Kind {
+    /// As the command line and files call it.
+    pub name: &'static str,
+    /// What printed values are per ("electron"), and the symbol of how many of these there are.
+    pub per: &'static str,
+    pub count: &'static str,
+    /// F first, then in the order of logs and tables.
+    pub quantities: &'static [Quantity],
+    /// The settings that name a system of this kind.
+    pub parameters: &'static [Parameter],
+    /// Those that a series of runs may go over, the first that differs counts; with the symbol of its axis.
+    pub scanned: &'static [(&'static str, &'static str)],
+    /// A figure's title (in the markup of [`crate::report`]) from the texts of the parameters.
+    pub title: fn(&dyn Fn(&str) -> String) -> String,
+    pub exact: Exact,
+    /// β per printed unit of energy: β times a printed difference of F is in nats (per electron, …).
+    pub beta: fn(&Settings) -> Result<f64>,
+    /// What F is, in a sentence, if there is something to know before it is quoted; by its parameters, and whether chains drew.
+    pub caveat: fn(&Named<serde_json::Value>, bool) -> Option<String>,
+}
+
+/// What a run measures.
+pub struct Quantity {
+    /// Its column in the logs; in lower case its key in JSON.
+    pub name: &'static str,
+    /// In words, and what it is made of.
+    pub meaning: &'static str,
+    pub formula: &'static str,
+    pub unit: Unit,
+    pub role: Role,
+    pub beside: Beside,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Averaged over steps; in the table and the figure, where the scatter of steps is checked.
+    Result,
+    /// Averaged over steps; in logs and the summary alone.
+    Logged,
+    /// A number of a step without an error; in the logs alone.
+    Diagnostic,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// The run's unit of energy.
+    Energy,
+    Entropy,
+    /// Another, or none.
+    Of(&'static str),
+}
+
+/// The number among a run's exact ones ([`Exact::of`]) that stands beside a quantity.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Beside {
+    Nothing,
+    /// That of its own name.
+    Own,
+    /// That of another one, which it equals there.
+    Equal(&'static str),
+    Number(f64),
+}
+
+/// A setting that names a system: as in files, in the name of a run's folder, in words.
+pub struct Parameter {
+    pub name: &'static str,
+    pub short: &'static str,
+    pub meaning: &'static str,
+    pub get: fn(&Settings) -> serde_json::Value,
+}
+
+/// A system whose values are known exactly, which stand beside those of a run.
+pub struct Exact {
+    /// "ideal gas"; and as an index of symbols.
+    pub name: &'static str,
+    pub index: &'static str,
+    pub of: fn(&Settings) -> Result<Named<f64>>,
+}
+
+/// What a step measured: means over the samples that count.
+#[derive(Clone, Debug, Default)]
+pub struct Measured {
+    pub values: Named<Estimate>,
+    pub counted: usize,
+    /// Samples left out because a number of theirs is not finite.
+    pub failed: usize,
+}
+
+impl Unit {
+    /// Its name where energies are in `energy`; empty: none.
+    pub fn name(self, energy: &str) -> &str {
+        match self {
+            Unit::Energy => energy,
+            Unit::Entropy => "k_B",
+            Unit::Of(name) => name,
+        }
+    }
+}
+
+impl Quantity {
+    /// Its exact value among those of a run.
+    pub fn exact(&self, known: &Named<f64>) -> Option<f64> {
+        match self.beside {
+            Beside::Nothing => None,
+            Beside::Own => known.get(self.name).copied(),
+            Beside::Equal(other) => known.get(other).copied(),
+            Beside::Number(value) => Some(value),
+        }
+    }
+}
+
+impl Kind {
+    /// The quantities of tables and figures, F first.
+    pub fn results(&self) -> impl Iterator<Item = &'static Quantity> {
+        self.quantities.iter().filter(|q| q.role == Role::Result)
+    }
+
+    /// Those with averages over steps.
+    pub fn averaged(&self) -> impl Iterator<Item = &'static Quantity> {
+        self.quantities.iter().filter(|q| q.role != Role::Diagnostic)
+    }
+
+    /// The entropy, of which the share of the exact one is told, if it is among the results.
+    pub fn entropy(&self) -> Option<&'static Quantity> {
+        self.results().find(|q| q.unit == Unit::Entropy)
+    }
+
+    /// The parameters of a system of this kind.
+    pub fn parameters_of(&self, settings: &Settings) -> Named<serde_json::Value> {
+        self.parameters.iter().map(|p| (p.name, (p.get)(settings))).collect()
+    }
+}
+
+/// The kind of this name.
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().copied().find(|k| k.name == name)
+}
+
+impl PartialEq for Kind {
+    fn eq(&self, other: &Kind) -> bool {
+        self.name == other.name
+    }
+}
+
+impl std::fmt::Debug for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// Files hold a kind's name.
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, s: S) -> std::result::Result<S::Ok, S::Error> {
+        s.serialize_str(self.name)
+    }
+}
+
+impl<'de> Deserialize<'de> for &'static Kind {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
+        let name = String::deserialize(d)?;
+        kind(&name).ok_or_else(|| de::Error::custom(format!("system {name:?} is unknown")))
+    }
+}
