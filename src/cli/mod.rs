@@ -8,14 +8,17 @@ mod report;
 mod train;
 mod verify;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::config::Resolved;
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, cache_folder};
+use crate::problem;
 use crate::report::{draw, say, stdout_fault};
 use crate::run::{StepRecord, Summary, stop};
 
@@ -27,9 +30,24 @@ struct Cli {
     command: Command,
 }
 
+/// What is simulated.
+#[derive(clap::Args)]
+struct Given {
+    #[arg(help = format!("The system ({}) or a TOML file", problem::names().join(", ")))]
+    target: OsString,
+    #[arg(value_name = "KEY=VALUE", help = format!("Settings, for example {}", problem::KINDS[0].example()))]
+    settings: Vec<String>,
+}
+
+impl Given {
+    fn resolve(&self) -> Result<Resolved> {
+        Resolved::from_command(&self.target, &self.settings)
+    }
+}
+
 #[derive(Subcommand)]
 enum Command {
-    /// Train a model: F, E, K, V and S per electron with error bars
+    /// Train a model: its free energy and other averages with error bars
     Train(train::Args),
     /// List the adapters that can run the kernels
     Devices(devices::Args),

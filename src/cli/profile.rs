@@ -1,21 +1,16 @@
 //! `helmholtz profile`.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::atomic_file;
-use crate::config::Resolved;
 use crate::error::{Error, Result};
 use crate::report::{Profile, say, trace};
 use crate::run::profile;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The system (electron-gas) or a TOML file
-    target: OsString,
-    /// Settings, for example n=13 rs=10 theta=0.15
-    #[arg(value_name = "KEY=VALUE")]
-    settings: Vec<String>,
+    #[command(flatten)]
+    given: super::Given,
     /// Adapter: index, part of its name, back end or kind (see `helmholtz devices`)
     #[arg(long, value_name = "SEL")]
     device: Option<String>,
@@ -28,7 +23,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<()> {
-    let resolved = Resolved::from_command(&args.target, &args.settings)?;
+    let resolved = args.given.resolve()?;
     if let Some(path) = &args.trace {
         // a file that cannot be written is known before the work is done
         atomic_file::check(path)?;
@@ -45,7 +40,7 @@ pub fn run(args: Args) -> Result<()> {
     if args.json {
         let profile = serde_json::to_value(&profile).map_err(|e| Error::Io(format!("the profile cannot be encoded: {e}")))?;
         let object = serde_json::json!({
-            "system": "electron-gas", "settings": resolved.json(), "device": gpu.manifest(), "batch": measured.batch, "chunk": measured.chunk,
+            "system": s.kind().name, "settings": resolved.json(), "device": gpu.manifest(), "batch": measured.batch, "chunk": measured.chunk,
             "pipelines": measured.pipelines, "pipelines_s": measured.pipelines_s, "first_step_s": measured.first_step_s,
             "profile": profile,
         });
@@ -53,9 +48,8 @@ pub fn run(args: Args) -> Result<()> {
         return Ok(());
     }
     say(&format!(
-        "electron gas, n={} dim={}: a training step of {} walkers in chunks of {}, {}",
-        s.n,
-        s.dim,
+        "{}: a training step of {} walkers in chunks of {}, {}",
+        s.kind().words(&s.kind().parameters_of(s)),
         measured.batch,
         measured.chunk,
         s.sampling()

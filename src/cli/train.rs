@@ -1,9 +1,7 @@
 //! `helmholtz train`.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::config::Resolved;
 use crate::error::{Error, Result};
 use crate::model::file::ParameterFile;
 use crate::report::{Console, notes, result_table, say};
@@ -13,11 +11,8 @@ use crate::run::{Claim, Job, Listener, RunLog, memory, stop, train};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The system (electron-gas) or a TOML file
-    target: OsString,
-    /// Settings, for example n=13 rs=10 theta=0.15
-    #[arg(value_name = "KEY=VALUE")]
-    settings: Vec<String>,
+    #[command(flatten)]
+    given: super::Given,
     /// Run directory; without it the first free of runs/NAME, runs/NAME-2, …
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -44,7 +39,7 @@ pub struct Args {
 
 pub fn run(args: Args) -> Result<()> {
     // everything that can be refused is refused before the device is touched
-    let mut resolved = Resolved::from_command(&args.target, &args.settings)?;
+    let mut resolved = args.given.resolve()?;
     if let Some(path) = args.params {
         resolved.start_from(path);
     }

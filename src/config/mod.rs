@@ -7,7 +7,7 @@ mod spelling;
 mod value;
 
 pub use keys::{Bearing, KEYS, Key, Settings};
-pub use resolve::{Origin, Resolved, SYSTEMS, Source};
+pub use resolve::{Origin, Resolved, Source};
 pub use rules::Units;
 pub use spelling::nearest;
 pub use value::{Baseline, Feature, Gauge, Laplacian, Optimizer, Prior, Range, Sampler, Value, compact};

@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::{KEYS, Key, Settings, nearest, rules};
 use crate::error::{Error, Result};
-
-/// What can be simulated.
-pub const SYSTEMS: &[&str] = &["electron-gas"];
+use crate::problem::{self, KINDS};
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,7 +58,7 @@ fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|k| k.name == plain)
 }
 
-/// The assignments of a TOML file, flat `key = value` with an optional `system = "electron-gas"`.
+/// The assignments of a TOML file, flat `key = value` with an optional `system = "NAME"`.
 fn read_file(path: &Path, mistakes: &mut Vec<String>) -> Result<Vec<Source>> {
     let shown = path.display();
     let text = std::fs::read_to_string(path).map_err(|e| match e.kind() {
@@ -89,8 +87,8 @@ fn read_file(path: &Path, mistakes: &mut Vec<String>) -> Result<Vec<Source>> {
                 if let Some(first) = systems.replace(line) {
                     mistakes.push(format!("{shown} line {line}: system is given twice (first in line {first}): keep one"));
                 }
-                if !SYSTEMS.contains(&system.as_str()) {
-                    mistakes.push(format!("{shown} line {line}: system = {system:?}: unknown; there is {}", SYSTEMS.join(", ")));
+                if problem::kind(&system).is_none() {
+                    mistakes.push(format!("{shown} line {line}: system = {system:?}: unknown; there is {}", problem::names().join(", ")));
                 }
             }
             Ok(text) => sources.push(Source { key: name, text, origin: Origin::File { path: path.into(), line } }),
@@ -135,11 +133,13 @@ impl Resolved {
             sources = read_file(path, &mut mistakes)?;
         } else if target.contains('=') {
             return Err(Error::User(format!(
-                "{target:?} stands where the system or a TOML file belongs; for example: helmholtz train electron-gas n=13 rs=10 theta=0.15"
+                "{target:?} stands where the system or a TOML file belongs; for example: helmholtz train {} {}",
+                KINDS[0].name,
+                KINDS[0].example()
             )));
-        } else if !SYSTEMS.contains(&target.as_ref()) {
-            let hint = nearest(&target, SYSTEMS.iter().copied()).map_or_else(
-                || format!("there is {}; a settings file ends in .toml", SYSTEMS.join(", ")),
+        } else if problem::kind(&target).is_none() {
+            let hint = nearest(&target, problem::names()).map_or_else(
+                || format!("there is {}; a settings file ends in .toml", problem::names().join(", ")),
                 |near| format!("did you mean {near}?"),
             );
             mistakes.push(format!("{target:?} is no system: {hint}"));
@@ -189,11 +189,7 @@ impl Resolved {
         }
         for key in KEYS.iter().filter(|k| k.default.is_empty()) {
             if !attempted.iter().any(|s| find(&s.key).is_some_and(|k| k.name == key.name)) {
-                let example = match key.name {
-                    "n" => "13",
-                    "rs" => "10",
-                    _ => "0.15",
-                };
+                let example = settings.kind().example.iter().find(|(name, _)| *name == key.name).map_or("", |(_, value)| value);
                 mistakes.push(format!("{} is missing: {}; for example {}={example}", key.name, key.meaning, key.name));
             }
         }
@@ -232,7 +228,7 @@ impl Resolved {
 
     /// The settings as TOML, each with its unit and origin; reads back to the same settings.
     pub fn toml(&self) -> String {
-        let mut text = String::from("system = \"electron-gas\"\n");
+        let mut text = format!("system = \"{}\"\n", self.settings.kind().name);
         if let Some((path, origin)) = &self.params {
             // wherever the settings are read later; TOML is text, a path need not be
             let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());

@@ -2,10 +2,11 @@
 
 use serde_json::json;
 
-use super::{Beside, Exact, Kind, Measured, Named, Parameter, Quantity, Role, Unit};
+use super::{Beside, Exact, Kind, Means, Measured, Named, Parameter, Quantity, Role, Unit};
 use crate::config::Settings;
 use crate::error::Result;
 use crate::estimate::{Energies, Estimate, Mean};
+use crate::run::Cutoffs;
 use crate::system::{Complete, IdealGas};
 
 /// F, E, K, V in Ry (at rs = 0 in Ry/rs²) and S in k_B, all per electron.
@@ -35,9 +36,11 @@ pub static KIND: Kind = Kind {
         Parameter { name: "rs", short: "rs", meaning: "Wigner–Seitz radius", get: |s| json!(s.rs) },
         Parameter { name: "theta", short: "theta", meaning: "temperature", get: |s| json!(s.theta) },
     ],
+    example: &[("n", "13"), ("rs", "10"), ("theta", "0.15")],
     scanned: &[("rs", "*r*_{s}"), ("theta", "*T*/*T*_{F}"), ("n", "*n*")],
     title: |p| format!("Electron gas, *n* = {}, {}D, *r*_{{s}} = {}, *T*/*T*_{{F}} = {}", p("n"), p("dim"), p("rs"), p("theta")),
     exact: Exact { name: "ideal gas", index: "ideal", of: ideal },
+    means,
     beta: |s| Ok(s.gas()?.beta() / (s.units().energy * s.n as f64)),
     caveat: |parameters, chains| {
         let bias = if chains { " and to sampling bias" } else { "" };
@@ -62,7 +65,7 @@ const fn diagnostic(name: &'static str, meaning: &'static str, unit: &'static st
 
 /// F, E and S of the ideal gas of the settings' electrons in all orbitals: that is what "exact" means, and every variational
 /// F lies above it. In the run's own orbitals, which is what training at rs = 0 approaches, F is higher by
-/// [`Cutoffs::orbital_energy`](crate::run::Cutoffs::orbital_energy); too hot a gas to sum all orbitals has its values there.
+/// [`Cutoffs::orbital_energy`]; too hot a gas to sum all orbitals has its values there.
 pub fn ideal(settings: &Settings) -> Result<Named<f64>> {
     let (gas, units) = (settings.gas()?, settings.units());
     let (f, e, s) = match Complete::new(&gas) {
@@ -73,6 +76,27 @@ pub fn ideal(settings: &Settings) -> Result<Named<f64>> {
         }
     };
     Ok([("F", units.energy * f), ("E", units.energy * e), ("S", units.entropy * s)].into())
+}
+
+/// Orbitals, box and temperature, parameters of the networks, what the cut-offs cost.
+fn means(s: &Settings) -> Result<Means> {
+    let gas = s.gas()?;
+    let (orbitals, cutoffs) = (gas.orbital_count(), Cutoffs::new(s, &gas));
+    let (occupation, flow) = (s.occupation(orbitals).parameters().len(), s.backflow().table().len());
+    let json = json!({
+        "orbitals": orbitals, "box_side_rs_a0": gas.length(), "beta_per_Ry_rs2": gas.beta(), "closed_shell": gas.closed_shell(),
+        "cutoffs": cutoffs.json(), "parameters": { "occupation": occupation, "flow": flow },
+    });
+    let mut lines = vec![
+        format!("{orbitals} orbitals, a box of side {:.4} rs a0, β = {:.4} rs²/Ry", gas.length(), gas.beta()),
+        format!("{occupation} parameters of the occupation network, {flow} of the flow"),
+    ];
+    lines.extend(cutoffs.lines());
+    lines.extend(cutoffs.warnings().iter().map(|text| format!("warning: {text}")));
+    if !gas.closed_shell() {
+        lines.push("an open shell: the ground state of the ideal gas is degenerate".into());
+    }
+    Ok(Means { lines, json })
 }
 
 impl Settings {

@@ -13,8 +13,13 @@ use crate::config::Settings;
 use crate::error::Result;
 use crate::estimate::Estimate;
 
-/// Every system there is.
+/// Every system that can be simulated.
 pub static KINDS: &[&Kind] = &[&electron_gas::KIND];
+
+/// Their names.
+pub fn names() -> Vec<&'static str> {
+    KINDS.iter().map(|k| k.name).collect()
+}
 
 /// The diagnostic of Markov chains that tables and figures show where it is known: their accepted share of moves.
 pub const ACCEPTANCE: &str = "acceptance";
@@ -30,11 +35,15 @@ pub struct Kind {
     pub quantities: &'static [Quantity],
     /// The settings that name a system of this kind.
     pub parameters: &'static [Parameter],
+    /// Values for the required ones, as an example.
+    pub example: &'static [(&'static str, &'static str)],
     /// Those that a series of runs may go over, the first that differs counts; with the symbol of its axis.
     pub scanned: &'static [(&'static str, &'static str)],
     /// A figure's title (in the markup of [`crate::report`]) from the texts of the parameters.
     pub title: fn(&dyn Fn(&str) -> String) -> String,
     pub exact: Exact,
+    /// What settings mean, before anything is run.
+    pub means: fn(&Settings) -> Result<Means>,
     /// β per printed unit of energy: β times a printed difference of F is in nats (per electron, …).
     pub beta: fn(&Settings) -> Result<f64>,
     /// What F is, in a sentence, if there is something to know before it is quoted; by its parameters, and whether chains drew.
@@ -99,6 +108,13 @@ pub struct Exact {
     pub of: fn(&Settings) -> Result<Named<f64>>,
 }
 
+/// What settings mean: sizes, units, what cut-offs cost.
+pub struct Means {
+    /// For people, a line each; and for programs.
+    pub lines: Vec<String>,
+    pub json: serde_json::Value,
+}
+
 /// What a step measured: means over the samples that count.
 #[derive(Clone, Debug, Default)]
 pub struct Measured {
@@ -145,6 +161,17 @@ impl Kind {
     /// The entropy, of which the share of the exact one is told, if it is among the results.
     pub fn entropy(&self) -> Option<&'static Quantity> {
         self.results().find(|q| q.unit == Unit::Entropy)
+    }
+
+    /// `electron gas, n=13 dim=2 rs=10 theta=0.15`.
+    pub fn words(&self, parameters: &Named<serde_json::Value>) -> String {
+        let given = self.parameters.iter().map(|p| format!("{}={}", p.name, parameters.number(p.name)));
+        format!("{}, {}", self.name.replace('-', " "), given.collect::<Vec<_>>().join(" "))
+    }
+
+    /// `n=13 rs=10 theta=0.15`.
+    pub fn example(&self) -> String {
+        self.example.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
     }
 
     /// The parameters of a system of this kind.

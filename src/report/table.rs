@@ -49,9 +49,8 @@ pub fn result_table(s: &Summary) -> String {
     let Exact { name: known, .. } = s.kind.exact;
     // a run that only measures has no before
     let before = if s.start.is_some() { "before training" } else { "" };
-    let system = s.kind.parameters.iter().map(|p| format!("{}={}", p.name, s.parameter(p.name))).collect::<Vec<_>>().join(" ");
     let mut lines = vec![
-        format!("{}, {system}: values per {}", s.kind.name.replace('-', " "), s.kind.per),
+        format!("{}: values per {}", s.kind.words(&s.parameters), s.kind.per),
         String::new(),
         format!("     {:<20} {:<7} {:<25} {:<25} {known}, exact", "", "unit", "this run", before),
     ];

@@ -1,6 +1,6 @@
 //! Parameters that a run starts from: the settings they were made with against those of the run.
 
-use crate::config::{Bearing, KEYS, SYSTEMS, Settings};
+use crate::config::{Bearing, KEYS, Settings};
 use crate::error::{Error, Result};
 use crate::model::file::ParameterFile;
 use crate::model::provenance::Provenance;
@@ -20,7 +20,7 @@ impl Provenance {
     pub fn of(s: &Settings, steps: usize) -> Provenance {
         Provenance {
             version: env!("CARGO_PKG_VERSION").into(),
-            system: SYSTEMS[0].into(),
+            system: s.kind().name.into(),
             settings: KEYS.iter().map(|key| (key.name.to_string(), s.text(key))).collect(),
             steps,
         }
@@ -48,8 +48,8 @@ fn compare(file: &ParameterFile, s: &Settings) -> Result<Option<String>> {
         )));
     };
     let (mut refused, mut then, mut now) = (Vec::new(), Vec::new(), Vec::new());
-    if !SYSTEMS.contains(&made.system.as_str()) {
-        refused.push(format!("system = {} in the file, {} now", made.system, SYSTEMS.join(" or ")));
+    if made.system != s.kind().name {
+        refused.push(format!("system = {} in the file, {} now", made.system, s.kind().name));
     }
     for key in KEYS {
         let here = s.text(key);
