@@ -102,7 +102,7 @@ pub use model::file::ParameterFile;
 pub use model::occupation::Occupation;
 pub use number::philox::Stream;
 pub use optimize::{Adam, StochasticReconfiguration};
-pub use run::trainer::Trainer;
+pub use problem::electron_gas::Trainer;
 pub use sample::{Exact, Metropolis, Sampler};
 pub use system::{ElectronGas, Ewald, IdealGas};
 pub use wave_function::WaveFunction;

@@ -2,9 +2,9 @@
 //! logs, averages, the table. An independent recount finds each planted error.
 
 use helmholtz::config::Settings;
-use helmholtz::estimate::{Energies, Estimate};
+use helmholtz::estimate::Estimate;
 use helmholtz::problem::Named;
-use helmholtz::problem::electron_gas::KIND;
+use helmholtz::problem::electron_gas::{Energies, KIND};
 use helmholtz::report::{notes, plus_minus, result_table};
 use helmholtz::run::{Phase, StepRecord, Summary, record};
 

@@ -1,8 +1,8 @@
 //! energies, moments, means, baseline and weights against their twin, with failed walkers, and published means.
 
-use helmholtz::estimate::Energies;
 use helmholtz::gpu::{Buffer, Gpu, Recording};
 use helmholtz::kernels::estimators::{self, Baseline, Chunk, Estimators};
+use helmholtz::problem::electron_gas::Energies;
 use helmholtz::reference::complex::Complex;
 use helmholtz::reference::estimators as twin;
 

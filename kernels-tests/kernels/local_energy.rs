@@ -1,11 +1,11 @@
 //! local_energy against its twin and published kinetic energies; whole local energies of published parameters.
 
-use helmholtz::estimate::LocalEnergy;
 use helmholtz::gpu::{Buffer, Gpu, Recording};
 use helmholtz::kernels::backflow::Directions;
 use helmholtz::kernels::{local_energy, pad4};
 use helmholtz::model::backflow::{Backflow, Feature};
 use helmholtz::model::file::ParameterFile;
+use helmholtz::problem::electron_gas::LocalEnergy;
 use helmholtz::reference::complex::{Complex, interleaved};
 use helmholtz::reference::local_energy as twin;
 use helmholtz::system::ewald::DEVICE;

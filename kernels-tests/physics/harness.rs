@@ -3,10 +3,10 @@
 use std::sync::OnceLock;
 
 use helmholtz::config::{Resolved, Settings};
-use helmholtz::estimate::LocalEnergy;
 use helmholtz::gpu::{Buffer, Gpu, Recording};
 use helmholtz::kernels::backflow::Directions;
 use helmholtz::model::backflow::Backflow;
+use helmholtz::problem::electron_gas::LocalEnergy;
 use helmholtz::system::ewald::DEVICE;
 use helmholtz::{ElectronGas, Trainer, WaveFunction};
 

@@ -7,12 +7,13 @@ use super::initial::initial;
 use super::memory;
 use super::pretraining::{Progress, WANTED};
 use super::trainer::Trainer;
-use super::{Cutoffs, Job, Phase, StepRecord, Summary, chains};
+use super::{Job, Phase, StepRecord, Summary, chains};
 use crate::checksum::Checksum;
 use crate::config::{Prior, Sampler, Settings};
 use crate::error::{Error, Result};
 use crate::model::file::Part;
 use crate::problem::ACCEPTANCE;
+use crate::problem::electron_gas::Cutoffs;
 use crate::sample::Round;
 
 /// Refused updates in a row after which a run stops.

@@ -6,9 +6,9 @@ use crate::config::{Baseline, Gauge, Laplacian, Prior};
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Gpu, Recording};
 use crate::kernels::pad4;
+use crate::problem::electron_gas::Trainer;
+use crate::problem::electron_gas::memory::fitting_chunk;
 use crate::reference::backflow as twin;
-use crate::run::memory::fitting_chunk;
-use crate::run::trainer::Trainer;
 
 /// Computes and compares everything the case holds.
 pub fn evaluate(case: &Case, gpu: &Gpu) -> Result<Report> {

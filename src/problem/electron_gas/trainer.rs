@@ -1,9 +1,9 @@
 //! One electron gas on one device: sample, energies, gradients, update. No logging, no files.
 
 use super::network::{Initial, Network};
+use super::{Energies, LocalEnergy};
 use crate::config::{self, Laplacian, Prior, Settings};
 use crate::error::{Error, Result};
-use crate::estimate::{Energies, LocalEnergy};
 use crate::gpu::{Buffer, Gpu, Recording};
 use crate::kernels::backflow::{Directions, Signs};
 use crate::kernels::distinct::DistinctStates;

@@ -1,12 +1,27 @@
 //! The uniform electron gas: its quantities, units and words.
 
+pub mod chains;
+pub mod cutoffs;
+pub mod energies;
+pub mod fitting;
+pub mod initial;
+pub mod local_energy;
+pub mod memory;
+pub mod network;
+pub mod pretraining;
+pub mod trainer;
+
 use serde_json::json;
+
+pub use cutoffs::Cutoffs;
+pub use energies::{Energies, Mean};
+pub use local_energy::LocalEnergy;
+pub use trainer::Trainer;
 
 use super::{Beside, Exact, Kind, Means, Measured, Named, Parameter, Quantity, Role, Unit};
 use crate::config::Settings;
 use crate::error::Result;
-use crate::estimate::{Energies, Estimate, Mean};
-use crate::run::Cutoffs;
+use crate::estimate::Estimate;
 use crate::system::{Complete, IdealGas};
 
 /// F, E, K, V in Ry (at rs = 0 in Ry/rs²) and S in k_B, all per electron.
