@@ -52,7 +52,7 @@ pub fn run(args: Args) -> Result<()> {
         None => {
             let s = &resolved.settings;
             let (kind, parameters) = (s.kind(), s.kind().parameters_of(s));
-            let parts = kind.parameters.iter().map(|p| format!("-{}{}", p.short, parameters.number(p.name)));
+            let parts = kind.parameters.iter().map(|p| format!("-{}{}", p.short, parameters.text(p.name)));
             Claim::free(&format!("{}{}", kind.name, parts.collect::<String>()))?
         }
     };

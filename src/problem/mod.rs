@@ -39,8 +39,8 @@ pub struct Kind {
     pub example: &'static [(&'static str, &'static str)],
     /// Those that a series of runs may go over, the first that differs counts; with the symbol of its axis.
     pub scanned: &'static [(&'static str, &'static str)],
-    /// A figure's title (in the markup of [`crate::report`]) from the texts of the parameters.
-    pub title: fn(&dyn Fn(&str) -> String) -> String,
+    /// A figure's title in the markup of [`crate::report`]; `<name>` stands for a parameter.
+    pub title: &'static str,
     pub exact: Exact,
     /// What settings mean, before anything is run.
     pub means: fn(&Settings) -> Result<Means>,
@@ -165,8 +165,13 @@ impl Kind {
 
     /// `electron gas, n=13 dim=2 rs=10 theta=0.15`.
     pub fn words(&self, parameters: &Named<serde_json::Value>) -> String {
-        let given = self.parameters.iter().map(|p| format!("{}={}", p.name, parameters.number(p.name)));
+        let given = self.parameters.iter().map(|p| format!("{}={}", p.name, parameters.text(p.name)));
         format!("{}, {}", self.name.replace('-', " "), given.collect::<Vec<_>>().join(" "))
+    }
+
+    /// The title with the texts of the parameters.
+    pub fn titled(&self, text: impl Fn(&str) -> String) -> String {
+        self.parameters.iter().fold(self.title.to_string(), |title, p| title.replace(&format!("<{}>", p.name), &text(p.name)))
     }
 
     /// `n=13 rs=10 theta=0.15`.
@@ -208,5 +213,69 @@ impl<'de> Deserialize<'de> for &'static Kind {
     fn deserialize<D: Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
         let name = String::deserialize(d)?;
         kind(&name).ok_or_else(|| de::Error::custom(format!("system {name:?} is unknown")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Resolved;
+    use crate::report::{draw, result_table};
+    use crate::run::{StepRecord, Summary, record};
+
+    /// Spins, which have no V, and a magnetisation without a unit.
+    static SPINS: Kind = Kind {
+        name: "spin-model",
+        per: "spin",
+        count: "*N*",
+        quantities: &[
+            Quantity { name: "F", meaning: "free energy", formula: "", unit: Unit::Energy, role: Role::Result, beside: Beside::Own },
+            Quantity { name: "U", meaning: "energy", formula: "", unit: Unit::Energy, role: Role::Result, beside: Beside::Nothing },
+            Quantity { name: "mz", meaning: "order", formula: "", unit: Unit::Of(""), role: Role::Result, beside: Beside::Number(0.0) },
+            Quantity { name: "pace", meaning: "", formula: "", unit: Unit::Of("ms"), role: Role::Diagnostic, beside: Beside::Nothing },
+        ],
+        parameters: &[Parameter { name: "lattice", short: "", meaning: "lattice", get: |_| "square".into() }],
+        example: &[],
+        scanned: &[],
+        title: "Spins on a <lattice> lattice",
+        exact: Exact { name: "transfer matrix", index: "exact", of: |_| Ok(Named::default()) },
+        means: |_| Ok(Means { lines: Vec::new(), json: serde_json::Value::Null }),
+        beta: |_| Ok(1.0),
+        caveat: |_, _| None,
+    };
+
+    /// Logs, table and figure of another system: its own quantities and words, nothing of an electron gas.
+    #[test]
+    fn another_kind_has_its_own_columns_and_words() {
+        assert_eq!(
+            record::csv_header(&SPINS, "J"),
+            "step,seconds [s],F [J],F_err [J],U [J],U_err [J],mz,mz_err,pace [ms],nonfinite [walkers],ms [ms],phase"
+        );
+        let values: Named<Estimate> =
+            [("F", Estimate::new(-2.25, 0.5)), ("U", Estimate::new(-1.5, 0.25)), ("mz", Estimate::new(0.125, 0.5)), ("pace", 3.0.into())]
+                .into();
+        let r = StepRecord { step: 4, values: values.clone(), ms: 7.0, ..Default::default() };
+        let text = format!("{}\n{}\n", record::csv_header(&SPINS, "J"), record::csv_line(&SPINS, &r));
+        let back = record::read_csv(&SPINS, &text).unwrap();
+        assert_eq!((back.energy.as_str(), back.records), ("J", vec![r.clone()]));
+        assert_eq!(record::json(&SPINS, &r)["mz_err"], 0.5);
+
+        let settings = Resolved::from_command("electron-gas", &["n=5", "rs=2", "theta=0.3"].map(String::from)).unwrap().settings;
+        let mut s = Summary::new(&settings, "device", 1, 1.0, values, "1 step");
+        (s.kind, s.parameters, s.energy_unit) = (&SPINS, SPINS.parameters_of(&settings), "J".into());
+        s.exact = Some([("F", -2.5)].into());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.svg");
+        draw(&path, &s, &[r]).unwrap();
+        let (table, picture) = (result_table(&s), std::fs::read_to_string(&path).unwrap());
+        for part in
+            ["spin model, lattice=square: values per spin", "transfer matrix, exact", "-2.25 ± 0.50", "mz  order", "-2.500000", "0.000000"]
+        {
+            assert!(table.contains(part), "{part}: {table}");
+        }
+        for part in ["Spins on a square lattice", "Values per spin", "order"] {
+            assert!(picture.contains(part), "{part}: {picture}");
+        }
+        assert!(!table.contains("ideal") && !picture.contains("ideal") && !table.contains("k_B"), "{table}");
     }
 }

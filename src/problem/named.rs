@@ -32,6 +32,14 @@ impl Named<serde_json::Value> {
     pub fn number(&self, name: &str) -> f64 {
         self.get(name).and_then(serde_json::Value::as_f64).unwrap_or(f64::NAN)
     }
+
+    /// A parameter as a user writes it.
+    pub fn text(&self, name: &str) -> String {
+        match self.get(name) {
+            Some(serde_json::Value::String(word)) => word.clone(),
+            _ => self.number(name).to_string(),
+        }
+    }
 }
 
 impl<T> Default for Named<T> {

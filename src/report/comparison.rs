@@ -68,9 +68,9 @@ fn svg(runs: &[RunDir]) -> Result<String> {
             if a.kind != b.kind {
                 return wrong("system", a.kind.name.into(), b.kind.name.into());
             }
-            let fixed = a.kind.parameters.iter().filter(|p| a.kind.scanned.iter().all(|s| s.0 != p.name));
-            for p in fixed.filter(|p| a.parameters.get(p.name) != b.parameters.get(p.name)) {
-                return wrong(p.meaning, a.parameter(p.name), b.parameter(p.name));
+            let mut fixed = a.kind.parameters.iter().filter(|p| a.kind.scanned.iter().all(|s| s.0 != p.name));
+            if let Some(p) = fixed.find(|p| a.parameters.get(p.name) != b.parameters.get(p.name)) {
+                return wrong(p.meaning, a.parameters.text(p.name), b.parameters.text(p.name));
             }
             if a.energy_unit != b.energy_unit {
                 return wrong("unit of energy", a.energy_unit.clone(), b.energy_unit.clone());
@@ -158,10 +158,9 @@ fn title(runs: &[RunDir]) -> Text {
     let text = |name: &str| {
         let values = runs.iter().map(|r| r.summary.parameters.number(name));
         let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |r, v| (r.0.min(v), r.1.max(v)));
-        let to = if low < high { format!(" to {}", number(high)) } else { String::new() };
-        format!("{}{to}", number(low))
+        if low < high { format!("{} to {}", number(low), number(high)) } else { runs[0].summary.parameters.text(name).replace('-', "−") }
     };
-    Text::math(&runs.first().map_or(String::new(), |r| (r.summary.kind.title)(&text)))
+    Text::math(&runs.first().map_or(String::new(), |r| r.summary.kind.titled(text)))
 }
 
 /// The final F.

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::picture::curve::{self, Point, running};
-use super::picture::text::{measured, number};
+use super::picture::text::measured;
 use super::picture::{self, Anchor, Axis, COLORS, GREY, INK, Labels, Panel, Picture, SHADE, Stroke, Text};
 use super::table::share;
 use crate::error::Result;
@@ -133,7 +133,7 @@ pub fn svg(s: &Summary, records: &[StepRecord]) -> String {
 
 /// `Electron gas, n = 13, 2D, r_s = 10, T/T_F = 0.15`.
 fn system(s: &Summary) -> Text {
-    Text::math(&(s.kind.title)(&|name| number(s.parameters.number(name))))
+    Text::math(&s.kind.titled(|name| s.parameters.text(name).replace('-', "−")))
 }
 
 /// The panels of F: one if it shows its end, else the whole course above and its end below.
@@ -206,8 +206,12 @@ fn telling(q: &Course, steps: &Steps) -> Range<f64> {
 
 /// The line above a panel: the final average at the left, something said of it at the right.
 fn heading(picture: &mut Picture, panel: &Panel, q: &Course, aside: &Text) {
-    let value = if q.result.value.is_finite() { format!(" = {} {}", measured(q.result), q.unit) } else { format!(" ({})", q.unit) };
-    let text = Text::math(&format!("*{}*/{}{value}", q.of.name, q.summary.kind.count));
+    let value = match q.unit.as_str() {
+        unit if q.result.value.is_finite() => format!(" = {} {unit}", measured(q.result)),
+        "" => String::new(),
+        unit => format!(" ({unit})"),
+    };
+    let text = Text::math(&format!("*{}*/{}{}", q.of.name, q.summary.kind.count, value.trim_end()));
     let y = panel.top - 11.0;
     let (size, small) = if panel.width > 400.0 { (HEADING, SMALL) } else { (SMALL, SMALL - 1.0) };
     let beside = panel.width - text.width(size) - 12.0;

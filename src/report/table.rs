@@ -49,23 +49,24 @@ pub fn result_table(s: &Summary) -> String {
     let Exact { name: known, .. } = s.kind.exact;
     // a run that only measures has no before
     let before = if s.start.is_some() { "before training" } else { "" };
+    let width = s.kind.results().map(|q| q.name.chars().count()).max().unwrap_or(0);
     let mut lines = vec![
         format!("{}: values per {}", s.kind.words(&s.parameters), s.kind.per),
         String::new(),
-        format!("     {:<20} {:<7} {:<25} {:<25} {known}, exact", "", "unit", "this run", before),
+        format!("  {:width$}  {:<20} {:<7} {:<25} {:<25} {known}, exact", "", "", "unit", "this run", before),
     ];
     let exactly = |q: &Quantity| s.exact.as_ref().and_then(|e| q.exact(e));
     for q in s.kind.results() {
         let (name, unit, meaning) = (q.name, q.unit.name(&s.energy_unit), format!("{} {}", q.meaning, q.formula));
         let start = s.start.as_ref().map_or(String::new(), |t| plus_minus(t[name]));
-        let line = format!("  {name}  {:<20} {unit:<7} {:<25} {start:<25}", meaning.trim_end(), plus_minus(s.result[name]));
+        let line = format!("  {name:width$}  {:<20} {unit:<7} {:<25} {start:<25}", meaning.trim_end(), plus_minus(s.result[name]));
         lines.push(format!("{line} {}", exact(exactly(q))));
     }
     if let Some(q) = s.kind.entropy()
         && let Some(ratio) = share(s.result[q.name], exactly(q))
     {
         let name = format!("{0} / {0} of {known}", q.name);
-        lines.push(format!("     {name:<20} {:<7} {:<25} {:<25} 1", "", plus_minus(ratio), ""));
+        lines.push(format!("  {:width$}  {name:<20} {:<7} {:<25} {:<25} 1", "", "", plus_minus(ratio), ""));
     }
     lines.push(String::new());
     let acceptance = if s.acceptance.is_finite() { format!(", acceptance {:.2}", s.acceptance) } else { String::new() };

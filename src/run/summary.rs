@@ -87,9 +87,4 @@ impl Summary {
             notes: Vec::new(),
         }
     }
-
-    /// A parameter as text: `0.15`.
-    pub fn parameter(&self, name: &str) -> String {
-        self.parameters.number(name).to_string()
-    }
 }

@@ -53,7 +53,7 @@ pub static KIND: Kind = Kind {
     ],
     example: &[("n", "13"), ("rs", "10"), ("theta", "0.15")],
     scanned: &[("rs", "*r*_{s}"), ("theta", "*T*/*T*_{F}"), ("n", "*n*")],
-    title: |p| format!("Electron gas, *n* = {}, {}D, *r*_{{s}} = {}, *T*/*T*_{{F}} = {}", p("n"), p("dim"), p("rs"), p("theta")),
+    title: "Electron gas, *n* = <n>, <dim>D, *r*_{s} = <rs>, *T*/*T*_{F} = <theta>",
     exact: Exact { name: "ideal gas", index: "ideal", of: ideal },
     means,
     beta: |s| Ok(s.gas()?.beta() / (s.units().energy * s.n as f64)),
