@@ -95,14 +95,13 @@ pub mod wave_function;
 
 pub use config::{Resolved, Settings};
 pub use error::{Error, Result};
-pub use estimate::{Energies, LocalEnergy};
 pub use gpu::{Buffer, Gpu, Profile, Recording};
 pub use model::backflow::Backflow;
 pub use model::file::ParameterFile;
 pub use model::occupation::Occupation;
 pub use number::philox::Stream;
 pub use optimize::{Adam, StochasticReconfiguration};
-pub use problem::electron_gas::Trainer;
+pub use problem::electron_gas::{Energies, LocalEnergy, Trainer};
 pub use sample::{Exact, Metropolis, Sampler};
 pub use system::{ElectronGas, Ewald, IdealGas};
 pub use wave_function::WaveFunction;
