@@ -77,6 +77,7 @@ pub mod estimate;
 pub mod gpu;
 pub mod kernels;
 pub mod model;
+pub mod network;
 pub mod number;
 pub mod optimize;
 #[doc(hidden)]
@@ -98,6 +99,7 @@ pub use error::{Error, Result};
 pub use gpu::{Buffer, Gpu, Profile, Recording};
 pub use model::backflow::Backflow;
 pub use model::file::ParameterFile;
+pub use model::made::Made;
 pub use model::occupation::Occupation;
 pub use number::philox::Stream;
 pub use optimize::{Adam, StochasticReconfiguration};

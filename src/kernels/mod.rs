@@ -3,7 +3,9 @@
 //! Each is usable on the caller's own [`crate::gpu::Buffer`]s.
 
 pub mod adam;
+pub mod ancestral;
 pub mod backflow;
+pub mod bernoulli;
 pub mod cholesky;
 pub mod determinant;
 pub mod distinct;
@@ -14,6 +16,7 @@ pub mod krylov;
 pub mod linear;
 pub mod local_energy;
 pub mod log_psi;
+pub mod masked_outer;
 pub mod metropolis;
 pub mod newton;
 pub mod occupation;
@@ -21,6 +24,7 @@ pub mod occupied;
 pub mod outer;
 pub mod pack;
 pub mod philox;
+pub mod prelu;
 pub mod roof;
 pub mod score_projection;
 pub mod scores;
@@ -34,6 +38,7 @@ use crate::gpu::Kernel;
 /// Every kernel, for the tests that translate and validate all of them.
 pub static ALL: &[&Kernel] = &[
     &adam::KERNEL,
+    &ancestral::KERNEL,
     &backflow::CROSS,
     &backflow::DIRECTIONS,
     &backflow::GRADIENT,
@@ -77,6 +82,8 @@ pub static ALL: &[&Kernel] = &[
     &backflow::TANGENT_ACTIVATION,
     &backflow::TANGENT_GATHER,
     &backflow::VALUES,
+    &bernoulli::KERNEL,
+    &bernoulli::ROWS,
     &cholesky::CHOLESKY,
     &cholesky::GRAM,
     &cholesky::TRIANGULAR,
@@ -102,6 +109,7 @@ pub static ALL: &[&Kernel] = &[
     &linear::KERNEL,
     &local_energy::KERNEL,
     &log_psi::KERNEL,
+    &masked_outer::KERNEL,
     &metropolis::ACCEPT,
     &metropolis::ADAPT,
     &metropolis::PROPOSE,
@@ -118,6 +126,7 @@ pub static ALL: &[&Kernel] = &[
     &outer::KERNEL,
     &pack::KERNEL,
     &philox::KERNEL,
+    &prelu::KERNEL,
     &roof::COPY,
     &roof::FMA,
     &scores::APPLY,

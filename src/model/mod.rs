@@ -2,6 +2,7 @@
 
 pub mod backflow;
 pub mod file;
+pub mod made;
 pub mod occupation;
 pub mod parameters;
 pub mod provenance;

@@ -10,6 +10,7 @@ pub mod ewald;
 pub mod linear;
 pub mod local_energy;
 pub mod log_psi;
+pub mod made;
 pub mod metropolis;
 pub mod newton;
 pub mod occupation;

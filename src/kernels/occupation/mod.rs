@@ -18,6 +18,7 @@ use crate::model::occupation::Occupation;
 
 use layout::Layout;
 pub use parts::{ACTIVATE, ATTENTION, EMBED, LOGITS, MIX, TOTAL};
+pub(crate) use parts::{activate, activate_vjp};
 pub use sample::KERNEL as SAMPLE;
 
 /// Rows `first .. first + count` of the caller's buffers; `count` is at most the batch.

@@ -102,7 +102,7 @@ pub(super) fn embed(rec: &mut Recording, p: EmbedParams, states: &Buffer, orbita
 }
 
 /// y = tanh(x) on `count4` vec4.
-pub(super) fn activate(rec: &mut Recording, name: &str, count4: usize, x: &Buffer, y: &Buffer) {
+pub(crate) fn activate(rec: &mut Recording, name: &str, count4: usize, x: &Buffer, y: &Buffer) {
     rec.launch(name, &ACTIVATE, &[count4 as u32, 0, 0, 0])
         .constants(&[("WG", WG)])
         .read(x, 4 * count4)
@@ -112,7 +112,7 @@ pub(super) fn activate(rec: &mut Recording, name: &str, count4: usize, x: &Buffe
 }
 
 /// y *= 1 - x^2 on `count4` vec4; x holds the tanh.
-pub(super) fn activate_vjp(rec: &mut Recording, name: &str, count4: usize, x: &Buffer, y: &Buffer) {
+pub(crate) fn activate_vjp(rec: &mut Recording, name: &str, count4: usize, x: &Buffer, y: &Buffer) {
     rec.launch(name, &ACTIVATE, &[count4 as u32, 1, 0, 0])
         .constants(&[("WG", WG)])
         .read(x, 4 * count4)

@@ -1,0 +1,103 @@
+// ancestral: spins drawn site by site, q(s_i = +1 | s_<i) = 1 / (1 + exp(-l_i)), with ln q0 of what was drawn.
+//
+// The logit l_i comes from masked layers, each of which adds the outputs of site i alone to a cache of those of the sites
+// before it: a whole sample costs one triangular pass. The program has two vec4<u32> a layer:
+//   (source, target, inputs, outputs) (weights, bias, slopes, flags)
+//   target (i, c) = f(bias (i, c) + sum over sites j < i (flag 1: j <= i) and d of weights (i, c; j, d) source (j, d))
+//   flag 2: there is a bias; f: flag 4 PReLU with slopes (i, c), flag 8 tanh, else the identity
+// Source and target are places in the cache, `inputs` and `outputs` units a site; weights, bias and slopes are words of the
+// parameters, rows of weights (i, c) without gaps. The cache holds unit u of sample w at word u count + w: first the
+// spins, last the logits (from unit `logits` on); it is kept between launches, of which each does sites site .. end - 1.
+// Random numbers: Philox counter (i, first_walker + w, step, purpose), the first of its numbers.
+//   spins of sample w at (first + w) sites, log_q[first + w] = ln q0
+// One invocation owns TILE samples, which share the loaded weights: on CPU drivers loads are what costs, on GPUs samples are
+// few. Trips: sites x (layers x (outputs / 4 + outputs % 4) x inputs seen + 11 TILE) and more, see the host side.
+struct Params {
+  count: u32, sites: u32, site: u32, end: u32,
+  layers: u32, logits: u32, first: u32, first_walker: u32,
+  step: u32, purpose: u32, seed_low: u32, seed_high: u32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> program: array<vec4<u32>>;
+@group(0) @binding(2) var<storage, read> parameters: array<f32>;
+@group(0) @binding(3) var<storage, read_write> cache: array<f32>;
+@group(0) @binding(4) var<storage, read_write> spins: array<f32>;
+@group(0) @binding(5) var<storage, read_write> log_q: array<f32>;
+
+fn put(w: u32, head: vec4<u32>, about: vec4<u32>, unit: u32, sum: f32) {
+  if (w >= p.count) { return; }
+  var v = sum;
+  if ((about.w & 2u) != 0u) { v += parameters[about.y + unit]; }
+  if ((about.w & 4u) != 0u) { v *= select(parameters[about.z + unit], 1.0, v > 0.0); }
+  if ((about.w & 8u) != 0u) { v = tanh_(v); }
+  cache[(head.y + unit) * p.count + w] = v;
+}
+
+// Outputs of one site for samples w .. w + TILE - 1: rows by four, then one by one.
+fn layer(w: u32, site: u32, head: vec4<u32>, about: vec4<u32>) {
+  let inclusive = about.w & 1u;
+  let sees = (site + inclusive) * head.z;
+  let unit = site * head.w;
+  // sites that the rows of all sites before see
+  let before = site * (site + 1u) / 2u - select(site, 0u, inclusive == 1u);
+  var at = about.x + head.z * head.w * before;
+  #for t in TILE
+  let x$t = head.x * p.count + min(w + $tu, p.count - 1u);
+  #end
+  var row = 0u;
+  for (; row + 4u <= head.w; row += 4u) {
+    #for t in TILE
+    var sum$t = vec4<f32>();
+    #end
+    for (var k = 0u; k < sees; k++) {
+      let m = at + k;
+      let column = vec4<f32>(parameters[m], parameters[m + sees], parameters[m + 2u * sees], parameters[m + 3u * sees]);
+      #for t in TILE
+      sum$t += cache[x$t + k * p.count] * column;
+      #end
+    }
+    #for t in TILE
+    for (var r = 0u; r < 4u; r++) { put(w + $tu, head, about, unit + row + r, sum$t[r]); }
+    #end
+    at += 4u * sees;
+  }
+  for (; row < head.w; row++) {
+    #for t in TILE
+    var sum$t = 0.0;
+    #end
+    for (var k = 0u; k < sees; k++) {
+      let m = parameters[at + k];
+      #for t in TILE
+      sum$t += cache[x$t + k * p.count] * m;
+      #end
+    }
+    #for t in TILE
+    put(w + $tu, head, about, unit + row, sum$t);
+    #end
+    at += sees;
+  }
+}
+
+fn draw(w: u32, site: u32) {
+  let logit = cache[(p.logits + site) * p.count + w];
+  let e = exp(-abs(logit));
+  let up = select(e, 1.0, logit > 0.0) / (1.0 + e);
+  let counter = vec4<u32>(site, p.first_walker + w, p.step, p.purpose);
+  let u = uniform4(philox(vec2<u32>(p.seed_low, p.seed_high), counter)).x;
+  let s = select(-1.0, 1.0, u < up);
+  cache[site * p.count + w] = s;
+  spins[(p.first + w) * p.sites + site] = s;
+  var before = 0.0;
+  if (site > 0u) { before = log_q[p.first + w]; }
+  log_q[p.first + w] = before + log_sigmoid(s * logit);
+}
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let w = (flat_group(group, groups) * WG + lane) * TILE;
+  if (w >= p.count) { return; }
+  for (var site = p.site; site < p.end; site++) {
+    for (var l = 0u; l < p.layers; l++) { layer(w, site, program[2u * l], program[2u * l + 1u]); }
+    for (var t = w; t < min(w + TILE, p.count); t++) { draw(t, site); }
+  }
+}

@@ -1,0 +1,183 @@
+//! `ancestral`: spins drawn site by site from masked layers, with a cache of the activations of the sites before.
+//!
+//! Twin: `Twin::draw` of `reference::made`.
+
+use crate::gpu::{Buffer, Kernel, MAX_TRIPS, Profile, Recording, grid};
+
+use super::masked_outer::Triangle;
+use super::philox::Stream;
+
+pub static KERNEL: Kernel = Kernel {
+    name: "ancestral",
+    source: include_str!("../../shaders/ancestral.wgsl"),
+    shared: &["grid", "special", "philox"],
+    params_bytes: size_of::<Params>(),
+    variants: &[&[("WG", 32), ("TILE", 4)], &[("WG", 32), ("TILE", 1)]],
+};
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+struct Params {
+    count: u32,
+    sites: u32,
+    site: u32,
+    end: u32,
+    layers: u32,
+    logits: u32,
+    first: u32,
+    first_walker: u32,
+    step: u32,
+    purpose: u32,
+    seed_low: u32,
+    seed_high: u32,
+}
+
+/// Lanes of a workgroup, and samples of an invocation.
+fn tile(profile: Profile) -> (usize, usize) {
+    match profile {
+        Profile::Simd => (32, 4),
+        Profile::Gpu => (32, 1),
+    }
+}
+
+/// What follows the sum of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    Nothing,
+    Tanh,
+    /// PReLU with slopes from this word of the parameters on.
+    Prelu(usize),
+}
+
+/// A masked layer and what follows it; places are words of the parameters.
+#[derive(Clone, Copy, Debug)]
+pub struct Stage {
+    pub shape: Triangle,
+    pub weights: usize,
+    pub bias: Option<usize>,
+    pub then: Then,
+}
+
+/// Layers from one spin a site to one logit a site.
+#[derive(Clone)]
+pub struct Program {
+    stages: Vec<Stage>,
+    sites: usize,
+    /// Unit of the cache where the first logit stands.
+    logits: usize,
+    table: Buffer,
+}
+
+impl Stage {
+    /// Loop trips for one site.
+    fn trips(&self, site: usize, tile: usize) -> u64 {
+        let (blocks, rows) = (self.shape.outputs / 4, self.shape.outputs % 4);
+        (1 + (blocks + rows) * (1 + self.shape.sees(site)) + blocks * 4 * tile) as u64
+    }
+
+    /// Words of the parameters that sites before `end` read.
+    fn words(&self, end: usize) -> usize {
+        let units = end * self.shape.outputs;
+        let slopes = if let Then::Prelu(first) = self.then { first + units } else { 0 };
+        (self.weights + self.shape.before(end)).max(self.bias.map_or(0, |b| b + units)).max(slopes)
+    }
+}
+
+impl Program {
+    /// Layers in order; the first sees the spins.
+    pub fn new(stages: Vec<Stage>) -> Program {
+        let sites = stages.first().map_or(0, |s| s.shape.sites);
+        let (mut source, mut target) = (0, sites);
+        let mut words: Vec<u32> = Vec::new();
+        for s in &stages {
+            let (mut slopes, mut flags) = (0, s.shape.inclusive as usize | if s.bias.is_some() { 2 } else { 0 });
+            match s.then {
+                Then::Nothing => {}
+                Then::Tanh => flags |= 8,
+                Then::Prelu(first) => (slopes, flags) = (first, flags | 4),
+            }
+            let row = [source, target, s.shape.inputs, s.shape.outputs, s.weights, s.bias.unwrap_or(0), slopes, flags];
+            words.extend(row.map(|v| v as u32));
+            (source, target) = (target, target + s.shape.rows());
+        }
+        let table = Buffer::filled("ancestral program", words.len(), move || words);
+        Program { stages, sites, logits: source, table }
+    }
+
+    /// Words of the cache of `count` samples: spins, activations, logits, a row of all samples each.
+    pub fn cache_words(&self, count: usize) -> usize {
+        (self.logits + self.sites) * count
+    }
+
+    /// Where the logits of `count` samples stand in the cache: word `i count + w` behind this for site i of sample w.
+    pub fn logits(&self, count: usize) -> usize {
+        self.logits * count
+    }
+
+    /// The program's table on the device.
+    pub fn table(&self) -> &Buffer {
+        &self.table
+    }
+}
+
+/// Buffers of a draw: `spins` `[sample][sites]` and `log_q` hold all samples, `cache` those of one recording.
+#[derive(Clone, Copy)]
+pub struct Outputs<'b> {
+    pub cache: &'b Buffer,
+    pub spins: &'b Buffer,
+    pub log_q: &'b Buffer,
+}
+
+/// Draws samples `first .. first + count` with their ln q0, in as many launches as the limit of loop trips asks for. A draw
+/// depends on seed, step and purpose of `at` and on the sample's global index (`at.first_walker` + its row) alone.
+#[allow(clippy::too_many_arguments)]
+pub fn record(
+    rec: &mut Recording,
+    profile: Profile,
+    program: &Program,
+    at: Stream,
+    first: usize,
+    count: usize,
+    parameters: &Buffer,
+    out: Outputs,
+) {
+    let sites = program.sites;
+    let (lanes, tile) = tile(profile);
+    // ten rounds of random numbers a sample beside the layers
+    let trips = |site: usize| 1 + 11 * tile as u64 + program.stages.iter().map(|s| s.trips(site, tile)).sum::<u64>();
+    let mut site = 0;
+    while site < sites && count > 0 {
+        let (mut end, mut sum) = (site + 1, trips(site));
+        while end < sites && sum + trips(end) <= MAX_TRIPS {
+            sum += trips(end);
+            end += 1;
+        }
+        let p = Params {
+            count: count as u32,
+            sites: sites as u32,
+            site: site as u32,
+            end: end as u32,
+            layers: program.stages.len() as u32,
+            logits: program.logits as u32,
+            first: first as u32,
+            first_walker: at.first_walker.wrapping_add(first as u32),
+            step: at.step,
+            purpose: at.purpose,
+            seed_low: at.seed as u32,
+            seed_high: (at.seed >> 32) as u32,
+        };
+        let macs: usize = program.stages.iter().map(|s| s.shape.before(end) - s.shape.before(site)).sum();
+        rec.launch("sample", &KERNEL, &p)
+            .constants(&[("WG", lanes as u32), ("TILE", tile as u32)])
+            .read(&program.table, 8 * program.stages.len())
+            .read(parameters, program.stages.iter().map(|s| s.words(end)).max().unwrap_or(0).max(1))
+            .update(out.cache, (program.logits + end) * count)
+            .update(out.spins, sites * first..(sites * (first + count) + end) - sites)
+            .update(out.log_q, first..first + count)
+            .trips(sum)
+            .flops(count as f64 * (2.0 * macs as f64 + 300.0 * (end - site) as f64))
+            .moved(4.0 * (1.0 / tile as f64 + 0.25) * (count * macs) as f64)
+            .groups(grid(count.div_ceil(lanes * tile)));
+        site = end;
+    }
+}

@@ -1,0 +1,117 @@
+//! `bernoulli` and `spin_rows`: spins ±1 as input of a network, and ln q0 of them from its logits.
+//!
+//! Twin: `reference::made`.
+
+use crate::gpu::{Buffer, Kernel, Recording, grid};
+
+use super::{WG, pad4};
+
+pub static KERNEL: Kernel = Kernel {
+    name: "bernoulli",
+    source: include_str!("../../shaders/bernoulli.wgsl"),
+    shared: &["grid", "special"],
+    params_bytes: size_of::<Params>(),
+    variants: &[&[("WG", 64)]],
+};
+
+pub static ROWS: Kernel = Kernel {
+    name: "spin_rows",
+    source: include_str!("../../shaders/spin_rows.wgsl"),
+    shared: &["grid"],
+    params_bytes: size_of::<RowsParams>(),
+    variants: &[&[("WG", 64)]],
+};
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+struct Params {
+    count: u32,
+    sites: u32,
+    ld: u32,
+    first: u32,
+    flags: u32,
+    first_factor: u32,
+    factor_step: u32,
+    to: u32,
+    sign: f32,
+    pad: [u32; 3],
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+struct RowsParams {
+    count: u32,
+    sites: u32,
+    ld: u32,
+    first: u32,
+    sign: f32,
+    pad: [u32; 3],
+}
+
+/// Spins `sign` s of samples `first .. first + count` of a buffer `[sample][sites]` of s = ±1.
+#[derive(Clone, Copy)]
+pub struct Spins<'b> {
+    pub buffer: &'b Buffer,
+    pub sites: usize,
+    pub first: usize,
+    pub count: usize,
+    /// 1, or -1: all spins flipped.
+    pub sign: f32,
+}
+
+impl Spins<'_> {
+    fn words(&self) -> std::ops::Range<usize> {
+        self.sites * self.first..self.sites * (self.first + self.count)
+    }
+}
+
+/// Factor of sample w: word `first + step w`.
+#[derive(Clone, Copy)]
+pub struct Factors<'b> {
+    pub buffer: &'b Buffer,
+    pub first: usize,
+    pub step: usize,
+}
+
+/// Records the rows of `y`, padded with zeros.
+pub fn record_rows(rec: &mut Recording, spins: Spins, y: &Buffer) {
+    let ld = pad4(spins.sites);
+    let [count, sites, first] = [spins.count, spins.sites, spins.first].map(|v| v as u32);
+    rec.launch("spins", &ROWS, &RowsParams { count, sites, ld: ld as u32, first, sign: spins.sign, pad: [0; 3] })
+        .constants(&[("WG", WG)])
+        .read(spins.buffer, spins.words())
+        .write(y, spins.count * ld)
+        .groups(grid((spins.count * ld).div_ceil(WG as usize)));
+}
+
+/// Records ln q0 of the spins into words `to ..` of `log_q`; with `factors`, the padded rows of `logits` become the gradient
+/// of ln q0 by them, times the sample's factor.
+pub fn record(rec: &mut Recording, spins: Spins, logits: &Buffer, factors: Option<Factors>, log_q: &Buffer, to: usize) {
+    let (count, sites, ld) = (spins.count, spins.sites, pad4(spins.sites));
+    let none = Buffer::new("no factors", 4);
+    let f = factors.unwrap_or(Factors { buffer: &none, first: 0, step: 0 });
+    let p = Params {
+        count: count as u32,
+        sites: sites as u32,
+        ld: ld as u32,
+        first: spins.first as u32,
+        flags: factors.is_some() as u32,
+        first_factor: f.first as u32,
+        factor_step: f.step as u32,
+        to: to as u32,
+        sign: spins.sign,
+        pad: [0; 3],
+    };
+    let used = if factors.is_some() { f.first..f.first + f.step * count.saturating_sub(1) + 1 } else { 0..4 };
+    // the padding of a row is written with the gradient only
+    let words = (count * ld).saturating_sub(if factors.is_some() { 0 } else { ld - sites });
+    rec.launch("ln q", &KERNEL, &p)
+        .constants(&[("WG", WG)])
+        .read(spins.buffer, spins.words())
+        .read(f.buffer, used)
+        .update(logits, words)
+        .write(log_q, to..to + count)
+        .trips(ld as u64)
+        .flops(40.0 * (count * sites) as f64)
+        .groups(grid(count.div_ceil(WG as usize)));
+}

@@ -1,0 +1,135 @@
+//! `masked_outer`: weight gradients of masked layers, and how masked weights are stored.
+//!
+//! Twin: the reverse mode of `reference::made`.
+
+use crate::gpu::{Buffer, Kernel, Recording, grid};
+
+use super::linear::extent;
+use super::{WG, pad4};
+
+pub static KERNEL: Kernel = Kernel {
+    name: "masked_outer",
+    source: include_str!("../../shaders/masked_outer.wgsl"),
+    shared: &["grid"],
+    params_bytes: size_of::<Params>(),
+    variants: &[&[("WG", 64)]],
+};
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+struct Params {
+    batches: u32,
+    inner: u32,
+    sites: u32,
+    outputs: u32,
+    inputs: u32,
+    inclusive: u32,
+    y_offset: u32,
+    y4: u32,
+    x_offset: u32,
+    x4: u32,
+    g_offset: u32,
+    g_stride: u32,
+}
+
+/// A matrix that is block lower triangular by sites: row (i, c) holds the columns (j, d) of the sites j < i, or j ≤ i.
+///
+/// Units are site-major, row i `outputs` + c and column j `inputs` + d. What the mask forbids is not stored: the rows stand
+/// behind each other without gaps. One site that sees itself is a dense matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Triangle {
+    pub sites: usize,
+    /// Columns of a site.
+    pub inputs: usize,
+    /// Rows of a site.
+    pub outputs: usize,
+    /// A site sees itself.
+    pub inclusive: bool,
+}
+
+impl Triangle {
+    pub fn rows(&self) -> usize {
+        self.sites * self.outputs
+    }
+
+    pub fn columns(&self) -> usize {
+        self.sites * self.inputs
+    }
+
+    /// Columns that the rows of a site hold.
+    pub fn sees(&self, site: usize) -> usize {
+        (site + self.inclusive as usize) * self.inputs
+    }
+
+    /// Words of all rows of the sites before `site`.
+    pub fn before(&self, site: usize) -> usize {
+        let pairs = site * (site + 1) / 2 - if self.inclusive { 0 } else { site };
+        self.outputs * self.inputs * pairs
+    }
+
+    /// Words of the whole matrix.
+    pub fn words(&self) -> usize {
+        self.before(self.sites)
+    }
+
+    /// The word that holds an entry, if the mask allows it.
+    pub fn word(&self, row: usize, column: usize) -> Option<usize> {
+        let (site, c) = (row / self.outputs, row % self.outputs);
+        let sees = self.sees(site);
+        (row < self.rows() && column < sees).then(|| self.before(site) + c * sees + column)
+    }
+}
+
+/// Rows to sum over: `inner` of them for each of `batches` results, from row `first` on.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows {
+    pub first: usize,
+    pub batches: usize,
+    pub inner: usize,
+}
+
+/// Records G_b = the triangle of Σ_rows Y_rowᵀ X_row; `y` and `x` in padded rows, G_b from word `offset + b stride` of `g`.
+#[allow(clippy::too_many_arguments)]
+pub fn record(
+    rec: &mut Recording,
+    name: &str,
+    shape: Triangle,
+    rows: Rows,
+    y: &Buffer,
+    x: &Buffer,
+    g: &Buffer,
+    (offset, stride): (usize, usize),
+) {
+    if rows.batches == 0 || shape.words() == 0 {
+        return;
+    }
+    let (y4, x4) = (pad4(shape.rows()) / 4, pad4(shape.columns()) / 4);
+    let p = Params {
+        batches: rows.batches as u32,
+        inner: rows.inner as u32,
+        sites: shape.sites as u32,
+        outputs: shape.outputs as u32,
+        inputs: shape.inputs as u32,
+        inclusive: shape.inclusive as u32,
+        y_offset: (rows.first * y4) as u32,
+        y4: y4 as u32,
+        x_offset: (rows.first * x4) as u32,
+        x4: x4 as u32,
+        g_offset: offset as u32,
+        g_stride: stride as u32,
+    };
+    let seen = shape.sees(shape.sites - 1);
+    let blocks = shape.rows().div_ceil(8) * seen.div_ceil(8);
+    let summed = rows.batches * rows.inner;
+    // the last block of columns reads one vec4 more where X has it
+    let x_read = x4.min(2 * seen.div_ceil(8));
+    rec.launch(name, &KERNEL, &p)
+        .constants(&[("WG", WG)])
+        .read(y, extent(p.y_offset, summed, p.y4, y4))
+        .read(x, extent(p.x_offset, summed, p.x4, x_read))
+        .write(g, offset..offset + (rows.batches - 1) * stride + shape.words())
+        .trips(rows.inner as u64)
+        .flops(2.0 * (summed * shape.words()) as f64)
+        .moved(4.0 * (summed * (4 * y4 + 4 * x4) + rows.batches * shape.words()) as f64)
+        .groups(grid((rows.batches * blocks).div_ceil(WG as usize)));
+}

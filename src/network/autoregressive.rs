@@ -1,0 +1,151 @@
+//! Spins drawn from a masked network and their ln q0, scores and gradients: the same parameters in one place.
+//!
+//! Buffers of the caller hold all samples, spins as f32 ±1 `[sample][sites]`; a [`Chunk`] says which of them a recording works
+//! on, so that memory is that of one chunk. `sign` -1 stands for the same samples with all spins flipped.
+
+use crate::error::{Error, Result};
+use crate::gpu::{Buffer, Profile, Recording};
+use crate::kernels::ancestral::{self, Program, Stage, Then};
+use crate::kernels::bernoulli::{self, Factors, Spins};
+use crate::kernels::occupation::Chunk;
+use crate::kernels::pad4;
+use crate::kernels::philox::Stream;
+
+use super::{Layer, Net};
+
+/// Buffers of one model on one device, for chunks of at most a batch of samples.
+pub struct Autoregressive {
+    net: Net,
+    profile: Profile,
+    sites: usize,
+    program: Program,
+    cache: Buffer,
+    rows: Buffer,
+    log_q: Buffer,
+    one: Buffer,
+}
+
+impl Autoregressive {
+    /// Layers from one spin a site to one logit a site, the first of which does not see its own site; `parameters` in all.
+    ///
+    /// # Errors
+    /// [`Error::User`] for layers that are no network ([`Net::new`]), or none of that kind.
+    pub fn new(layers: &[Layer], parameters: usize, batch: usize, profile: Profile) -> Result<Autoregressive> {
+        let net = Net::new(layers, parameters, batch)?;
+        let stages = stages(layers)?;
+        let sites = layers[0].inputs();
+        let program = Program::new(stages);
+        Ok(Autoregressive {
+            cache: Buffer::new("ancestral cache", program.cache_words(batch)),
+            rows: Buffer::new("spin rows", batch * pad4(sites)),
+            log_q: Buffer::new("ln q of a chunk", batch),
+            one: Buffer::filled("one", 4, || vec![1.0f32; 4]),
+            profile,
+            sites,
+            net,
+            program,
+        })
+    }
+
+    /// The network behind it, from padded rows of spins to padded rows of logits.
+    pub fn net(&self) -> &Net {
+        &self.net
+    }
+
+    /// Activations and logits of the chunk drawn last; see [`Program::logits`].
+    pub fn cache(&self) -> (&Program, &Buffer) {
+        (&self.program, &self.cache)
+    }
+
+    /// Name and bytes of every array, for the memory bill.
+    pub fn bill(&self) -> Vec<(String, u64)> {
+        let own = [self.program.table(), &self.cache, &self.rows, &self.log_q].map(|b| (b.name().to_string(), b.bytes()));
+        own.into_iter().chain(self.net.bill()).collect()
+    }
+
+    /// Gathers `params` (P f32 in the order of the model's table) for all but [`Autoregressive::record_sample`].
+    pub fn record_pack(&self, rec: &mut Recording, params: &Buffer) {
+        self.net.record_pack(rec, params);
+    }
+
+    /// Draws `chunk`'s samples from q0 into `spins`, with their ln q0. A draw depends on seed, step and purpose of `at` and on
+    /// the sample's global index (`at.first_walker` + row) alone.
+    pub fn record_sample(&self, rec: &mut Recording, at: Stream, chunk: Chunk, params: &Buffer, spins: &Buffer, log_q: &Buffer) {
+        let count = chunk.count.min(self.net.batch());
+        let out = ancestral::Outputs { cache: &self.cache, spins, log_q };
+        ancestral::record(rec, self.profile, &self.program, at, chunk.first, count, params, out);
+    }
+
+    /// ln q0 of `chunk`'s samples of `spins`, into the same rows of `log_q`.
+    pub fn record_log_q(&self, rec: &mut Recording, chunk: Chunk, sign: f32, spins: &Buffer, log_q: &Buffer) {
+        let spins = self.forward(rec, chunk, sign, spins);
+        bernoulli::record(rec, spins, self.net.output(), None, log_q, chunk.first);
+    }
+
+    /// Scores d ln q0 / d theta of `chunk`'s samples into rows `first_row` .. of `scores` (f32 \[..\]\[[`Net::leading`]\],
+    /// parameters in table order, padding 0).
+    pub fn record_scores(&self, rec: &mut Recording, chunk: Chunk, sign: f32, spins: &Buffer, scores: &Buffer, first_row: usize) {
+        let spins = self.forward(rec, chunk, sign, spins);
+        let ones = Factors { buffer: &self.one, first: 0, step: 0 };
+        bernoulli::record(rec, spins, self.net.output(), Some(ones), &self.log_q, 0);
+        self.net.record_scores(rec, spins.count, &self.rows, self.net.output(), scores, first_row);
+    }
+
+    /// Sum over `chunk`'s samples of factors\[row\] d ln q0 / d theta into `gradient` (f32 \[[`Net::leading`]\]);
+    /// `accumulate` adds to what it holds. No scores are stored.
+    #[allow(clippy::too_many_arguments)]
+    pub fn record_gradient(
+        &self,
+        rec: &mut Recording,
+        chunk: Chunk,
+        sign: f32,
+        spins: &Buffer,
+        factors: &Buffer,
+        gradient: &Buffer,
+        accumulate: bool,
+    ) {
+        let spins = self.forward(rec, chunk, sign, spins);
+        let factors = Factors { buffer: factors, first: chunk.first, step: 1 };
+        bernoulli::record(rec, spins, self.net.output(), Some(factors), &self.log_q, 0);
+        self.net.record_vjp(rec, spins.count, &self.rows, self.net.output(), gradient, accumulate, None);
+    }
+
+    /// The logits of a chunk, which is returned as the kernels take it.
+    fn forward<'b>(&self, rec: &mut Recording, chunk: Chunk, sign: f32, spins: &'b Buffer) -> Spins<'b> {
+        let count = chunk.count.min(self.net.batch());
+        let spins = Spins { buffer: spins, sites: self.sites, first: chunk.first, count, sign };
+        bernoulli::record_rows(rec, spins, &self.rows);
+        self.net.record_forward(rec, count, &self.rows);
+        spins
+    }
+}
+
+/// Masked layers, each with the activation behind it.
+fn stages(layers: &[Layer]) -> Result<Vec<Stage>> {
+    let mut stages: Vec<Stage> = Vec::new();
+    for (l, layer) in layers.iter().enumerate() {
+        let wrong = |what: &str| Error::User(format!("autoregressive network: layer {l} {what}: {layer:?}"));
+        let then = match *layer {
+            Layer::MaskedLinear { shape, weights, bias } => {
+                if stages.first().is_some_and(|first| first.shape.sites != shape.sites) {
+                    return Err(wrong("has other sites"));
+                }
+                if shape.inclusive == stages.is_empty() {
+                    return Err(wrong(if shape.inclusive { "is the first and sees its own site" } else { "does not see its own site" }));
+                }
+                stages.push(Stage { shape, weights, bias, then: Then::Nothing });
+                continue;
+            }
+            Layer::Prelu { slopes, .. } => Then::Prelu(slopes),
+            Layer::Tanh { .. } => Then::Tanh,
+        };
+        match stages.last_mut() {
+            Some(stage) if stage.then == Then::Nothing => stage.then = then,
+            _ => return Err(wrong("is an activation behind none or another")),
+        }
+    }
+    match (stages.first(), stages.last()) {
+        (Some(first), Some(last)) if first.shape.inputs == 1 && last.shape.outputs == 1 => Ok(stages),
+        _ => Err(Error::User("autoregressive network: it leads from one spin a site to one logit a site".into())),
+    }
+}
