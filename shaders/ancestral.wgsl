@@ -13,9 +13,9 @@
 // One invocation owns TILE samples, which share the loaded weights: on CPU drivers loads are what costs, on GPUs samples are
 // few. Trips: sites x (layers x (outputs / 4 + outputs % 4) x inputs seen + 11 TILE) and more, see the host side.
 struct Params {
-  count: u32, sites: u32, site: u32, end: u32,
-  layers: u32, logits: u32, first: u32, first_walker: u32,
-  step: u32, purpose: u32, seed_low: u32, seed_high: u32,
+  seed_low: u32, seed_high: u32, step: u32, purpose: u32,
+  first_walker: u32, count: u32, sites: u32, site: u32,
+  end: u32, layers: u32, logits: u32, first: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> program: array<vec4<u32>>;

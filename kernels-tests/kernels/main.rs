@@ -9,6 +9,7 @@ mod harness;
 #[path = "../reference_data.rs"]
 mod reference_data;
 
+mod ancestral;
 mod backflow;
 mod backflow_registers;
 mod backflow_rows;
@@ -26,8 +27,10 @@ mod ideal_gas;
 mod linear;
 mod local_energy;
 mod log_psi;
+mod made;
 mod memory;
 mod metropolis;
+mod network;
 mod newton;
 mod occupation;
 mod occupation_published;

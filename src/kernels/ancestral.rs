@@ -5,7 +5,7 @@
 use crate::gpu::{Buffer, Kernel, MAX_TRIPS, Profile, Recording, grid};
 
 use super::masked_outer::Triangle;
-use super::philox::Stream;
+use super::philox::{Address, Stream};
 
 pub static KERNEL: Kernel = Kernel {
     name: "ancestral",
@@ -18,6 +18,7 @@ pub static KERNEL: Kernel = Kernel {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
 struct Params {
+    at: Address,
     count: u32,
     sites: u32,
     site: u32,
@@ -25,11 +26,6 @@ struct Params {
     layers: u32,
     logits: u32,
     first: u32,
-    first_walker: u32,
-    step: u32,
-    purpose: u32,
-    seed_low: u32,
-    seed_high: u32,
 }
 
 /// Lanes of a workgroup, and samples of an invocation.
@@ -153,6 +149,7 @@ pub fn record(
             end += 1;
         }
         let p = Params {
+            at: at.skip(first).address(),
             count: count as u32,
             sites: sites as u32,
             site: site as u32,
@@ -160,11 +157,6 @@ pub fn record(
             layers: program.stages.len() as u32,
             logits: program.logits as u32,
             first: first as u32,
-            first_walker: at.first_walker.wrapping_add(first as u32),
-            step: at.step,
-            purpose: at.purpose,
-            seed_low: at.seed as u32,
-            seed_high: (at.seed >> 32) as u32,
         };
         let macs: usize = program.stages.iter().map(|s| s.shape.before(end) - s.shape.before(site)).sum();
         rec.launch("sample", &KERNEL, &p)

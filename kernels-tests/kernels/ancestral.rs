@@ -1,0 +1,189 @@
+//! Cached sampling of masked networks: the twin's draws, the logits of a full pass, frequencies, chunks.
+
+use helmholtz::gpu::{Buffer, Gpu, MAX_TRIPS, Profile, Recording};
+use helmholtz::kernels::ancestral;
+use helmholtz::kernels::occupation::Chunk;
+use helmholtz::kernels::philox::{Stream, purpose};
+
+use crate::bounds::refuses;
+use crate::harness::{Check, close, mutant, mutant_in, verify};
+use crate::made::{Setup, evaluate, shape, single, states};
+
+fn stream(first_walker: u32) -> Stream {
+    Stream { seed: 0x1_0000_0007, step: 3, purpose: purpose::SPINS, first_walker }
+}
+
+/// Spins, ln q0 and the logits of the cache, drawn in chunks of `batch` (logits: where that is one).
+fn draw(gpu: &Gpu, s: &Setup, batch: usize, samples: usize, first_walker: u32) -> Result<[Vec<f32>; 3], String> {
+    let k = s.network(batch, gpu.profile)?;
+    let n = s.model.sites;
+    let (params, spins, log_q) = (s.upload(gpu), Buffer::new("spins", samples * n), Buffer::new("ln q", samples));
+    let mut rec = Recording::new();
+    for first in (0..samples).step_by(batch) {
+        let chunk = Chunk { first, count: batch.min(samples - first) };
+        k.record_sample(&mut rec, stream(first_walker), chunk, &params, &spins, &log_q);
+    }
+    gpu.run(&rec).map_err(|e| e.to_string())?;
+    let read = |b: &Buffer, words: usize| gpu.read_words::<f32>(b, words).map_err(|e| e.to_string());
+    let (program, cache) = k.cache();
+    let last = (samples - 1) % batch + 1;
+    let logits = read(cache, program.cache_words(last))?[program.logits(last)..].to_vec();
+    Ok([read(&spins, samples * n)?, read(&log_q, samples)?, (0..last * n).map(|at| logits[at % n * last + at / n]).collect()])
+}
+
+/// Draws, their ln q0 and the cache's logits against the twin, and those of a full pass on the device.
+fn agrees(gpu: &Gpu, mut s: Setup, samples: usize, batch: usize) -> Check {
+    let n = s.model.sites;
+    let [spins, log_q, logits] = draw(gpu, &s, batch, samples, 11)?;
+    s.spins = spins.iter().map(|&v| v as f64).collect();
+    let [full, again, ..] = evaluate(gpu, &s, samples, 1.0)?;
+    for (w, drawn) in s.samples().enumerate() {
+        let (want, margin) = s.twin().draw(stream(11), w as u32);
+        // a random number next to the threshold may fall on either side
+        if margin > 1e-5 && want != drawn {
+            return Err(format!("{:?} sample {w}: {drawn:?} instead of {want:?}", s.model));
+        }
+        close(&format!("{:?} ln q {w}", s.model), &log_q[w..], &[s.twin().log_q(drawn)], s.bound())?;
+        close("ln q of a full pass", &log_q[w..], &[again[w] as f64], s.bound())?;
+    }
+    let first = samples - logits.len() / n;
+    for (at, w) in (first..samples).enumerate() {
+        let [cached, passed] = [&logits[at * n..][..n], &full[w * n..][..n]];
+        close("logits of a full pass", cached, &passed.iter().map(|&v| v as f64).collect::<Vec<_>>(), s.bound())?;
+        close("logits", cached, &s.twin().logits(&s.spins[w * n..][..n]), s.bound())?;
+    }
+    Ok(())
+}
+
+fn sizes(gpu: &Gpu) -> Check {
+    for (n, depth, width, bias, prelu, samples, batch) in [
+        (7, 1, 1, false, true, 70, 70),
+        (20, 1, 1, true, true, 9, 9),
+        (20, 2, 5, false, true, 9, 9),
+        (7, 2, 4, true, false, 9, 9),
+        (7, 3, 3, true, true, 1, 1),
+    ] {
+        agrees(gpu, Setup::random(shape(n, depth, width, bias, prelu), 1), samples, batch)?;
+    }
+    Ok(())
+}
+
+/// One shape with every kind of parameter, rows of weights by four and one by one, in chunks: for the mutants.
+fn chunks(gpu: &Gpu) -> Check {
+    agrees(gpu, Setup::random(shape(7, 3, 5, true, true), 1), 37, 20)
+}
+
+/// A sample that takes more loop trips than a launch may make.
+fn long(gpu: &Gpu) -> Check {
+    agrees(gpu, Setup::random(shape(64, 2, 64, true, true), 1), 3, 3)
+}
+
+#[test]
+fn draws_and_logits_are_those_of_the_twin() {
+    verify(sizes);
+    verify(chunks);
+    verify(long);
+    let s = Setup::random(shape(64, 2, 64, true, true), 1);
+    let (k, mut rec) = (s.network(3, Profile::Gpu).unwrap(), Recording::new());
+    k.record_sample(
+        &mut rec,
+        stream(0),
+        Chunk { first: 0, count: 3 },
+        &Buffer::new("p", s.parameters.len()),
+        &Buffer::new("s", 192),
+        &Buffer::new("q", 3),
+    );
+    assert!(rec.dispatches().count() > 2 && rec.dispatches().all(|d| d.trips <= MAX_TRIPS));
+}
+
+/// Bit by bit, whatever the chunks and where the first walker of a buffer stands.
+fn independence(gpu: &Gpu) -> Check {
+    let s = Setup::random(shape(9, 2, 3, true, true), 1);
+    let [spins, log_q, _] = draw(gpu, &s, 70, 70, 5)?;
+    for batch in [1, 16, 33] {
+        let [again, log_again, _] = draw(gpu, &s, batch, 70, 5)?;
+        if again != spins || log_again != log_q {
+            return Err(format!("chunks of {batch} give other samples"));
+        }
+    }
+    let [later, log_later, _] = draw(gpu, &s, 8, 60, 15)?;
+    if later == spins[90..] && log_later == log_q[10..] { Ok(()) } else { Err("walkers 10 on give other samples".into()) }
+}
+
+/// A fixed seed; chi square has variance 2 a degree of freedom: four standard deviations. States that are expected less than
+/// 5 times are counted together.
+fn frequencies(gpu: &Gpu) -> Check {
+    for depth in [1, 2] {
+        let (n, samples) = (6, 20_000);
+        let mut s = Setup::random(shape(n, depth, 3, true, true), 1);
+        s.parameters.iter_mut().for_each(|v| *v *= 0.5);
+        let [spins, ..] = draw(gpu, &s, 1 << 14, samples, 0)?;
+        let all = states(n);
+        let mut cells = vec![[0.0, 0.0]; 1];
+        for state in all.chunks(n) {
+            let (got, want) =
+                (spins.chunks(n).filter(|d| single(state) == *d).count() as f64, samples as f64 * s.twin().log_q(state).exp());
+            if want < 5.0 {
+                cells[0] = [cells[0][0] + got, cells[0][1] + want];
+            } else {
+                cells.push([got, want]);
+            }
+        }
+        cells.retain(|c| c[1] > 0.0);
+        let (chi, freedom) = (cells.iter().map(|[g, w]| (g - w).powi(2) / w).sum::<f64>(), cells.len() as f64 - 1.0);
+        println!("depth {depth}: chi square {chi:.1} for {freedom}");
+        if !(chi < freedom + 4.0 * (2.0 * freedom).sqrt() && freedom > 20.0) {
+            return Err(format!("depth {depth}: chi square {chi} for {freedom}"));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn draws_do_not_depend_on_chunks() {
+    verify(independence);
+}
+
+#[test]
+fn frequencies_are_the_probabilities() {
+    verify(frequencies);
+}
+
+#[test]
+fn short_buffers_are_refused() {
+    // 7 samples behind 2 others, 9 sites of 3 channels: 9 spins, 27 units, 9 logits
+    let s = Setup::random(shape(9, 2, 3, true, true), 1);
+    for profile in [Profile::Simd, Profile::Gpu] {
+        let k = s.network(7, profile).unwrap();
+        let (program, _) = k.cache();
+        refuses("ancestral", &[s.parameters.len(), 7 * 45, 9 * 9, 9], |rec, b| {
+            let out = ancestral::Outputs { cache: &b[1], spins: &b[2], log_q: &b[3] };
+            ancestral::record(rec, profile, program, stream(0), 2, 7, &b[0], out);
+        });
+    }
+}
+
+#[test]
+fn broken_kernels_are_noticed() {
+    for (from, to) in [
+        ("p.first_walker + w, p.step", "w, p.step"),
+        ("site, p.first_walker + w", "0u, p.first_walker + w"),
+        ("(site + inclusive) * head.z", "site * head.z"),
+        ("select(site, 0u, inclusive == 1u)", "0u"),
+        ("parameters[m + 2u * sees]", "parameters[m + sees]"),
+        ("at += 4u * sees;", "at += 3u * sees;"),
+        ("let m = parameters[at + k];", "let m = parameters[at];"),
+        ("select(parameters[about.z + unit], 1.0, v > 0.0)", "parameters[about.z + unit]"),
+        ("parameters[about.y + unit]", "parameters[about.y]"),
+        ("select(-1.0, 1.0, u < up)", "select(1.0, -1.0, u < up)"),
+        ("log_sigmoid(s * logit)", "log_sigmoid(logit)"),
+        ("spins[(p.first + w) * p.sites + site]", "spins[w * p.sites + site]"),
+    ] {
+        mutant(&ancestral::KERNEL, from, to, chunks);
+    }
+    // tiles of one sample have neither
+    mutant_in(Profile::Simd, &ancestral::KERNEL, "min(w + $tu, p.count - 1u)", "w", chunks);
+    mutant_in(Profile::Simd, &ancestral::KERNEL, "min(w + TILE, p.count)", "w + 1u", chunks);
+    mutant(&ancestral::KERNEL, "v = tanh_(v);", "", sizes);
+    mutant(&ancestral::KERNEL, "if (site > 0u)", "if (site > p.site)", long);
+}
