@@ -359,7 +359,7 @@ fn bad_models_are_refused() {
         assert!(text.contains(said), "{text}");
     }
     let s = Setup::random(shape(5, 2, 2, true, true), 1);
-    assert!(s.network(0, Profile::Gpu).is_err() && !s.network(8, Profile::Gpu).unwrap().bill().is_empty());
+    assert!(s.network(0, Profile::Gpu).is_err());
     let masked = |sites, inputs, outputs, inclusive| {
         let shape = Triangle { sites, inputs, outputs, inclusive };
         Layer::MaskedLinear { shape, weights: 0, bias: None }

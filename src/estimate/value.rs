@@ -20,8 +20,10 @@ pub(crate) mod nullable {
 /// A number and its standard error, autocorrelation included.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
+    /// The mean; not a number where it is unknown.
     #[serde(with = "nullable")]
     pub value: f64,
+    /// One standard deviation of the mean.
     #[serde(with = "nullable")]
     pub error: f64,
     /// The error is a lower bound: what is longer is not known (see [`crate::estimate::average()`]).
@@ -30,6 +32,7 @@ pub struct Estimate {
 }
 
 impl Estimate {
+    /// A value with an error that is known.
     pub fn new(value: f64, error: f64) -> Self {
         Estimate { value, error, at_least: false }
     }

@@ -3,10 +3,11 @@
 //! Twin: `Twin::draw` of `reference::made`.
 
 use crate::gpu::{Buffer, Kernel, MAX_TRIPS, Profile, Recording, grid};
+use crate::model::layer::Triangle;
 
-use super::masked_outer::Triangle;
 use super::philox::{Address, Stream};
 
+/// `shaders/ancestral.wgsl`.
 pub static KERNEL: Kernel = Kernel {
     name: "ancestral",
     source: include_str!("../../shaders/ancestral.wgsl"),
@@ -39,7 +40,9 @@ fn tile(profile: Profile) -> (usize, usize) {
 /// What follows the sum of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
+    /// The sum itself.
     Nothing,
+    /// Its tanh.
     Tanh,
     /// PReLU with slopes from this word of the parameters on.
     Prelu(usize),
@@ -48,9 +51,13 @@ pub enum Then {
 /// A masked layer and what follows it; places are words of the parameters.
 #[derive(Clone, Copy, Debug)]
 pub struct Stage {
+    /// The mask, with its channels.
     pub shape: Triangle,
+    /// First word of the weights.
     pub weights: usize,
+    /// First word of the bias, if there is one.
     pub bias: Option<usize>,
+    /// What is made of the sum.
     pub then: Then,
 }
 
@@ -81,7 +88,7 @@ impl Stage {
 
 impl Program {
     /// Layers in order; the first sees the spins.
-    pub fn new(stages: Vec<Stage>) -> Program {
+    pub(crate) fn new(stages: Vec<Stage>) -> Program {
         let sites = stages.first().map_or(0, |s| s.shape.sites);
         let (mut source, mut target) = (0, sites);
         let mut words: Vec<u32> = Vec::new();
@@ -109,18 +116,16 @@ impl Program {
     pub fn logits(&self, count: usize) -> usize {
         self.logits * count
     }
-
-    /// The program's table on the device.
-    pub fn table(&self) -> &Buffer {
-        &self.table
-    }
 }
 
 /// Buffers of a draw: `spins` `[sample][sites]` and `log_q` hold all samples, `cache` those of one recording.
 #[derive(Clone, Copy)]
 pub struct Outputs<'b> {
+    /// Scratch, f32, [`Program::cache_words`].
     pub cache: &'b Buffer,
+    /// f32 ±1.
     pub spins: &'b Buffer,
+    /// ln q0, f32 `[sample]`.
     pub log_q: &'b Buffer,
 }
 

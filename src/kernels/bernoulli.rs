@@ -6,6 +6,7 @@ use crate::gpu::{Buffer, Kernel, Recording, grid};
 
 use super::{WG, pad4};
 
+/// `shaders/bernoulli.wgsl`.
 pub static KERNEL: Kernel = Kernel {
     name: "bernoulli",
     source: include_str!("../../shaders/bernoulli.wgsl"),
@@ -14,6 +15,7 @@ pub static KERNEL: Kernel = Kernel {
     variants: &[&[("WG", 64)]],
 };
 
+/// `shaders/spin_rows.wgsl`.
 pub static ROWS: Kernel = Kernel {
     name: "spin_rows",
     source: include_str!("../../shaders/spin_rows.wgsl"),
@@ -51,9 +53,13 @@ struct RowsParams {
 /// Spins `sign` s of samples `first .. first + count` of a buffer `[sample][sites]` of s = ±1.
 #[derive(Clone, Copy)]
 pub struct Spins<'b> {
+    /// f32 `[sample][sites]`.
     pub buffer: &'b Buffer,
+    /// Spins of a sample.
     pub sites: usize,
+    /// First sample.
     pub first: usize,
+    /// Samples.
     pub count: usize,
     /// 1, or -1: all spins flipped.
     pub sign: f32,
@@ -68,8 +74,11 @@ impl Spins<'_> {
 /// Factor of sample w: word `first + step w`.
 #[derive(Clone, Copy)]
 pub struct Factors<'b> {
+    /// f32.
     pub buffer: &'b Buffer,
+    /// Word of the first sample's.
     pub first: usize,
+    /// Words from one sample's to the next one's; 0: one factor for all.
     pub step: usize,
 }
 

@@ -4,9 +4,12 @@
 
 use crate::gpu::{Buffer, Kernel, Recording, grid};
 
+use crate::model::layer::Triangle;
+
 use super::linear::extent;
 use super::{WG, pad4};
 
+/// `shaders/masked_outer.wgsl`.
 pub static KERNEL: Kernel = Kernel {
     name: "masked_outer",
     source: include_str!("../../shaders/masked_outer.wgsl"),
@@ -32,59 +35,14 @@ struct Params {
     g_stride: u32,
 }
 
-/// A matrix that is block lower triangular by sites: row (i, c) holds the columns (j, d) of the sites j < i, or j ≤ i.
-///
-/// Units are site-major, row i `outputs` + c and column j `inputs` + d. What the mask forbids is not stored: the rows stand
-/// behind each other without gaps. One site that sees itself is a dense matrix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Triangle {
-    pub sites: usize,
-    /// Columns of a site.
-    pub inputs: usize,
-    /// Rows of a site.
-    pub outputs: usize,
-    /// A site sees itself.
-    pub inclusive: bool,
-}
-
-impl Triangle {
-    pub fn rows(&self) -> usize {
-        self.sites * self.outputs
-    }
-
-    pub fn columns(&self) -> usize {
-        self.sites * self.inputs
-    }
-
-    /// Columns that the rows of a site hold.
-    pub fn sees(&self, site: usize) -> usize {
-        (site + self.inclusive as usize) * self.inputs
-    }
-
-    /// Words of all rows of the sites before `site`.
-    pub fn before(&self, site: usize) -> usize {
-        let pairs = site * (site + 1) / 2 - if self.inclusive { 0 } else { site };
-        self.outputs * self.inputs * pairs
-    }
-
-    /// Words of the whole matrix.
-    pub fn words(&self) -> usize {
-        self.before(self.sites)
-    }
-
-    /// The word that holds an entry, if the mask allows it.
-    pub fn word(&self, row: usize, column: usize) -> Option<usize> {
-        let (site, c) = (row / self.outputs, row % self.outputs);
-        let sees = self.sees(site);
-        (row < self.rows() && column < sees).then(|| self.before(site) + c * sees + column)
-    }
-}
-
 /// Rows to sum over: `inner` of them for each of `batches` results, from row `first` on.
 #[derive(Clone, Copy, Debug)]
 pub struct Rows {
+    /// First row.
     pub first: usize,
+    /// Results.
     pub batches: usize,
+    /// Rows of a result.
     pub inner: usize,
 }
 

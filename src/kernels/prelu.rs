@@ -6,6 +6,7 @@ use crate::gpu::{Buffer, Kernel, Recording, grid};
 
 use super::{WG, pad4};
 
+/// `shaders/prelu.wgsl`.
 pub static KERNEL: Kernel = Kernel {
     name: "prelu",
     source: include_str!("../../shaders/prelu.wgsl"),
@@ -26,9 +27,13 @@ struct Params {
 /// Slopes of `units` units from vec4 `first` of a buffer on, and the rows they are used for.
 #[derive(Clone, Copy)]
 pub struct Slopes<'b> {
+    /// Rows of numbers.
     pub rows: usize,
+    /// Numbers of a row, each with a slope.
     pub units: usize,
+    /// Where the slopes are, f32.
     pub buffer: &'b Buffer,
+    /// Vec4 of the first.
     pub first: usize,
 }
 

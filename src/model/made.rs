@@ -9,12 +9,10 @@
 //! logits = M_D f(y_(D-1)) + b_D        n x (w n), sites j <= i;  D = 1: n x n, j < i
 //! ```
 
+use super::layer::{Layer, Triangle};
 use super::parameters::Table;
 use crate::error::{Error, Result};
-use crate::kernels::masked_outer::Triangle;
-use crate::kernels::philox::purpose;
-use crate::network::Layer;
-use crate::reference::philox::{philox, uniform4};
+use crate::number::philox::{philox, purpose, uniform4};
 
 /// Shapes of the network.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +23,7 @@ pub struct Made {
     pub depth: usize,
     /// Channels w of a site in the layers between.
     pub width: usize,
+    /// Layers have a bias.
     pub bias: bool,
     /// Between layers PReLU with a slope for each unit; else tanh.
     pub prelu: bool,

@@ -57,12 +57,6 @@ impl Autoregressive {
         (&self.program, &self.cache)
     }
 
-    /// Name and bytes of every array, for the memory bill.
-    pub fn bill(&self) -> Vec<(String, u64)> {
-        let own = [self.program.table(), &self.cache, &self.rows, &self.log_q].map(|b| (b.name().to_string(), b.bytes()));
-        own.into_iter().chain(self.net.bill()).collect()
-    }
-
     /// Gathers `params` (P f32 in the order of the model's table) for all but [`Autoregressive::record_sample`].
     pub fn record_pack(&self, rec: &mut Recording, params: &Buffer) {
         self.net.record_pack(rec, params);

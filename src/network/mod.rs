@@ -2,9 +2,8 @@
 //! autoregressive spins drawn from such a network.
 
 mod autoregressive;
-mod layer;
 mod net;
 
+pub use crate::model::layer::{Layer, Triangle};
 pub use autoregressive::Autoregressive;
-pub use layer::{Layer, Triangle};
 pub use net::Net;

@@ -5,7 +5,7 @@ use crate::gpu::{Buffer, Recording};
 use crate::kernels::prelu::{self, Slopes};
 use crate::kernels::{linear, masked_outer, occupation, outer, pack, pad4};
 
-use super::layer::Layer;
+use super::Layer;
 
 /// Buffers of one network on one device. Rows are padded with zeros to multiples of 4 words, those of its caller too.
 pub struct Net {
@@ -103,13 +103,6 @@ impl Net {
     /// Rows of the last layer's outputs, as of the last [`Net::record_forward`].
     pub fn output(&self) -> &Buffer {
         self.values.last().unwrap_or(&self.zeros)
-    }
-
-    /// Name and bytes of every array, for the memory bill.
-    pub fn bill(&self) -> Vec<(String, u64)> {
-        let own = [&self.map, &self.packed, &self.slopes, &self.partial];
-        let all = own.into_iter().chain(&self.values).chain(&self.gradients);
-        all.map(|b| (b.name().to_string(), b.bytes())).collect()
     }
 
     /// Gathers `params` (P f32) for the other methods.

@@ -1,0 +1,110 @@
+//! The layers that networks are made of. A layer says where its parameters lie in the flat vector of the model's table.
+
+/// A matrix that is block lower triangular by sites: row (i, c) holds the columns (j, d) of the sites j < i, or j ≤ i.
+///
+/// Units are site-major, row i `outputs` + c and column j `inputs` + d. What the mask forbids is not stored: the rows stand
+/// behind each other without gaps. One site that sees itself is a dense matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Triangle {
+    /// Sites.
+    pub sites: usize,
+    /// Columns of a site.
+    pub inputs: usize,
+    /// Rows of a site.
+    pub outputs: usize,
+    /// A site sees itself.
+    pub inclusive: bool,
+}
+
+impl Triangle {
+    /// Rows of all sites.
+    pub fn rows(&self) -> usize {
+        self.sites * self.outputs
+    }
+
+    /// Columns of all sites.
+    pub fn columns(&self) -> usize {
+        self.sites * self.inputs
+    }
+
+    /// Columns that the rows of a site hold.
+    pub fn sees(&self, site: usize) -> usize {
+        (site + self.inclusive as usize) * self.inputs
+    }
+
+    /// Words of all rows of the sites before `site`.
+    pub fn before(&self, site: usize) -> usize {
+        let pairs = site * (site + 1) / 2 - if self.inclusive { 0 } else { site };
+        self.outputs * self.inputs * pairs
+    }
+
+    /// Words of the whole matrix.
+    pub fn words(&self) -> usize {
+        self.before(self.sites)
+    }
+
+    /// The word that holds an entry, if the mask allows it.
+    pub fn word(&self, row: usize, column: usize) -> Option<usize> {
+        let (site, c) = (row / self.outputs, row % self.outputs);
+        let sees = self.sees(site);
+        (row < self.rows() && column < sees).then(|| self.before(site) + c * sees + column)
+    }
+}
+
+/// A layer on rows of units, unit (i, c) = channel c of site i at place i channels + c.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Layer {
+    /// y = W x (+ b), W a [`Triangle`]: `weights` and `bias` are the first words of both.
+    MaskedLinear {
+        /// The mask, with its channels.
+        shape: Triangle,
+        /// First word of the weights.
+        weights: usize,
+        /// First word of the bias, if there is one.
+        bias: Option<usize>,
+    },
+    /// y = x where x > 0, else a x; one slope a for each unit, from word `slopes` on.
+    Prelu {
+        /// Numbers of a row.
+        units: usize,
+        /// First word of the slopes.
+        slopes: usize,
+    },
+    /// y = tanh x.
+    Tanh {
+        /// Numbers of a row.
+        units: usize,
+    },
+}
+
+impl Layer {
+    /// A dense layer: weights row by row, a row an output.
+    pub fn linear(inputs: usize, outputs: usize, weights: usize, bias: Option<usize>) -> Layer {
+        Layer::MaskedLinear { shape: Triangle { sites: 1, inputs, outputs, inclusive: true }, weights, bias }
+    }
+
+    /// Units it takes.
+    pub fn inputs(&self) -> usize {
+        match *self {
+            Layer::MaskedLinear { shape, .. } => shape.columns(),
+            Layer::Prelu { units, .. } | Layer::Tanh { units } => units,
+        }
+    }
+
+    /// Units it makes.
+    pub fn outputs(&self) -> usize {
+        match *self {
+            Layer::MaskedLinear { shape, .. } => shape.rows(),
+            Layer::Prelu { units, .. } | Layer::Tanh { units } => units,
+        }
+    }
+
+    /// Words of the flat vector up to its last parameter.
+    pub fn end(&self) -> usize {
+        match *self {
+            Layer::MaskedLinear { shape, weights, bias } => (weights + shape.words()).max(bias.map_or(0, |b| b + shape.rows())),
+            Layer::Prelu { units, slopes } => slopes + units,
+            Layer::Tanh { .. } => 0,
+        }
+    }
+}
