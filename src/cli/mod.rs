@@ -15,10 +15,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::config::Resolved;
+use crate::config::{Resolved, SYSTEMS, System};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, cache_folder};
-use crate::problem;
 use crate::report::{draw, say, stdout_fault};
 use crate::run::{StepRecord, Summary, stop};
 
@@ -33,9 +32,9 @@ struct Cli {
 /// What is simulated.
 #[derive(clap::Args)]
 struct Given {
-    #[arg(help = format!("The system ({}) or a TOML file", problem::names().join(", ")))]
+    #[arg(help = format!("The system ({}) or a TOML file", System::names().join(", ")))]
     target: OsString,
-    #[arg(value_name = "KEY=VALUE", help = format!("Settings, for example {}", problem::KINDS[0].example()))]
+    #[arg(value_name = "KEY=VALUE", help = format!("Settings, for example {}", SYSTEMS[0].line()))]
     settings: Vec<String>,
 }
 

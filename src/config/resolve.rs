@@ -5,9 +5,8 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::{KEYS, Key, Settings, nearest, rules};
+use super::{ELECTRON_GAS, KEYS, Key, SYSTEMS, Settings, System, nearest, rules};
 use crate::error::{Error, Result};
-use crate::problem::{self, KINDS};
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,8 +86,8 @@ fn read_file(path: &Path, mistakes: &mut Vec<String>) -> Result<Vec<Source>> {
                 if let Some(first) = systems.replace(line) {
                     mistakes.push(format!("{shown} line {line}: system is given twice (first in line {first}): keep one"));
                 }
-                if problem::kind(&system).is_none() {
-                    mistakes.push(format!("{shown} line {line}: system = {system:?}: unknown; there is {}", problem::names().join(", ")));
+                if !System::names().contains(&system.as_str()) {
+                    mistakes.push(format!("{shown} line {line}: system = {system:?}: unknown; there is {}", System::names().join(", ")));
                 }
             }
             Ok(text) => sources.push(Source { key: name, text, origin: Origin::File { path: path.into(), line } }),
@@ -134,12 +133,12 @@ impl Resolved {
         } else if target.contains('=') {
             return Err(Error::User(format!(
                 "{target:?} stands where the system or a TOML file belongs; for example: helmholtz train {} {}",
-                KINDS[0].name,
-                KINDS[0].example()
+                SYSTEMS[0].name,
+                SYSTEMS[0].line()
             )));
-        } else if problem::kind(&target).is_none() {
-            let hint = nearest(&target, problem::names()).map_or_else(
-                || format!("there is {}; a settings file ends in .toml", problem::names().join(", ")),
+        } else if !System::names().contains(&&*target) {
+            let hint = nearest(&target, System::names()).map_or_else(
+                || format!("there is {}; a settings file ends in .toml", System::names().join(", ")),
                 |near| format!("did you mean {near}?"),
             );
             mistakes.push(format!("{target:?} is no system: {hint}"));
@@ -189,7 +188,7 @@ impl Resolved {
         }
         for key in KEYS.iter().filter(|k| k.default.is_empty()) {
             if !attempted.iter().any(|s| find(&s.key).is_some_and(|k| k.name == key.name)) {
-                let example = settings.kind().example.iter().find(|(name, _)| *name == key.name).map_or("", |(_, value)| value);
+                let example = ELECTRON_GAS.example.iter().find(|(name, _)| *name == key.name).map_or("", |(_, value)| value);
                 mistakes.push(format!("{} is missing: {}; for example {}={example}", key.name, key.meaning, key.name));
             }
         }
@@ -228,7 +227,7 @@ impl Resolved {
 
     /// The settings as TOML, each with its unit and origin; reads back to the same settings.
     pub fn toml(&self) -> String {
-        let mut text = format!("system = \"{}\"\n", self.settings.kind().name);
+        let mut text = format!("system = \"{}\"\n", ELECTRON_GAS.name);
         if let Some((path, origin)) = &self.params {
             // wherever the settings are read later; TOML is text, a path need not be
             let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());

@@ -35,8 +35,6 @@ pub struct Kind {
     pub quantities: &'static [Quantity],
     /// The settings that name a system of this kind.
     pub parameters: &'static [Parameter],
-    /// Values for the required ones, as an example.
-    pub example: &'static [(&'static str, &'static str)],
     /// Those that a series of runs may go over, the first that differs counts; with the symbol of its axis.
     pub scanned: &'static [(&'static str, &'static str)],
     /// A figure's title in the markup of [`crate::report`]; `<name>` stands for a parameter.
@@ -174,11 +172,6 @@ impl Kind {
         self.parameters.iter().fold(self.title.to_string(), |title, p| title.replace(&format!("<{}>", p.name), &text(p.name)))
     }
 
-    /// `n=13 rs=10 theta=0.15`.
-    pub fn example(&self) -> String {
-        self.example.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
-    }
-
     /// The parameters of a system of this kind.
     pub fn parameters_of(&self, settings: &Settings) -> Named<serde_json::Value> {
         self.parameters.iter().map(|p| (p.name, (p.get)(settings))).collect()
@@ -235,7 +228,6 @@ mod tests {
             Quantity { name: "pace", meaning: "", formula: "", unit: Unit::Of("ms"), role: Role::Diagnostic, beside: Beside::Nothing },
         ],
         parameters: &[Parameter { name: "lattice", short: "", meaning: "lattice", get: |_| "square".into() }],
-        example: &[],
         scanned: &[],
         title: "Spins on a <lattice> lattice",
         exact: Exact { name: "transfer matrix", index: "exact", of: |_| Ok(Named::default()) },

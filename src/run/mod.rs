@@ -1,5 +1,6 @@
 //! A training run: what it records, its directory, how it is stopped.
 
+pub mod chains;
 pub mod claim;
 mod duration;
 mod failures;
@@ -22,4 +23,4 @@ pub use record::{Phase, StepRecord};
 pub use summary::Summary;
 
 // the loop still trains this system alone
-pub use crate::problem::electron_gas::{chains, fitting, initial, memory, pretraining, trainer};
+pub use crate::problem::electron_gas::{fitting, initial, memory, pretraining, trainer};

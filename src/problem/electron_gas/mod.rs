@@ -1,6 +1,5 @@
 //! The uniform electron gas: its quantities, units and words.
 
-pub mod chains;
 pub mod cutoffs;
 pub mod energies;
 pub mod fitting;
@@ -19,14 +18,14 @@ pub use local_energy::LocalEnergy;
 pub use trainer::Trainer;
 
 use super::{Beside, Exact, Kind, Means, Measured, Named, Parameter, Quantity, Role, Unit};
-use crate::config::Settings;
+use crate::config::{ELECTRON_GAS, Settings};
 use crate::error::Result;
 use crate::estimate::Estimate;
 use crate::system::{Complete, IdealGas};
 
 /// F, E, K, V in Ry (at rs = 0 in Ry/rs²) and S in k_B, all per electron.
 pub static KIND: Kind = Kind {
-    name: "electron-gas",
+    name: ELECTRON_GAS.name,
     per: "electron",
     count: "*n*",
     quantities: &[
@@ -51,7 +50,6 @@ pub static KIND: Kind = Kind {
         Parameter { name: "rs", short: "rs", meaning: "Wigner–Seitz radius", get: |s| json!(s.rs) },
         Parameter { name: "theta", short: "theta", meaning: "temperature", get: |s| json!(s.theta) },
     ],
-    example: &[("n", "13"), ("rs", "10"), ("theta", "0.15")],
     scanned: &[("rs", "*r*_{s}"), ("theta", "*T*/*T*_{F}"), ("n", "*n*")],
     title: "Electron gas, *n* = <n>, <dim>D, *r*_{s} = <rs>, *T*/*T*_{F} = <theta>",
     exact: Exact { name: "ideal gas", index: "ideal", of: ideal },

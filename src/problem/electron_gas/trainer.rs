@@ -318,7 +318,7 @@ impl Trainer {
     }
 
     /// Draws exactly from now on, whatever the settings say: what chains have given can be compared with it.
-    pub(super) fn draw_exactly(&mut self) -> Result<()> {
+    pub(crate) fn draw_exactly(&mut self) -> Result<()> {
         self.sampler = Box::new(exact(&self.settings, &self.gas)?);
         Ok(())
     }

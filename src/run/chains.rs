@@ -1,12 +1,12 @@
 //! Whether averages over Metropolis chains mean anything: chains that do not move, and what short ones are off by.
 
+use super::result::{averages, estimates};
 use super::trainer::Trainer;
+use super::{Job, StepRecord, Summary};
 use crate::config::{Sampler, Settings};
 use crate::error::{Error, Result};
 use crate::estimate::Estimate;
 use crate::problem::{Kind, Named, Unit};
-use crate::run::result::{averages, estimates};
-use crate::run::{Job, StepRecord, Summary};
 use crate::sample::Round;
 
 /// Electrons have left the random positions where the chains begin when the mean squared distance of a coordinate from there
