@@ -2,10 +2,11 @@
 
 use helmholtz::config::Resolved;
 use helmholtz::gpu::{Buffer, Gpu, Op, Recording};
+use helmholtz::kernels::Chunk;
 use helmholtz::kernels::backflow::{Directions, Signs};
 use helmholtz::kernels::cholesky::{Factor, STATE_WORDS};
 use helmholtz::kernels::dpp::{self, Draw};
-use helmholtz::kernels::occupation::{Chunk, OccupationKernels};
+use helmholtz::kernels::occupation::OccupationKernels;
 use helmholtz::kernels::{determinant, ewald, linear, pad4};
 use helmholtz::number::philox::{Stream, purpose};
 use helmholtz::sample::{Exact, Sampler, exact};

@@ -1,8 +1,8 @@
 //! Cached sampling of masked networks: the twin's draws, the logits of a full pass, frequencies, chunks.
 
 use helmholtz::gpu::{Buffer, Gpu, MAX_TRIPS, Profile, Recording};
+use helmholtz::kernels::Chunk;
 use helmholtz::kernels::ancestral;
-use helmholtz::kernels::occupation::Chunk;
 use helmholtz::kernels::philox::{Stream, purpose};
 
 use crate::bounds::refuses;

@@ -134,7 +134,7 @@ fn of_occupations() {
     for gpu in devices() {
         let k = setup.kernels(W, gpu).unwrap();
         // rows 3 to 9 of the caller's buffers
-        let (chunk, all) = (occupation::Chunk { first: 3, count: W }, 3 + W);
+        let (chunk, all) = (helmholtz::kernels::Chunk { first: 3, count: W }, 3 + W);
         refuses("ln p", &[all * N, all], |rec, b| k.record_logp(rec, chunk, &b[0], &b[1]));
         let at = Stream { seed: 1, step: 0, purpose: purpose::OCCUPATION, first_walker: 0 };
         refuses("draws", &[all * N, all], |rec, b| k.record_sample(rec, at, chunk, &b[0], &b[1]));
@@ -154,8 +154,8 @@ fn no_orbitals(gpu: &Gpu) -> Check {
         let (logp, scores) = (Buffer::new("ln p", 2), Buffer::new("scores", 2 * k.leading()));
         let mut rec = Recording::new();
         k.record_pack(&mut rec, &parameters);
-        k.record_logp(&mut rec, occupation::Chunk { first: 0, count: 2 }, &states, &logp);
-        k.record_scores(&mut rec, occupation::Chunk { first: 0, count: 2 }, &states, &scores, 0);
+        k.record_logp(&mut rec, helmholtz::kernels::Chunk { first: 0, count: 2 }, &states, &logp);
+        k.record_scores(&mut rec, helmholtz::kernels::Chunk { first: 0, count: 2 }, &states, &scores, 0);
         gpu.run(&rec).map_err(|e| e.to_string())?;
         let read = |b: &Buffer, words: usize| gpu.read_words::<u32>(b, words).map_err(|e| e.to_string());
         Ok([read(&logp, 2)?, read(&scores, 2 * k.leading())?].concat())

@@ -2,7 +2,7 @@
 //! differences.
 
 use helmholtz::gpu::{Buffer, Gpu, Profile, Recording};
-use helmholtz::kernels::occupation::Chunk;
+use helmholtz::kernels::Chunk;
 use helmholtz::kernels::{bernoulli, masked_outer, pad4, prelu};
 use helmholtz::model::made::Made;
 use helmholtz::network::{Autoregressive, Layer, Net, Triangle};

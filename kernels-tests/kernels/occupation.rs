@@ -2,7 +2,8 @@
 //! finite differences.
 
 use helmholtz::gpu::{Buffer, Gpu, Recording};
-use helmholtz::kernels::occupation::{self, Chunk, OccupationKernels};
+use helmholtz::kernels::Chunk;
+use helmholtz::kernels::occupation::{self, OccupationKernels};
 use helmholtz::model::occupation::{Occupation, Prior};
 use helmholtz::reference::occupation::Twin;
 

@@ -2,7 +2,7 @@
 //! enumeration, and the ideal prior gives the ideal gas.
 
 use helmholtz::gpu::{Buffer, Gpu, Recording};
-use helmholtz::kernels::occupation::{self, Chunk};
+use helmholtz::kernels::{Chunk, occupation};
 use helmholtz::model::occupation::Prior;
 use helmholtz::number::philox::{Stream, purpose};
 use helmholtz::reference::philox::{philox, uniform4};

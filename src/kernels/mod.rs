@@ -145,6 +145,15 @@ pub static ALL: &[&Kernel] = &[
 /// Threads of a workgroup for kernels whose invocations do not talk to each other.
 pub const WG: u32 = 64;
 
+/// Rows `first .. first + count` of the caller's buffers; `count` is at most the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// Its first row.
+    pub first: usize,
+    /// How many rows.
+    pub count: usize,
+}
+
 /// Rounds up to a multiple of 4: the padding of every last dimension.
 pub fn pad4(n: usize) -> usize {
     n.div_ceil(4) * 4

@@ -7,9 +7,8 @@ use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Profile, Recording};
 use crate::kernels::ancestral::{self, Program, Stage, Then};
 use crate::kernels::bernoulli::{self, Factors, Spins};
-use crate::kernels::occupation::Chunk;
-use crate::kernels::pad4;
 use crate::kernels::philox::Stream;
+use crate::kernels::{Chunk, pad4};
 
 use super::{Layer, Net};
 

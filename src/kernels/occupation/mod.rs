@@ -11,6 +11,7 @@ mod layout;
 mod parts;
 mod sample;
 
+use super::Chunk;
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Gpu, Profile, Recording};
 use crate::kernels::{pack, pad4};
@@ -20,15 +21,6 @@ use layout::Layout;
 pub use parts::{ACTIVATE, ATTENTION, EMBED, LOGITS, MIX, TOTAL};
 pub(crate) use parts::{activate, activate_vjp};
 pub use sample::KERNEL as SAMPLE;
-
-/// Rows `first .. first + count` of the caller's buffers; `count` is at most the batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Chunk {
-    /// Its first row.
-    pub first: usize,
-    /// How many rows.
-    pub count: usize,
-}
 
 /// Buffers and tables of one occupation model on one device; none can be changed apart from the others.
 pub struct OccupationKernels {
