@@ -89,7 +89,8 @@ fn draw(w: u32, site: u32) {
   spins[(p.first + w) * p.sites + site] = s;
   var before = 0.0;
   if (site > 0u) { before = log_q[p.first + w]; }
-  log_q[p.first + w] = before + log_sigmoid(s * logit);
+  // by bits: a logit that is not finite leaves no finite ln q0
+  log_q[p.first + w] = before + select(log_sigmoid(s * logit), logit, !finite(logit));
 }
 
 @compute @workgroup_size(WG)

@@ -28,10 +28,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   for (var i = 0u; i < p.sites; i++) {
     let s = p.sign * spins[(p.first + w) * p.sites + i];
     let a = s * logits[w * p.ld + i];
-    sum[i & 3u] += log_sigmoid(a);
+    // by bits: what is not finite stays so, whatever a driver's min and exp make of it
+    let wrong = !finite(a);
+    sum[i & 3u] += select(log_sigmoid(a), a, wrong);
     if (gradient) {
       let e = exp(-abs(a));
-      logits[w * p.ld + i] = factor * s * select(1.0, e, a > 0.0) / (1.0 + e);
+      logits[w * p.ld + i] = select(factor * s * select(1.0, e, a > 0.0) / (1.0 + e), a, wrong);
     }
   }
   if (gradient) { for (var i = p.sites; i < p.ld; i++) { logits[w * p.ld + i] = 0.0; } }

@@ -42,6 +42,17 @@ fn a_run_goes_on_from_few_arrays() {
     }
 }
 
+/// Sweeps are planned by one of them; what is kept of each is billed for all.
+#[test]
+fn chains_are_billed_with_all_their_sweeps() {
+    let [gpu, _] = devices();
+    let kept = |sweeps: &str| {
+        let bill = memory::bill(gpu, &settings(&format!("sampler=metropolis mc_steps={sweeps}"))).unwrap();
+        bill.items.iter().find(|i| i.name == "chain of ln|psi|^2").map(|i| i.bytes)
+    };
+    assert_eq!((kept("1"), kept("500")), (Some(4 * 96), Some(500 * 4 * 96)));
+}
+
 /// Uploads of a model's tables are made twice (for the bill, and for the run), and stand-ins of 16 bytes are no
 /// part of it: 5 % are allowed for both; what is billed and never used is 10 % at most.
 #[test]

@@ -23,9 +23,12 @@ pub fn run(args: Args) -> Result<()> {
     let s = &resolved.settings;
     // the settings can be read without a device; what was asked for must be there
     let gpu = if args.device.is_none() && gpu::list().is_empty() { None } else { Some(Gpu::open(args.device.as_deref())?) };
-    let verdict = gpu.as_ref().map_or(Ok(()), |gpu| memory::fitting(gpu, s).map(|_| ()));
-    // what is too large for the kernels has no bill
-    let bill = gpu.as_ref().and_then(|gpu| memory::bill(gpu, s).ok());
+    let planned = gpu.as_ref().map(|gpu| memory::fitting(gpu, s)).transpose();
+    let (bill, verdict) = match planned {
+        Ok(bill) => (bill, Ok(())),
+        // what does not fit has a bill too, unless it is too large for the kernels
+        Err(e) => (gpu.as_ref().and_then(|gpu| memory::bill(gpu, s).ok()), Err(e)),
+    };
     let means = (s.kind().means)(s)?;
     if args.json {
         verdict?;

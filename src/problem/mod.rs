@@ -16,11 +16,6 @@ use crate::estimate::Estimate;
 /// Every system that can be simulated.
 pub static KINDS: &[&Kind] = &[&electron_gas::KIND];
 
-/// Their names.
-pub fn names() -> Vec<&'static str> {
-    KINDS.iter().map(|k| k.name).collect()
-}
-
 /// The diagnostic of Markov chains that tables and figures show where it is known: their accepted share of moves.
 pub const ACCEPTANCE: &str = "acceptance";
 

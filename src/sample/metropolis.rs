@@ -204,6 +204,11 @@ impl Metropolis {
 }
 
 impl Sampler for Metropolis {
+    fn shorten(&mut self) {
+        // every sweep launches the same
+        self.settings.sweeps = 1;
+    }
+
     fn chunks(&self) -> &[Chunk] {
         &self.chunks
     }

@@ -89,6 +89,9 @@ pub trait Sampler {
     /// Reads how the last round went.
     fn round(&self, gpu: &Gpu) -> Result<Round>;
 
+    /// Records only the first of launches that repeat from now on, in the same memory: for plans.
+    fn shorten(&mut self) {}
+
     /// Records ln|Ψ| = -1e30 for the walkers of a chunk that averages are to leave out.
     fn record_leave_out(&self, _rec: &mut Recording, _chunk: usize, _log_psi: &Buffer) {}
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 pub use super::fitting::fitting;
 use super::trainer::{self, Trainer};
-use crate::config::{Sampler, Settings};
+use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, DeviceType, Gpu, Recording};
 use crate::kernels::pad4;
@@ -162,12 +162,10 @@ pub fn bill(gpu: &Gpu, settings: &Settings) -> Result<Bill> {
 
 /// The same with the step that was billed.
 pub(super) fn plan(gpu: &Gpu, settings: &Settings) -> Result<(Bill, Recording)> {
-    let (mut s, gas) = settled(gpu, settings)?;
-    if s.sampler == Sampler::Metropolis {
-        // every sweep launches the same
-        s.mc_steps = 1;
-    }
-    let step = Trainer::of_gas(gpu, &s, gas, None, None)?.record_step(gpu)?;
+    let (s, gas) = settled(gpu, settings)?;
+    let mut trainer = Trainer::of_gas(gpu, &s, gas, None, None)?;
+    trainer.sampler.shorten();
+    let step = trainer.record_step(gpu)?;
     Ok((Bill::new(gpu, s.batch, s.chunk, &step), step))
 }
 
