@@ -1,4 +1,4 @@
-//! Cached sampling of masked networks: the twin's draws, the logits of a full pass, frequencies, chunks.
+//! Cached sampling of masked networks: the twin's draws, the logits of a full pass, frequencies, chunks, and what is not a number.
 
 use helmholtz::gpu::{Buffer, Gpu, MAX_TRIPS, Profile, Recording};
 use helmholtz::kernels::Chunk;
@@ -186,4 +186,36 @@ fn broken_kernels_are_noticed() {
     mutant_in(Profile::Simd, &ancestral::KERNEL, "min(w + TILE, p.count)", "w + 1u", chunks);
     mutant(&ancestral::KERNEL, "v = tanh_(v);", "", sizes);
     mutant(&ancestral::KERNEL, "if (site > 0u)", "if (site > p.site)", long);
+}
+
+/// A parameter that is not a number leaves no finite ln q0 behind, of samples drawn with it or of others.
+fn not_a_number(gpu: &Gpu) -> Check {
+    let mut s = Setup::random(shape(5, 2, 3, true, true), 9);
+    let last = s.parameters.len() - 1;
+    // in the first layer, between, in the last
+    for at in [0, last / 2, last] {
+        let kept = std::mem::replace(&mut s.parameters[at], f64::NAN);
+        let k = s.network(9, gpu.profile)?;
+        let (params, spins) = (s.upload(gpu), gpu.upload("spins", &single(&s.spins)));
+        let (drawn, drawn_q, log_q) = (Buffer::new("drawn", 45), Buffer::new("drawn q", 9), Buffer::new("q", 9));
+        let chunk = Chunk { first: 0, count: 9 };
+        let mut rec = Recording::new();
+        k.record_pack(&mut rec, &params);
+        k.record_log_q(&mut rec, chunk, 1.0, &spins, &log_q);
+        k.record_sample(&mut rec, stream(0), chunk, &params, &drawn, &drawn_q);
+        gpu.run(&rec).map_err(|e| e.to_string())?;
+        for (what, buffer) in [("of spins", &log_q), ("of draws", &drawn_q)] {
+            let values: Vec<f32> = gpu.read_words(buffer, 9).map_err(|e| e.to_string())?;
+            if values.iter().any(|v| v.is_finite()) {
+                return Err(format!("parameter {at} is not a number, ln q {what}: {values:?}"));
+            }
+        }
+        s.parameters[at] = kept;
+    }
+    Ok(())
+}
+
+#[test]
+fn not_a_number_stays_one() {
+    verify(not_a_number);
 }
