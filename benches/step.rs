@@ -7,11 +7,11 @@
 
 use std::collections::BTreeMap;
 
-use helmholtz::config::{Origin, Resolved, Source};
 use helmholtz::gpu::Gpu;
 use helmholtz::kernels::roof::Roof;
+use helmholtz::problem::{memory, resolve};
 use helmholtz::report::{Profile, rows, table};
-use helmholtz::run::{memory, profile};
+use helmholtz::run::profile;
 
 mod results;
 
@@ -51,10 +51,9 @@ fn main() -> anyhow::Result<()> {
 
 /// The tables of one size, or why there are none.
 fn step(gpu: &Gpu, roof: Roof, given: &BTreeMap<&str, &str>, arguments: &[String]) -> anyhow::Result<String> {
-    let source = |(key, text): (&&str, &&str)| Source { key: key.to_string(), text: text.to_string(), origin: Origin::Default };
-    let sources: Vec<Source> = given.iter().map(source).collect();
-    let settings = Resolved::from_sources(&sources, Vec::new())?.settings;
-    let name = format!("\nn = {}, {}D", settings.n, settings.dim);
+    let words: Vec<String> = given.iter().map(|(key, text)| format!("{key}={text}")).collect();
+    let settings = resolve("electron-gas", &words)?;
+    let name = format!("\nn = {}, {}D", settings.values.text("n"), settings.values.text("dim"));
     if let Err(e) = memory::fitting(gpu, &settings) {
         return Ok(format!("{name}: left out: {e}"));
     }
@@ -64,7 +63,7 @@ fn step(gpu: &Gpu, roof: Roof, given: &BTreeMap<&str, &str>, arguments: &[String
         "{name}, batch {}, chunk {}, {}: {:.0} ms a step, {:.0} ms in launches, {} pipelines in {:.2} s, first step {:.1} s",
         m.batch,
         m.chunk,
-        settings.sampling(),
+        (settings.kind().sampling)(&settings.values),
         1e3 * p.wall_s,
         1e3 * p.sum_s,
         m.pipelines,

@@ -204,7 +204,6 @@ const ROOMS: &[&[&str]] = &[
     &["report", "verify"],
     &["run"],
     &["problem"],
-    &["config"],
     &["reference"],
     &["sample", "estimate", "optimize"],
     &["wave_function"],
@@ -212,7 +211,7 @@ const ROOMS: &[&[&str]] = &[
     &["kernels"],
     &["system", "model"],
     &["gpu"],
-    &["number", "atomic_file", "checksum"],
+    &["number", "atomic_file", "checksum", "config"],
     &["error"],
 ];
 
@@ -223,7 +222,7 @@ const ONLY: &[(&str, &[&str])] = &[("reference", &["verify"]), ("report", &["cli
 fn known(text: &str) -> impl Iterator<Item = &str> {
     let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text).split("#[cfg(test)]\npub(crate) mod tests").next();
     let lines = code.unwrap_or(text).lines().filter(|l| !l.trim_start().starts_with("//"));
-    let names = lines.flat_map(|l| l.split("crate::").skip(1));
+    let names = lines.flat_map(|l| l.split("crate::").skip(1)).filter(|rest| !rest.starts_with("{choice, settings}"));
     names.map(|rest| rest.split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or_default())
 }
 

@@ -1,6 +1,6 @@
 //! What the benches `kernels` and `roofline` measure: names, and recordings made when their turn comes.
 
-use helmholtz::config::Resolved;
+use helmholtz::Settings;
 use helmholtz::gpu::{Buffer, Gpu, Op, Recording};
 use helmholtz::kernels::Chunk;
 use helmholtz::kernels::backflow::{Directions, Signs};
@@ -93,9 +93,8 @@ fn products(all: &mut Vec<Case>) {
     }
 }
 
-fn settings(n: usize, dim: usize) -> anyhow::Result<helmholtz::config::Settings> {
-    let words = [format!("n={n}"), format!("dim={dim}"), "rs=10".into(), "theta=0.15".into()];
-    Ok(Resolved::from_command("electron-gas", &words)?.settings)
+fn settings(n: usize, dim: usize) -> anyhow::Result<Settings> {
+    Ok(Settings::of(&format!("n={n} dim={dim} rs=10 theta=0.15"))?)
 }
 
 /// The ground state for every walker.
@@ -123,7 +122,7 @@ fn sampling(all: &mut Vec<Case>) {
             let gas = s.gas()?;
             let model = s.occupation(gas.orbital_count());
             let kernels = OccupationKernels::new(&model, 1024, &gas.momenta(), None, gpu)?;
-            let values = gpu.upload("parameters", &model.initial(1, s.occupation_prior()));
+            let values = gpu.upload("parameters", &model.initial(1, s.prior));
             let mut rec = Recording::new();
             kernels.record_pack(&mut rec, &values);
             gpu.run(&rec)?;

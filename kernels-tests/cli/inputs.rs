@@ -3,10 +3,11 @@
 use std::ffi::OsStr;
 use std::process::{Command, Output};
 
-use helmholtz::config::{Resolved, Settings};
+use helmholtz::Resolved;
 use helmholtz::model::file::{ParameterFile, Part};
 use helmholtz::model::parameters::Table;
-use helmholtz::model::provenance::Provenance;
+use helmholtz::problem::initial::provenance;
+use helmholtz::problem::{memory, resolve};
 
 use super::{TINY, err, out, refused, run, run_in};
 
@@ -62,8 +63,8 @@ fn planning_allocates_nothing() {
     let gpu = helmholtz::Gpu::open(None).unwrap();
     for line in ["n=13", "n=13 prior=none optimizer=adam modelsize=64", "n=7 dim=3 sampler=metropolis laplacian=hutchinson"] {
         let words: Vec<String> = format!("rs=10 theta=0.15 {line}").split_whitespace().map(String::from).collect();
-        let resolved = Resolved::from_command(OsStr::new("electron-gas"), &words).unwrap();
-        let bill = helmholtz::run::memory::fitting(&gpu, &resolved.settings).unwrap();
+        let resolved = resolve(OsStr::new("electron-gas"), &words).unwrap();
+        let bill = memory::fitting(&gpu, &resolved).unwrap();
         assert!(bill.total_bytes > 1 << 20 && gpu.allocated() == 0, "{line}: {} bytes", gpu.allocated());
     }
 }
@@ -73,18 +74,18 @@ fn planning_allocates_nothing() {
 fn foreign_parameter_files_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("p.safetensors");
-    let settings = |more: &str| -> Settings {
+    let settings = |more: &str| -> Resolved {
         let words: Vec<String> = format!("{TINY} {more}").split_whitespace().skip(1).map(String::from).collect();
-        Resolved::from_command(OsStr::new("electron-gas"), &words).unwrap().settings
+        resolve(OsStr::new("electron-gas"), &words).unwrap()
     };
     let write = |more: &str, foreign: &[&str]| {
         let s = settings(more);
-        let (van, flow) = (s.occupation(s.gas().unwrap().orbital_count()).parameters(), s.backflow().table());
+        let tables = (s.kind().tables)(&s.values).unwrap();
+        let (van, flow) = (&tables[0].0, &tables[1].0);
         let other = Table::new(foreign.iter().map(|name| (name.to_string(), vec![1])).collect());
         let (a, b, c) = (vec![0.1; van.len()], vec![0.2; flow.len()], vec![0.3; other.len()]);
         let part = |table, prefix, values| Part { table, prefix, values };
-        ParameterFile::write(&path, &[part(&van, "van/", &a), part(&flow, "flow/", &b), part(&other, "", &c)], &Provenance::of(&s, 1))
-            .unwrap();
+        ParameterFile::write(&path, &[part(van, "van/", &a), part(flow, "flow/", &b), part(&other, "", &c)], &provenance(&s, 1)).unwrap();
     };
     let line = format!("train {TINY} --params p.safetensors");
     let train = || run_in(folder.path(), &line.split_whitespace().collect::<Vec<_>>());

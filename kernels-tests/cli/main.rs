@@ -281,9 +281,14 @@ fn bad_files_are_refused_with_their_line() {
 fn every_setting_is_documented() {
     let (table, help) = (out(&run("keys")), out(&run("train --help")));
     let json: serde_json::Value = serde_json::from_str(out(&run("keys --json")).trim()).unwrap();
-    for key in helmholtz::config::KEYS {
-        assert!(table.contains(&format!(" {} ", key.name)) && help.contains(&format!(" {} ", key.name)), "{}", key.name);
-        assert!(!json[key.name]["meaning"].as_str().unwrap().is_empty());
+    for kind in helmholtz::problem::kinds() {
+        let own = out(&run(&format!("keys {}", kind.name())));
+        for key in kind.system.keys() {
+            for text in [&table, &own, &help] {
+                assert!(text.contains(&format!(" {} ", key.name)), "{}", key.name);
+            }
+            assert!(!json[kind.name()][key.name]["meaning"].as_str().unwrap().is_empty());
+        }
     }
     assert!(help.contains("Exit codes: 0 done"));
 }

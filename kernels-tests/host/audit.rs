@@ -1,7 +1,7 @@
 //! Every number that a user reads, from walkers whose energies are known: sums as a device makes them, the records of steps,
 //! logs, averages, the table. An independent recount finds each planted error.
 
-use helmholtz::config::Settings;
+use helmholtz::Settings;
 use helmholtz::estimate::Estimate;
 use helmholtz::problem::Named;
 use helmholtz::problem::electron_gas::{Energies, KIND};
@@ -43,7 +43,7 @@ impl Run {
                     // of the fourth step a half fails
                     (step != 3 || w.is_multiple_of(2)).then_some(known)
                 };
-                (0..s.batch).map(walker).collect()
+                (0..s.training.batch).map(walker).collect()
             })
             .collect();
         let beta = s.gas().unwrap().beta();
@@ -60,7 +60,7 @@ impl Run {
                 StepRecord { phase: if i < 6 - FROZEN { Phase::Training } else { Phase::Frozen }, ms: 12.0, ..record }
             })
             .collect();
-        let mut summary = Summary::of_records(&s, "a device", &records).unwrap();
+        let mut summary = Summary::of_records(&KIND, &s.values(), "a device", &records).unwrap();
         summary.notes = notes(&summary, &records);
         Run { settings: s, steps, records, summary }
     }
@@ -192,7 +192,7 @@ fn audit(run: &Run, records: &[StepRecord], csv: &str, s: &Summary, table: &str)
         (s.acceptance.is_nan(), "an acceptance of exact draws"),
         (s.nonfinite == failed as u64, "walkers left out are miscounted"),
         (
-            parameter("n") == set.n as f64 && parameter("dim") == set.dim as f64 && (s.steps, s.batch) == (6 - FROZEN, set.batch),
+            parameter("n") == set.n as f64 && parameter("dim") == set.dim as f64 && (s.steps, s.batch) == (6 - FROZEN, set.training.batch),
             "n, dim, steps or batch",
         ),
         (parameter("rs") == set.rs && parameter("theta") == set.theta && s.energy_unit == unit, "rs, theta or unit"),
@@ -332,7 +332,7 @@ fn planted_errors_are_found() {
     for (what, plant) in plants {
         let mut records = run.records.clone();
         records.iter_mut().for_each(plant);
-        let summary = Summary::of_records(&run.settings, "a device", &records).unwrap();
+        let summary = Summary::of_records(&KIND, &run.settings.values(), "a device", &records).unwrap();
         assert!(!audit(&run, &records, &csv(&run, &records), &summary, &result_table(&summary)).is_empty(), "not found: {what}");
     }
     // in texts alone

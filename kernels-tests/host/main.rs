@@ -15,8 +15,8 @@ mod verify;
 
 use std::sync::OnceLock;
 
+use helmholtz::Settings;
 use helmholtz::Trainer;
-use helmholtz::config::{Resolved, Settings};
 use helmholtz::gpu::Gpu;
 
 /// This test's device.
@@ -30,9 +30,8 @@ const TINY: &str = "n=3 dim=2 theta=0.5 emax=4 nlayers=1 modelsize=4 nheads=1 nh
 
 /// Settings as a user would write them; the batch is one chunk.
 fn settings(text: &str) -> Settings {
-    let words: Vec<String> = text.split_whitespace().map(str::to_string).collect();
-    let mut s = Resolved::from_command("electron-gas", &words).unwrap_or_else(|e| panic!("{text}: {e}")).settings;
-    s.chunk = if s.chunk == 0 { s.batch } else { s.chunk };
+    let mut s = Settings::of(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+    s.training.chunk = if s.training.chunk == 0 { s.training.batch } else { s.training.chunk };
     s
 }
 

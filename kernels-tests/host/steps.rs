@@ -2,6 +2,7 @@
 
 use helmholtz::Trainer;
 use helmholtz::estimate::Estimate;
+use helmholtz::problem::electron_gas::KIND;
 use helmholtz::run::{Phase, StepRecord, Summary};
 
 use crate::{Noise, TINY, device, settings, trainer};
@@ -99,7 +100,7 @@ fn results_scatter_as_their_error_bars_say() {
         let mut noise = Noise(5);
         let flow = (0..s.backflow().table().len()).map(|_| (0.05 * noise.normal()) as f32).collect();
         let model = s.occupation(s.gas().unwrap().orbital_count());
-        let mut t = Trainer::new(gpu, &s, Some(model.initial(1, s.occupation_prior())), Some(flow)).unwrap();
+        let mut t = Trainer::new(gpu, &s, Some(model.initial(1, s.prior)), Some(flow)).unwrap();
         let steps: Vec<StepRecord> = (0..24)
             .map(|step| {
                 assert!(t.sample(gpu).unwrap().usable());
@@ -108,7 +109,7 @@ fn results_scatter_as_their_error_bars_say() {
             })
             .collect();
         for (results, count) in results.iter_mut().zip([8, 24]) {
-            let summary = Summary::of_records(&s, "device", &steps[..count]).unwrap();
+            let summary = Summary::of_records(&KIND, &s.values(), "device", &steps[..count]).unwrap();
             let [f, e, k, v, s] = ["F", "E", "K", "V", "S"].map(|name| summary.result[name]);
             // β in Ry⁻¹ at rs = 2, two dimensions: 4/(4 Θ)
             let beta = 4.0 / (4.0 * 0.5);
@@ -140,7 +141,7 @@ fn steps_shorten_as_the_schedule_says() {
         assert!(t.sample(gpu).unwrap().usable());
         t.energies_and_scores(gpu).unwrap();
         let before = t.occupation.values(gpu).unwrap();
-        assert!(t.update(gpu).unwrap().refused.is_none());
+        assert!(t.update(gpu).unwrap().is_none());
         let p = before.len();
         let step: Vec<f64> = t.occupation.values(gpu).unwrap().iter().zip(&before).map(|(a, b)| f64::from(a - b)).collect();
         let ld = helmholtz::kernels::pad4(p);
@@ -162,8 +163,9 @@ fn gradient_norms_are_those_of_the_gradients() {
     let mut t = trainer(&format!("{TINY} rs=2 batch=32 seed=2"));
     t.sample(gpu).unwrap();
     t.energies_and_scores(gpu).unwrap();
-    let updated = t.update(gpu).unwrap();
-    for (norm, network) in [(updated.norm_occupation, &t.occupation), (updated.norm_flow, &t.flow)] {
+    t.gradients(gpu).unwrap();
+    for network in [&t.occupation, &t.flow] {
+        let norm = network.gradient_norm(gpu).unwrap();
         let g: Vec<f32> = gpu.read_words(&network.gradient, network.len()).unwrap();
         let want = g.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
         assert!(want > 0.0 && (norm / want - 1.0).abs() < 1e-12, "{norm} {want}");

@@ -5,9 +5,9 @@ use helmholtz::kernels::distinct::{self, DistinctStates};
 use helmholtz::kernels::pad4;
 use helmholtz::kernels::scores::Shape;
 use helmholtz::optimize::{Inputs, Options, StochasticReconfiguration};
+use helmholtz::problem::electron_gas::{Settings, Trainer};
 use helmholtz::reference::distinct as twin;
 use helmholtz::reference::scores::{apply, weighted_sum};
-use helmholtz::run::trainer::Trainer;
 
 use crate::harness::{Check, close, mutant, random, verify};
 
@@ -114,7 +114,7 @@ fn merged(gpu: &Gpu) -> Check {
             last.push(word);
         }
         let arguments: Vec<String> = last.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let settings = helmholtz::config::Resolved::from_command("electron-gas", &arguments).map_err(text)?.settings;
+        let settings = Settings::of(&arguments.join(" ")).map_err(text)?;
         let mut t = Trainer::new(gpu, &settings, None, None).map_err(text)?;
         t.sample(gpu).map_err(text)?;
         t.energies(gpu).map_err(text)?;

@@ -1,14 +1,14 @@
 //! The memory bill against what a step allocates, and the arrays that a run goes on from.
 
-use helmholtz::config::{Resolved, Settings};
+use helmholtz::Resolved;
 use helmholtz::gpu::Role;
-use helmholtz::run::memory;
-use helmholtz::run::trainer::Trainer;
+use helmholtz::problem::electron_gas::{Settings, Trainer};
+use helmholtz::problem::{memory, resolve};
 
 use crate::harness::devices;
 
 /// A small gas; `more` replaces settings.
-fn settings(more: &str) -> Settings {
+fn settings(more: &str) -> Resolved {
     let line = "n=5 rs=1 theta=0.3 batch=96 modelsize=8 nheads=2 nhidden=8 nlayers=1 spsize=8 tpsize=8";
     let mut words: Vec<String> = line.split(' ').map(String::from).collect();
     for word in more.split_whitespace().map(String::from) {
@@ -16,7 +16,7 @@ fn settings(more: &str) -> Settings {
         words.retain(|w| w.split('=').next() != Some(key.as_str()));
         words.push(word);
     }
-    Resolved::from_command("electron-gas", &words).unwrap().settings
+    resolve("electron-gas", &words).unwrap()
 }
 
 /// Parameters and what updates them; chains, but not exact draws. Nothing else outlives a step.
@@ -32,7 +32,8 @@ fn a_run_goes_on_from_few_arrays() {
         ("optimizer=adam", [&moments[..], &moments, &parameters].concat()),
         ("sampler=metropolis mc_steps=1", [&parameters[..], &solvers, &chains].concat()),
     ] {
-        let s = Settings { chunk: 96, ..settings(more) };
+        let mut s: Settings = settings(more).read();
+        s.training.chunk = 96;
         let step = Trainer::new(gpu, &s, None, None).unwrap().record_step(gpu).unwrap();
         let mut found: Vec<&str> = step.arrays().iter().filter(|(b, _)| b.role() == Role::State).map(|(b, _)| b.name()).collect();
         let mut wanted = names;
@@ -47,7 +48,8 @@ fn a_run_goes_on_from_few_arrays() {
 fn chains_are_billed_with_all_their_sweeps() {
     let [gpu, _] = devices();
     let kept = |sweeps: &str| {
-        let bill = memory::bill(gpu, &settings(&format!("sampler=metropolis mc_steps={sweeps}"))).unwrap();
+        let given = settings(&format!("sampler=metropolis mc_steps={sweeps}"));
+        let bill = memory::bill(gpu, given.kind(), &given.values).unwrap();
         bill.items.iter().find(|i| i.name == "chain of ln|psi|^2").map(|i| i.bytes)
     };
     assert_eq!((kept("1"), kept("500")), (Some(4 * 96), Some(500 * 4 * 96)));
@@ -59,10 +61,11 @@ fn chains_are_billed_with_all_their_sweeps() {
 fn the_bill_is_what_a_step_allocates() {
     let [gpu, _] = devices();
     for more in ["", "sampler=metropolis mc_steps=2", "optimizer=adam", "chunk=40", "dim=3 theta=1 batch=20"] {
-        let mut settings = settings(more);
-        let bill = memory::fitting(gpu, &settings).unwrap();
+        let given = settings(more);
+        let bill = memory::fitting(gpu, &given).unwrap();
         assert!(bill.fits);
-        (settings.batch, settings.chunk) = (bill.batch, bill.chunk);
+        let mut settings: Settings = given.read();
+        (settings.training.batch, settings.training.chunk) = (bill.batch, bill.chunk);
         let before = gpu.allocated();
         let mut trainer = Trainer::new(gpu, &settings, None, None).unwrap();
         trainer.sample(gpu).unwrap();

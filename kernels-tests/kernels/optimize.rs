@@ -89,7 +89,7 @@ fn errors(s: &[f64], width: usize, damping: f64, got: &[f32], want: &[f64]) -> (
 fn twin_update(p: &Problem, options: &Options) -> (Vec<f64>, Vec<f64>) {
     let (s, width) = (p.shape, p.shape.parameters);
     let mut rows = p.rows.clone();
-    twin::project_rows(&mut rows, s.batch, s.parts, width, if matches!(options.gauge, Gauge::Fixed { .. }) { &p.momenta } else { &[] });
+    twin::project_rows(&mut rows, s.batch, s.parts, width, if options.gauge == Gauge::Fixed { &p.momenta } else { &[] });
     rows.iter_mut().for_each(|x| *x /= (s.batch as f64).sqrt());
     let d = twin::natural_gradient(&rows, s.rows(), width, &p.gradient, options.damping).expect("positive");
     let energy: f64 = d.iter().zip(&p.gradient).map(|(a, b)| a * b).sum();
@@ -140,7 +140,7 @@ fn hard(batch: usize, parts: usize, parameters: usize, seed: u64) -> Problem {
 }
 
 fn fixed() -> Options {
-    Options { gauge: Gauge::Fixed { dim: 2 }, ..Options::default() }
+    Options { gauge: Gauge::Fixed, dim: 2, ..Options::default() }
 }
 
 fn hard_problems(gpu: &Gpu) -> Check {
@@ -304,7 +304,7 @@ fn broken_optimisers_are_noticed() {
 fn projected_weights(gpu: &Gpu) -> Check {
     for (batch, dim) in [(5, 2), (67, 3)] {
         let (weights, momenta) = (random(31, 2 * batch), random(32, batch * dim));
-        let options = Options { gauge: Gauge::Fixed { dim }, ..Options::default() };
+        let options = Options { gauge: Gauge::Fixed, dim, ..Options::default() };
         let shape = Shape { batch, parts: 2, parameters: 3 };
         let optimiser = StochasticReconfiguration::new("weights", shape, options).map_err(|e| e.to_string())?;
         let (w, p) = (gpu.upload("weights", &single(&weights)), gpu.upload("momenta", &single(&momenta)));

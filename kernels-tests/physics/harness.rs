@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use helmholtz::config::{Resolved, Settings};
+use helmholtz::Settings;
 use helmholtz::gpu::{Buffer, Gpu, Recording};
 use helmholtz::kernels::backflow::Directions;
 use helmholtz::model::backflow::Backflow;
@@ -22,9 +22,8 @@ pub fn device() -> &'static Gpu {
 
 /// Settings as a user would write them; the batch is one chunk unless said otherwise.
 pub fn settings(text: &str) -> Settings {
-    let words: Vec<String> = text.split_whitespace().map(str::to_string).collect();
-    let mut s = Resolved::from_command("electron-gas", &words).unwrap_or_else(|e| panic!("{text}: {e}")).settings;
-    s.chunk = if s.chunk == 0 { s.batch } else { s.chunk };
+    let mut s = Settings::of(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+    s.training.chunk = if s.training.chunk == 0 { s.training.batch } else { s.training.chunk };
     s
 }
 

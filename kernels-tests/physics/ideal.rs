@@ -1,6 +1,6 @@
 //! The ideal gas: untrained networks are exact, trained ones approach it from above.
 
-use helmholtz::run::pretraining::{Progress, WANTED};
+use helmholtz::problem::electron_gas::pretraining::{Progress, WANTED};
 use helmholtz::{IdealGas, Trainer};
 
 use crate::harness::{EPS, device, mean, settings, trainer};

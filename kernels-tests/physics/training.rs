@@ -25,7 +25,7 @@ fn step(t: &mut Trainer, update: bool) -> (f64, f64) {
     assert!(e.failed <= 1);
     if update {
         let updated = t.update(gpu).unwrap();
-        assert!(updated.refused.is_none(), "{updated:?}");
+        assert!(updated.is_none(), "{updated:?}");
     }
     let records: Vec<f32> = gpu.read_words(&t.estimators.records, 8 * t.batch).unwrap();
     mean(
@@ -87,12 +87,12 @@ fn adam_lowers_the_free_energy() {
 fn after_two_steps(sampler: &str, chunk: usize) -> Vec<(&'static str, Vec<u32>)> {
     let gpu = device();
     let mut s = settings(&format!("n=5 dim=2 rs=5 theta=0.3 batch=50 probes=2 spsize=8 tpsize=8 seed=3 {sampler}"));
-    s.chunk = chunk;
+    s.training.chunk = chunk;
     let mut t = Trainer::new(gpu, &s, None, None).unwrap();
     for _ in 0..2 {
         t.sample(gpu).unwrap();
         t.energies(gpu).unwrap();
-        assert!(t.update(gpu).unwrap().refused.is_none());
+        assert!(t.update(gpu).unwrap().is_none());
     }
     let bits = |v: Vec<f32>| v.into_iter().map(f32::to_bits).collect::<Vec<u32>>();
     let x = t.sampler.chunks().iter().flat_map(|c| gpu.read_words(&c.x, c.walkers * t.gas.n * t.gas.dim).unwrap()).collect();

@@ -1,10 +1,9 @@
 //! `helmholtz check`.
 
-use crate::config::KEYS;
 use crate::error::Result;
 use crate::gpu::{self, Gpu};
+use crate::problem::memory;
 use crate::report::say;
-use crate::run::memory;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -20,32 +19,32 @@ pub struct Args {
 
 pub fn run(args: Args) -> Result<()> {
     let resolved = args.given.resolve()?;
-    let s = &resolved.settings;
+    let (kind, values) = (resolved.kind(), &resolved.values);
     // the settings can be read without a device; what was asked for must be there
     let gpu = if args.device.is_none() && gpu::list().is_empty() { None } else { Some(Gpu::open(args.device.as_deref())?) };
-    let planned = gpu.as_ref().map(|gpu| memory::fitting(gpu, s)).transpose();
+    let planned = gpu.as_ref().map(|gpu| memory::fitting(gpu, &resolved)).transpose();
     let (bill, verdict) = match planned {
         Ok(bill) => (bill, Ok(())),
         // what does not fit has a bill too, unless it is too large for the kernels
-        Err(e) => (gpu.as_ref().and_then(|gpu| memory::bill(gpu, s).ok()), Err(e)),
+        Err(e) => (gpu.as_ref().and_then(|gpu| memory::bill(gpu, kind, values).ok()), Err(e)),
     };
-    let means = (s.kind().means)(s)?;
+    let means = (kind.means)(values)?;
     if args.json {
         verdict?;
         let device = gpu.as_ref().map(Gpu::manifest);
         let object = serde_json::json!({
-            "system": s.kind().name, "settings": resolved.json(), "means": means.json, "device": device, "memory": bill,
+            "system": kind.name(), "settings": resolved.json(), "means": means.json, "device": device, "memory": bill,
         });
         say(&object.to_string());
         return Ok(());
     }
     let mut group = "";
-    for key in KEYS {
+    for key in values.keys() {
         if key.group != group {
             group = key.group;
             say(group);
         }
-        say(&format!("  {:15} {:14} {:14} {}", key.name, resolved.settings.toml(key), key.unit, resolved.origin(key.name)));
+        say(&format!("  {:15} {:14} {:14} {}", key.name, values.toml(key.name), key.unit, resolved.origin(key.name)));
     }
     say("which means");
     means.lines.iter().for_each(|line| say(&format!("  {line}")));

@@ -1,21 +1,23 @@
 //! `helmholtz keys`.
 
-use crate::config::KEYS;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::problem::{Kind, kind, kinds};
 use crate::report::say;
 
 #[derive(clap::Args)]
 pub struct Args {
+    /// The system whose settings are listed; without it those of all
+    system: Option<String>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
 
-/// The table of settings as text.
-pub fn text() -> String {
-    let mut lines = vec!["Settings (key=value, or key = value in a TOML file):".to_string()];
+/// A system's table of settings as text.
+fn text(kind: &Kind) -> String {
+    let mut lines = vec![format!("Settings of {} (key=value, or key = value in a TOML file):", kind.name())];
     let mut group = "";
-    for key in KEYS {
+    for key in kind.system.keys() {
         if key.group != group {
             group = key.group;
             lines.push(format!("  {group}"));
@@ -27,19 +29,36 @@ pub fn text() -> String {
     lines.join("\n")
 }
 
-pub fn run(args: Args) -> Result<()> {
-    if !args.json {
-        say(&text());
-        return Ok(());
-    }
-    let mut map = serde_json::Map::new();
-    for key in KEYS {
+/// Those of all systems.
+pub fn all() -> String {
+    kinds().map(text).collect::<Vec<_>>().join("\n")
+}
+
+fn json(kind: &Kind) -> serde_json::Value {
+    let key = |key: &crate::config::Key| {
         let default = if key.default.is_empty() { serde_json::Value::Null } else { key.default.into() };
-        map.insert(
-            key.name.into(),
-            serde_json::json!({ "group": key.group, "default": default, "takes": key.takes(), "unit": key.unit, "meaning": key.meaning }),
-        );
-    }
-    say(&serde_json::Value::from(map).to_string());
+        serde_json::json!({ "group": key.group, "default": default, "takes": key.takes(), "unit": key.unit, "meaning": key.meaning })
+    };
+    kind.system.keys().map(|k| (k.name.to_string(), key(k))).collect::<serde_json::Map<_, _>>().into()
+}
+
+pub fn run(args: Args) -> Result<()> {
+    let chosen = match &args.system {
+        None => None,
+        Some(name) => Some(kind(name).ok_or_else(|| {
+            let names: Vec<_> = kinds().map(Kind::name).collect();
+            let near = crate::config::nearest(name, names.iter().copied());
+            let hint = near.map_or_else(|| format!("there is {}", names.join(", ")), |near| format!("did you mean {near}?"));
+            Error::User(format!("{name:?} is no system: {hint}"))
+        })?),
+    };
+    say(&match (chosen, args.json) {
+        (Some(kind), false) => text(kind),
+        (Some(kind), true) => json(kind).to_string(),
+        (None, false) => all(),
+        (None, true) => {
+            serde_json::Value::from(kinds().map(|k| (k.name().to_string(), json(k))).collect::<serde_json::Map<_, _>>()).to_string()
+        }
+    });
     Ok(())
 }

@@ -15,9 +15,10 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::config::{Resolved, SYSTEMS, System};
+use crate::config::Resolved;
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, cache_folder};
+use crate::problem::{Kind, kinds, register, resolve};
 use crate::report::{draw, say, stdout_fault};
 use crate::run::{StepRecord, Summary, stop};
 
@@ -32,15 +33,20 @@ struct Cli {
 /// What is simulated.
 #[derive(clap::Args)]
 struct Given {
-    #[arg(help = format!("The system ({}) or a TOML file", System::names().join(", ")))]
+    #[arg(help = format!("The system ({}) or a TOML file", kinds().map(Kind::name).collect::<Vec<_>>().join(", ")))]
     target: OsString,
-    #[arg(value_name = "KEY=VALUE", help = format!("Settings, for example {}", SYSTEMS[0].line()))]
+    #[arg(value_name = "KEY=VALUE", help = format!("Settings, for example {}", example()))]
     settings: Vec<String>,
+}
+
+/// Settings of the first system.
+fn example() -> String {
+    kinds().next().map_or(String::new(), |kind| kind.system.line())
 }
 
 impl Given {
     fn resolve(&self) -> Result<Resolved> {
-        Resolved::from_command(&self.target, &self.settings)
+        resolve(&self.target, &self.settings)
     }
 }
 
@@ -64,11 +70,17 @@ enum Command {
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 2 user error, 3 device or memory, 4 numerics, 5 files, 130 stopped by the user after saving.";
 
+/// Runs the command line of this process for systems of its own beside those of this crate.
+pub fn main_with(own: &'static [&'static Kind]) -> ExitCode {
+    register(own);
+    main()
+}
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let command = Cli::command()
         .after_help(EXIT_CODES)
-        .mut_subcommand("train", |c| c.after_help(format!("{}\n{EXIT_CODES}", keys::text())))
+        .mut_subcommand("train", |c| c.after_help(format!("{}\n{EXIT_CODES}", keys::all())))
         .mut_subcommand("keys", |c| c.after_help(EXIT_CODES));
     let parsed = command.try_get_matches().and_then(|m| Cli::from_arg_matches(&m));
     let cli = match parsed {

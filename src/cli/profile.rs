@@ -30,17 +30,17 @@ pub fn run(args: Args) -> Result<()> {
     }
     let gpu = super::open(args.device.as_deref(), false, args.json)?;
     let roof = profile::roof(&gpu)?;
-    let measured = profile::measure(&gpu, &resolved.settings, roof, 2)?;
+    let measured = profile::measure(&gpu, &resolved, roof, 2)?;
     // kept for the next run; nothing depends on it
     let _ = gpu.save_cache();
     if let Some(path) = &args.trace {
         atomic_file::write(path, trace(&measured.times, &gpu.describe()).to_string().as_bytes())?;
     }
-    let (s, profile) = (&resolved.settings, Profile::of(&measured));
+    let (kind, values, profile) = (resolved.kind(), &resolved.values, Profile::of(&measured));
     if args.json {
         let profile = serde_json::to_value(&profile).map_err(|e| Error::Io(format!("the profile cannot be encoded: {e}")))?;
         let object = serde_json::json!({
-            "system": s.kind().name, "settings": resolved.json(), "device": gpu.manifest(), "batch": measured.batch, "chunk": measured.chunk,
+            "system": kind.name(), "settings": resolved.json(), "device": gpu.manifest(), "batch": measured.batch, "chunk": measured.chunk,
             "pipelines": measured.pipelines, "pipelines_s": measured.pipelines_s, "first_step_s": measured.first_step_s,
             "profile": profile,
         });
@@ -49,10 +49,10 @@ pub fn run(args: Args) -> Result<()> {
     }
     say(&format!(
         "{}: a training step of {} walkers in chunks of {}, {}",
-        s.kind().words(&s.kind().parameters_of(s)),
+        kind.words(&kind.parameters_of(values)),
         measured.batch,
         measured.chunk,
-        s.sampling()
+        (kind.sampling)(values)
     ));
     say(&format!(
         "{} pipelines made in {:.2} s; first step {:.2} s, a later one {:.2} s",

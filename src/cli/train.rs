@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use crate::error::{Error, Result};
 use crate::model::file::ParameterFile;
+use crate::problem::initial::initial;
+use crate::problem::memory;
 use crate::report::{Console, notes, result_table, say};
-use crate::run::initial::initial;
 use crate::run::train::Outcome;
-use crate::run::{Claim, Job, Listener, RunLog, memory, stop, train};
+use crate::run::{Claim, Job, Listener, RunLog, stop, train};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -45,19 +46,19 @@ pub fn run(args: Args) -> Result<()> {
     }
     let parameters = resolved.params.as_ref().map(|(path, _)| ParameterFile::read(path)).transpose()?;
     if let Some(file) = &parameters {
-        initial(file, &resolved.settings)?;
+        initial(file, &resolved)?;
     }
     let claim = match &args.out {
         Some(path) => Claim::new(path, args.fresh)?,
         None => {
-            let s = &resolved.settings;
-            let (kind, parameters) = (s.kind(), s.kind().parameters_of(s));
+            let kind = resolved.kind();
+            let parameters = kind.parameters_of(&resolved.values);
             let parts = kind.parameters.iter().map(|p| format!("-{}{}", p.short, parameters.text(p.name)));
-            Claim::free(&format!("{}{}", kind.name, parts.collect::<String>()))?
+            Claim::free(&format!("{}{}", kind.name(), parts.collect::<String>()))?
         }
     };
     let opened = super::open(args.device.as_deref(), args.checked, args.json);
-    let gpu = match opened.and_then(|gpu| memory::fitting(&gpu, &resolved.settings).map(|_| gpu)) {
+    let gpu = match opened.and_then(|gpu| memory::fitting(&gpu, &resolved).map(|_| gpu)) {
         Ok(gpu) => gpu,
         Err(e) => {
             claim.release();
@@ -66,7 +67,7 @@ pub fn run(args: Args) -> Result<()> {
     };
     let unlocked = claim.unlocked.clone();
     let log = RunLog::start(claim, &resolved, gpu.manifest())?;
-    let console = Console::new(resolved.settings.kind(), resolved.settings.units().energy_name, args.quiet, args.json);
+    let console = Console::new(resolved.kind(), (resolved.kind().energy_unit)(&resolved.values), args.quiet, args.json);
     console.line(&format!("run directory: {}", log.path.display()));
     stop::listen();
     let mut job = Job::new(resolved, gpu, parameters, log, Box::new(console));

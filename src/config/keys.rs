@@ -1,161 +1,214 @@
-//! The settings of an electron-gas run: one table with default, range, unit and meaning.
+//! Settings: a table of keys with default, range, unit and meaning beside whoever needs them, and their values.
 
-use super::value::{Baseline, Feature, Gauge, Laplacian, Optimizer, Prior, Range, Sampler, Value, compact};
+use super::value::{Range, Value, compact};
 
-/// One row of the table of settings.
+/// One row of a table of settings.
 #[derive(Debug)]
 pub struct Key {
     pub group: &'static str,
     pub name: &'static str,
     /// What kind of value it takes.
     pub kind: &'static str,
-    /// Text of the default; empty: must be given; `auto`: derived from other settings or the device.
+    /// Text of the default; empty: must be given; `auto`: derived from other settings or the device; `none`: may be left out.
     pub default: &'static str,
     pub range: Range,
     pub unit: &'static str,
     pub meaning: &'static str,
+    /// Reads a text; made by `settings!`.
+    pub read: fn(&str) -> Result<Parsed, String>,
 }
 
-/// What a setting is to parameters made with another value of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bearing {
-    /// They would be other functions, or of other orbitals: not to be used.
-    Meaning,
-    /// They start elsewhere in the same space: to be said.
-    Start,
-    /// Nothing.
-    None,
+/// A value as it was understood.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parsed {
+    /// As it is given in `key=value`, in one way of several.
+    pub text: String,
+    pub toml: String,
+    /// The numbers a [`Range`] applies to.
+    pub numbers: Vec<f64>,
+}
+
+/// Understands a text as a `T`.
+pub fn read<T: Value>(text: &str) -> Result<Parsed, String> {
+    let value = T::parse(text)?;
+    Ok(Parsed { text: value.text(), toml: value.toml(), numbers: value.numbers() })
 }
 
 impl Key {
-    /// What another value means for parameters from a file.
-    pub fn bearing(&self) -> Bearing {
-        match (self.group, self.name) {
-            // the twist orders the orbitals, emax counts them
-            ("model", _) | (_, "dim" | "emax" | "twist") => Bearing::Meaning,
-            // how V is summed has no part in them; chains do not notice a flow that is not invertible; the gauge fixes the parameters' global phase
-            (_, "kappa" | "gmax" | "ewald_tolerance") => Bearing::None,
-            ("system", _) | (_, "sampler" | "gauge") => Bearing::Start,
-            _ => Bearing::None,
-        }
-    }
-
     /// What it takes, in words.
     pub fn takes(&self) -> String {
         let range = self.range.text();
-        let auto = if self.default == "auto" { " or auto" } else { "" };
-        format!("{}{}{range}{auto}", self.kind, if range.is_empty() { "" } else { " " })
+        let or = if ["auto", "none"].contains(&self.default) { format!(" or {}", self.default) } else { String::new() };
+        format!("{}{}{range}{or}", self.kind, if range.is_empty() { "" } else { " " })
+    }
+
+    /// Whether it is left to the program (`auto`) or out (`none`).
+    fn left(&self, text: &str) -> bool {
+        ["auto", "none"].contains(&self.default) && text.trim() == self.default
+    }
+
+    fn parse(&self, text: &str) -> Result<Parsed, String> {
+        if self.left(text) {
+            return Ok(Parsed { text: self.default.into(), toml: format!("{:?}", self.default), numbers: Vec::new() });
+        }
+        let parsed = (self.read)(text)?;
+        match parsed.numbers.iter().find(|v| !self.range.holds(**v)) {
+            Some(v) => Err(format!("{} is out of range", compact(*v))),
+            None => Ok(parsed),
+        }
     }
 }
 
+/// The values of a system's settings.
+#[derive(Clone, Debug)]
+pub struct Values(Vec<(&'static Key, Parsed)>);
+
+impl PartialEq for Values {
+    fn eq(&self, other: &Values) -> bool {
+        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(|(a, b)| a.0.name == b.0.name && a.1 == b.1)
+    }
+}
+
+impl Values {
+    /// The defaults; what must be given is empty.
+    ///
+    /// # Errors
+    /// A default that is none, which is a mistake in the table.
+    pub fn defaults(keys: impl Iterator<Item = &'static Key>) -> Result<Values, String> {
+        let unknown = Parsed { text: String::new(), toml: String::new(), numbers: Vec::new() };
+        let value = |key: &'static Key| match key.default {
+            "" => Ok((key, unknown.clone())),
+            text => Ok((key, key.parse(text).map_err(|e| format!("default of {}: {e}", key.name))?)),
+        };
+        Ok(Values(keys.map(value).collect::<Result<_, String>>()?))
+    }
+
+    /// Every setting, in order.
+    pub fn keys(&self) -> impl Iterator<Item = &'static Key> {
+        self.0.iter().map(|(key, _)| *key)
+    }
+
+    /// The setting of this name.
+    pub fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys().find(|key| key.name == name)
+    }
+
+    fn of(&self, name: &str) -> Option<&(&'static Key, Parsed)> {
+        self.0.iter().find(|(key, _)| key.name == name)
+    }
+
+    /// Sets one from text; the error says what is wrong with it.
+    pub fn set(&mut self, name: &str, text: &str) -> Result<(), String> {
+        let (key, value) = self.0.iter_mut().find(|(key, _)| key.name == name).ok_or("unknown key")?;
+        *value = key.parse(text)?;
+        Ok(())
+    }
+
+    /// One as it is given in `key=value`; empty if there is none of this name.
+    pub fn text(&self, name: &str) -> &str {
+        self.of(name).map_or("", |(_, value)| &value.text)
+    }
+
+    /// One as TOML.
+    pub fn toml(&self, name: &str) -> &str {
+        self.of(name).map_or("", |(_, value)| &value.toml)
+    }
+
+    /// One as JSON.
+    pub fn json(&self, name: &str) -> serde_json::Value {
+        let parsed: Option<toml::Table> = toml::from_str(&format!("v = {}", self.toml(name))).ok();
+        parsed.and_then(|mut t| t.remove("v")).and_then(|v| serde_json::to_value(v).ok()).unwrap_or_default()
+    }
+
+    /// One as a value; the default of its type if it is left to the program.
+    pub fn get<T: Value>(&self, name: &str) -> T {
+        let value = self.of(name).filter(|(key, value)| !key.left(&value.text));
+        value.and_then(|(_, value)| T::parse(&value.text).ok()).unwrap_or_default()
+    }
+
+    /// Whether `text` gives the value that is set.
+    pub fn reads_as(&self, name: &str, text: &str) -> bool {
+        self.of(name).is_some_and(|(key, value)| key.parse(text).as_ref() == Ok(value))
+    }
+
+    /// Whether a setting was moved from its default.
+    pub fn moved(&self, name: &str) -> bool {
+        self.of(name).is_some_and(|(key, _)| !self.reads_as(name, key.default))
+    }
+}
+
+/// A group of settings as values of their types.
+pub trait Group: Sized {
+    /// From what was given.
+    fn read(values: &Values) -> Self;
+    /// Puts its own back.
+    fn write(&self, values: &mut Values);
+}
+
+/// A table of settings, as a structure with a field for each and a static table of [`Key`]s; other groups can be fields of it.
+///
+/// A row is `name: type = default, range, unit, meaning;` (see [`Key`]). Every type is a [`Value`].
+#[macro_export]
 macro_rules! settings {
-    ($($group:literal { $($name:ident: $type:ty = $default:literal, $range:expr, $unit:literal, $meaning:literal;)* })*) => {
-        /// Settings of an electron-gas run (see [`KEYS`] for units, ranges and defaults).
+    (
+        $(#[$doc:meta])* pub struct $Settings:ident, $KEYS:ident
+        $($group:literal { $($name:ident: $type:ty = $default:literal, $range:expr, $unit:literal, $meaning:literal;)* })*
+        $(and { $($(#[$also:meta])* $field:ident: $Other:ty),* $(,)? })?
+    ) => {
+        $(#[$doc])*
         #[derive(Clone, Debug, Default, PartialEq)]
-        pub struct Settings {
+        pub struct $Settings {
             $($(#[doc = $meaning] #[doc = concat!("(unit: ", $unit, ")")] pub $name: $type,)*)*
+            $($($(#[$also])* pub $field: $Other,)*)?
         }
 
-        /// Every setting with its default, range, unit and meaning.
-        pub static KEYS: &[Key] = &[$($(Key {
-            group: $group, name: stringify!($name), kind: <$type as Value>::KIND,
-            default: $default, range: $range, unit: $unit, meaning: $meaning,
+        /// Its own settings with default, range, unit and meaning.
+        pub static $KEYS: &[$crate::config::Key] = &[$($($crate::config::Key {
+            group: $group, name: stringify!($name), kind: <$type as $crate::config::Value>::KIND, default: $default,
+            range: $range, unit: $unit, meaning: $meaning, read: $crate::config::read::<$type>,
         },)*)*];
 
-        impl Settings {
-            /// Reads one setting from text; the error says what is wrong with the value.
-            pub(super) fn set(&mut self, key: &Key, text: &str) -> Result<(), String> {
-                // 0 stands for what is not known yet
-                let auto = key.default == "auto" && text.trim() == "auto";
-                let text = if auto { "0" } else { text };
-                match key.name {
-                    $($(stringify!($name) => {
-                        let value = <$type as Value>::parse(text)?;
-                        if let Some(v) = value.numbers().into_iter().find(|v| !auto && !key.range.holds(*v)) {
-                            return Err(format!("{} is out of range", compact(v)));
-                        }
-                        self.$name = value;
-                    })*)*
-                    _ => return Err("unknown key".into()),
+        impl $crate::config::Group for $Settings {
+            fn read(values: &$crate::config::Values) -> Self {
+                $Settings {
+                    $($($name: values.get(stringify!($name)),)*)*
+                    $($($field: <$Other as $crate::config::Group>::read(values),)*)?
                 }
-                Ok(())
             }
 
-            /// One setting as it is given in `key=value`.
-            pub fn text(&self, key: &Key) -> String {
-                let text = match key.name {
-                    $($(stringify!($name) => Value::text(&self.$name),)*)*
-                    _ => String::new(),
-                };
-                if key.default == "auto" && text == "0" { "auto".into() } else { text }
-            }
-
-            /// Whether `text` gives the value that is set.
-            pub fn reads_as(&self, key: &Key, text: &str) -> bool {
-                let mut other = self.clone();
-                other.set(key, text).is_ok() && other == *self
-            }
-
-            /// One setting as TOML.
-            pub fn toml(&self, key: &Key) -> String {
-                let text = match key.name {
-                    $($(stringify!($name) => Value::toml(&self.$name),)*)*
-                    _ => String::new(),
-                };
-                if key.default == "auto" && matches!(text.as_str(), "0" | "0.0") { "\"auto\"".into() } else { text }
+            fn write(&self, values: &mut $crate::config::Values) {
+                $($(
+                    // a value that is out of range, as 0 for what is left to the program, changes nothing
+                    let _ = values.set(stringify!($name), &$crate::config::Value::text(&self.$name));
+                )*)*
+                $($($crate::config::Group::write(&self.$field, values);)*)?
             }
         }
     };
 }
 
-settings! {
-    "system" {
-        n: usize = "", Range::Within(1.0, 256.0), "", "number of electrons, all of one spin, in the periodic box; kernels take 192 in 2D (256 with sampler=metropolis) and 170 in 3D, memory may take fewer: see `helmholtz check`";
-        dim: usize = "2", Range::Either(2.0, 3.0), "", "dimension of space";
-        rs: f64 = "", Range::ZeroOr(1e-3, 1e3), "a0", "Wigner–Seitz radius: the density (0: no interaction)";
-        theta: f64 = "", Range::Within(1e-4, 1e3), "T_F", "temperature over the Fermi temperature";
-        emax: usize = "auto", Range::Within(1.0, 10_000.0), "(2π/L)²", "orbitals with |m|² up to this, m integer; auto: as published, or more where theta, twist and n need it";
-        twist: Vec<f64> = "auto", Range::AboveTo(-0.5, 0.5), "2π/L", "twist of the boundary, one number for each direction or one for all; auto: 1/4 in 2D, 0 in 3D";
-        kappa: f64 = "auto", Range::Within(0.1, 30.0), "1/L", "splitting parameter of the Ewald sum; auto: the smallest that ewald_tolerance allows";
-        gmax: usize = "auto", Range::Within(1.0, 40.0), "2π/L", "cut-off of the reciprocal Ewald sum; auto: the smallest that ewald_tolerance allows";
-        ewald_tolerance: f64 = "5e-7", Range::Within(1e-10, 1e-3), "Ry/rs", "largest error of V per electron from kappa and gmax; V itself is -1 to -2 Ry/rs";
-    }
-    "model" {
-        prior: Prior = "ideal", Range::Any, "", "start the occupation network from the exact ideal gas (ideal) or from nothing (none, as published)";
-        nlayers: usize = "2", Range::Within(1.0, 64.0), "", "layers of the occupation transformer";
-        modelsize: usize = "16", Range::Within(1.0, 4096.0), "", "its width";
-        nheads: usize = "4", Range::Within(1.0, 256.0), "", "its attention heads; they divide modelsize";
-        nhidden: usize = "32", Range::Within(1.0, 8192.0), "", "width of its hidden layers";
-        depth: usize = "2", Range::Within(1.0, 32.0), "", "layers of the flow of coordinates";
-        spsize: usize = "16", Range::Within(1.0, 1024.0), "", "its one-electron features";
-        tpsize: usize = "16", Range::Within(1.0, 1024.0), "", "its two-electron features";
-        feature: Feature = "half", Range::Any, "", "distance feature: |sin(π r/L)| (half) or |sin(2π r/L)| (legacy, the published runs)";
-    }
-    "sampling" {
-        sampler: Sampler = "exact", Range::Any, "", "positions by exact, independent draws (exact) or by Markov chains (metropolis, as published)";
-        batch: usize = "auto", Range::Within(2.0, 16_777_216.0), "walkers", "walkers a step, 2 at least for an error bar; auto: by the device";
-        chunk: usize = "auto", Range::Within(1.0, 32_768.0), "walkers", "walkers in device memory at a time; auto: as many as fit";
-        mc_steps: usize = "50", Range::Within(1.0, 1e4), "", "Metropolis steps between two training steps (metropolis)";
-        mc_width: f64 = "0.1", Range::Within(1e-9, 1e3), "rs a0", "standard deviation of a proposed move, or where its adaptation starts (metropolis)";
-        mc_acceptance: f64 = "0.5", Range::ZeroOr(0.01, 0.99), "", "acceptance the width is adapted to; 0: fixed width, as published (metropolis)";
-        therm_steps: usize = "500", Range::Within(0.0, 1e9), "", "Metropolis steps before the first training step (metropolis)";
-        seed: u32 = "42", Range::AtLeast(0.0), "", "seed of all random numbers";
-    }
-    "local energy" {
-        laplacian: Laplacian = "probes", Range::Any, "", "Laplacian of the log Jacobian: exact, with random probes for one of its traces (probes), or for all (hutchinson)";
-        probes: usize = "1", Range::Within(1.0, 1024.0), "", "random probes a walker, unless laplacian=exact";
-    }
-    "optimisation" {
-        optimizer: Optimizer = "sr", Range::Any, "", "stochastic reconfiguration (sr) or adam";
-        steps: usize = "3000", Range::Within(0.0, 1e9), "", "training steps";
-        pretrain_steps: usize = "1000", Range::Within(0.0, 1e9), "", "with prior=none and no --params: most steps (sr with damping 3e-4 and max_norm 0.1) towards the ideal gas before; they end when it is reached; 0: none";
-        eval_steps: usize = "50", Range::Within(0.0, 1e9), "", "steps with frozen parameters after, for the final averages";
-        damping: f64 = "0.001", Range::Within(1e-8, 1e3), "", "added to the diagonal of the Fisher matrices (sr)";
-        max_norm: f64 = "0.001", Range::Within(1e-12, 1e3), "", "largest squared step in the Fisher norm (sr)";
-        gauge: Gauge = "fixed", Range::Any, "", "project the global phase out of the flow's Fisher matrix (fixed) or keep it (published) (sr)";
-        baseline: Baseline = "energy", Range::Any, "", "what local energies lose in the flow's gradient: a line in Σ k² of the state, which takes noise away (energy), or their mean (mean, as published)";
-        learning_rate: f64 = "0.001", Range::Within(1e-10, 10.0), "", "learning rate (adam)";
-        decay: f64 = "0", Range::ZeroOr(1.0, 1e9), "steps", "update t is shortened by 1/(1 + t/decay); 0: not at all, as published";
-        clip: f64 = "5", Range::Within(0.01, 1e6), "mean abs. dev.", "window to which local energies are clipped in gradients";
-    }
+/// An enumeration of the words a setting can be.
+#[macro_export]
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident, $kind:literal: $($(#[$mark:meta])* $variant:ident = $text:literal),* $(,)?) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub enum $name { $($(#[$mark])* $variant),* }
+
+        impl $crate::config::Value for $name {
+            const KIND: &'static str = $kind;
+            fn parse(text: &str) -> std::result::Result<Self, String> {
+                match text.trim().to_lowercase().as_str() {
+                    $($text => Ok($name::$variant),)*
+                    other => Err(match $crate::config::nearest(other, [$($text),*]) {
+                        Some(near) => format!("unknown; did you mean {near}?"),
+                        None => "unknown".to_string(),
+                    }),
+                }
+            }
+            fn toml(&self) -> String {
+                match self { $($name::$variant => format!("{:?}", $text)),* }
+            }
+        }
+    };
 }

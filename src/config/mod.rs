@@ -1,15 +1,14 @@
-//! What the user meant: defaults, then a TOML file, then `key=value`; every value knows its origin.
+//! What the user meant: defaults, then a TOML file, then `key=value`; every value knows its origin. No system is known here.
 
 mod keys;
 mod resolve;
-mod rules;
 mod spelling;
 mod system;
 mod value;
 
-pub use keys::{Bearing, KEYS, Key, Settings};
+pub use crate::{choice, settings};
+pub use keys::{Group, Key, Parsed, Values, read};
 pub use resolve::{Origin, Resolved, Source};
-pub use rules::Units;
 pub use spelling::nearest;
-pub use system::{ELECTRON_GAS, SYSTEMS, System};
-pub use value::{Baseline, Feature, Gauge, Laplacian, Optimizer, Prior, Range, Sampler, Value, compact};
+pub use system::{Bearing, System};
+pub use value::{Range, Value, compact};

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::{ELECTRON_GAS, KEYS, Key, SYSTEMS, Settings, System, nearest, rules};
+use super::{Group, Key, System, Values, nearest};
 use crate::error::{Error, Result};
 
 /// Where a value came from.
@@ -43,22 +43,30 @@ pub struct Source {
 /// All settings with their origins.
 #[derive(Clone, Debug)]
 pub struct Resolved {
-    pub settings: Settings,
+    pub system: &'static System,
+    pub values: Values,
     pub origins: BTreeMap<&'static str, Origin>,
     /// File of the parameters that a run starts from, with where it was named.
     pub params: Option<(PathBuf, Origin)>,
+    /// What was given, before others were derived from it.
+    given: Vec<Source>,
 }
 
 /// The key of [`Resolved::params`].
 const PARAMS: &str = "params";
 
-fn find(name: &str) -> Option<&'static Key> {
-    let plain = name.to_lowercase().replace('-', "_");
-    KEYS.iter().find(|k| k.name == plain)
+/// The key that a user means; names are the field's symbols, of which some differ in case alone.
+fn find(system: &'static System, name: &str) -> Option<&'static Key> {
+    let plain = |name: &str| name.to_lowercase().replace('-', "_");
+    system.keys().find(|k| k.name == name).or_else(|| system.keys().find(|k| plain(k.name) == plain(name)))
 }
 
-/// The assignments of a TOML file, flat `key = value` with an optional `system = "NAME"`.
-fn read_file(path: &Path, mistakes: &mut Vec<String>) -> Result<Vec<Source>> {
+fn names(systems: &[&'static System]) -> Vec<&'static str> {
+    systems.iter().map(|s| s.name).collect()
+}
+
+/// The assignments of a TOML file, flat `key = value` with an optional `system = "NAME"`, the first of all if there is none.
+fn read_file(systems: &[&'static System], path: &Path, mistakes: &mut Vec<String>) -> Result<(&'static System, Vec<Source>)> {
     let shown = path.display();
     let text = std::fs::read_to_string(path).map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => Error::User(format!("{shown}: no such file")),
@@ -68,7 +76,7 @@ fn read_file(path: &Path, mistakes: &mut Vec<String>) -> Result<Vec<Source>> {
         toml::from_str(&text).map_err(|e| Error::User(format!("{shown} is not valid TOML:\n{}", e.to_string().trim_end())))?;
     let mut entries: Vec<_> = table.into_iter().collect();
     entries.sort_by_key(|(k, _)| k.span().start);
-    let (mut sources, mut systems) = (Vec::new(), None);
+    let (mut sources, mut system, mut named) = (Vec::new(), systems[0], None);
     for (key, value) in entries {
         let line = 1 + text[..key.span().start].matches('\n').count();
         let name = key.into_inner();
@@ -82,19 +90,24 @@ fn read_file(path: &Path, mistakes: &mut Vec<String>) -> Result<Vec<Source>> {
             toml::Value::Datetime(_) => Err("a date"),
         };
         match plain {
-            Ok(system) if name.eq_ignore_ascii_case("system") => {
-                if let Some(first) = systems.replace(line) {
+            Ok(given) if name.eq_ignore_ascii_case("system") => {
+                if let Some(first) = named.replace(line) {
                     mistakes.push(format!("{shown} line {line}: system is given twice (first in line {first}): keep one"));
                 }
-                if !System::names().contains(&system.as_str()) {
-                    mistakes.push(format!("{shown} line {line}: system = {system:?}: unknown; there is {}", System::names().join(", ")));
+                match systems.iter().find(|s| s.name == given) {
+                    Some(known) => system = known,
+                    None => {
+                        // its settings mean nothing as those of another
+                        let there = names(systems).join(", ");
+                        return Err(Error::User(format!("{shown} line {line}: system = {given:?}: unknown; there is {there}")));
+                    }
                 }
             }
             Ok(text) => sources.push(Source { key: name, text, origin: Origin::File { path: path.into(), line } }),
             Err(what) => mistakes.push(format!("{shown} line {line}: {name} is {what}")),
         }
     }
-    Ok(sources)
+    Ok((system, sources))
 }
 
 /// The file that `params` names: relative to the settings file it stands in.
@@ -120,41 +133,41 @@ fn read_arguments(arguments: &[String], mistakes: &mut Vec<String>) -> Vec<Sourc
 }
 
 impl Resolved {
-    /// Resolves `target` (the system's name, or the path of a TOML file) and `key=value` arguments. The error
+    /// Resolves `target` (the name of one of the systems, or the path of a TOML file) and `key=value` arguments. The error
     /// lists everything that is wrong.
-    pub fn from_command(target: impl AsRef<OsStr>, arguments: &[String]) -> Result<Resolved> {
+    pub fn from_command(systems: &[&'static System], target: impl AsRef<OsStr>, arguments: &[String]) -> Result<Resolved> {
         let mut mistakes = Vec::new();
-        let mut sources = Vec::new();
+        let (mut system, mut sources) = (systems[0], Vec::new());
         // any path the system allows: text is for showing only
         let path = Path::new(target.as_ref());
         let target = path.to_string_lossy();
         if path.is_file() || path.extension().is_some_and(|e| e == "toml") {
-            sources = read_file(path, &mut mistakes)?;
+            (system, sources) = read_file(systems, path, &mut mistakes)?;
         } else if target.contains('=') {
             return Err(Error::User(format!(
                 "{target:?} stands where the system or a TOML file belongs; for example: helmholtz train {} {}",
-                SYSTEMS[0].name,
-                SYSTEMS[0].line()
+                system.name,
+                system.line()
             )));
-        } else if !System::names().contains(&&*target) {
-            let hint = nearest(&target, System::names()).map_or_else(
-                || format!("there is {}; a settings file ends in .toml", System::names().join(", ")),
+        } else if let Some(known) = systems.iter().find(|s| s.name == target) {
+            system = known;
+        } else {
+            let hint = nearest(&target, names(systems)).map_or_else(
+                || format!("there is {}; a settings file ends in .toml", names(systems).join(", ")),
                 |near| format!("did you mean {near}?"),
             );
-            mistakes.push(format!("{target:?} is no system: {hint}"));
+            return Err(Error::User(format!("{target:?} is no system: {hint}")));
         }
         sources.extend(read_arguments(arguments, &mut mistakes));
-        Resolved::from_sources(&sources, mistakes)
+        Resolved::from_sources(system, &sources, mistakes)
     }
 
-    /// Lays `sources` over the defaults; `mistakes` are those found so far.
-    pub fn from_sources(sources: &[Source], mut mistakes: Vec<String>) -> Result<Resolved> {
-        let mut settings = Settings::default();
-        let mut origins: BTreeMap<&'static str, Origin> = BTreeMap::new();
-        for key in KEYS.iter().filter(|k| !k.default.is_empty()) {
-            settings.set(key, key.default).map_err(|e| Error::User(format!("default of {}: {e}", key.name)))?;
-            origins.insert(key.name, Origin::Default);
-        }
+    /// Lays `sources` over the system's defaults; `mistakes` are those found so far.
+    pub fn from_sources(system: &'static System, sources: &[Source], mut mistakes: Vec<String>) -> Result<Resolved> {
+        let mut values = Values::defaults(system.keys()).map_err(Error::User)?;
+        let given = system.keys().filter(|k| !k.default.is_empty());
+        let mut origins: BTreeMap<&'static str, Origin> = given.map(|key| (key.name, Origin::Default)).collect();
+        let find = |name: &str| find(system, name);
         let mut attempted: Vec<&Source> = Vec::new();
         let mut params = None;
         for source in sources {
@@ -164,8 +177,9 @@ impl Resolved {
                 continue;
             }
             let Some(key) = find(&source.key) else {
-                let hint = nearest(&source.key, KEYS.iter().map(|k| k.name)).map_or(String::new(), |near| format!(" Did you mean {near}?"));
-                mistakes.push(format!("{place}: unknown key {:?}.{hint} `helmholtz keys` lists them all", source.key));
+                let near = nearest(&source.key, system.keys().map(|k| k.name));
+                let hint = near.map_or(String::new(), |near| format!(" Did you mean {near}?"));
+                mistakes.push(format!("{place}: unknown key {:?}.{hint} `helmholtz keys {}` lists them all", source.key, system.name));
                 continue;
             };
             // a file may be overridden by the command line, but nothing by itself
@@ -178,32 +192,48 @@ impl Resolved {
                 ));
             }
             attempted.push(source);
-            let auto = key.default == "auto" && source.text.trim() == "auto";
-            match settings.set(key, &source.text) {
+            let left = ["auto", "none"].contains(&key.default) && source.text.trim() == key.default;
+            match values.set(key.name, &source.text) {
                 Ok(()) => {
-                    origins.insert(key.name, if auto { Origin::Default } else { source.origin.clone() });
+                    origins.insert(key.name, if left { Origin::Default } else { source.origin.clone() });
                 }
                 Err(why) => mistakes.push(format!("{place}: {}={}: {why}; takes {}", key.name, source.text, key.takes())),
             }
         }
-        for key in KEYS.iter().filter(|k| k.default.is_empty()) {
+        for key in system.keys().filter(|k| k.default.is_empty()) {
             if !attempted.iter().any(|s| find(&s.key).is_some_and(|k| k.name == key.name)) {
-                let example = ELECTRON_GAS.example.iter().find(|(name, _)| *name == key.name).map_or("", |(_, value)| value);
+                let example = system.example.iter().find(|(name, _)| *name == key.name).map_or("", |(_, value)| value);
                 mistakes.push(format!("{} is missing: {}; for example {}={example}", key.name, key.meaning, key.name));
             }
         }
-        let mut resolved = Resolved { settings, origins, params };
+        let mut resolved = Resolved { system, values, origins, params, given: sources.to_vec() };
         if mistakes.is_empty() {
-            mistakes.extend(rules::derive(&mut resolved).err());
+            mistakes.extend((system.derive)(&mut resolved).err());
         }
         if mistakes.is_empty() {
-            mistakes.extend(rules::RULES.iter().filter_map(|rule| rule(&resolved.settings).err()));
+            mistakes.extend((system.mistakes)(&resolved.values));
         }
         match mistakes.as_slice() {
             [] => Ok(resolved),
             [one] => Err(Error::User(one.clone())),
             many => Err(Error::User(format!("{} mistakes in the settings:\n  {}", many.len(), many.join("\n  ")))),
         }
+    }
+
+    /// The settings of one group.
+    pub fn read<T: Group>(&self) -> T {
+        T::read(&self.values)
+    }
+
+    /// The same with another value of one setting, from which others follow again.
+    ///
+    /// # Errors
+    /// [`Error::User`] if it is out of range, or clashes with another one.
+    pub fn with(&self, name: &str, text: &str) -> Result<Resolved> {
+        let other = |s: &&Source| find(self.system, &s.key).is_none_or(|key| key.name != name);
+        let mut sources: Vec<Source> = self.given.iter().filter(other).cloned().collect();
+        sources.push(Source { key: name.into(), text: text.into(), origin: Origin::CommandLine });
+        Resolved::from_sources(self.system, &sources, Vec::new())
     }
 
     /// Starts from the parameters of `path` instead of those a file named.
@@ -216,10 +246,15 @@ impl Resolved {
         self.origins.get(name).unwrap_or(&Origin::Default)
     }
 
+    /// Says what `auto` stands for, where that needs no explanation.
+    pub fn set_default(&mut self, name: &str, value: &str) {
+        let _ = self.values.set(name, value);
+    }
+
     /// Replaces a value that was left to the program (`batch`, `chunk`); `why` names what decided.
-    pub fn derive(&mut self, name: &str, value: usize, why: &str) {
-        if let Some(key) = find(name)
-            && self.settings.set(key, &value.to_string()).is_ok()
+    pub fn derive(&mut self, name: &str, value: &str, why: impl Into<String>) {
+        if let Some(key) = self.values.key(name)
+            && self.values.set(name, value).is_ok()
         {
             self.origins.insert(key.name, Origin::Derived(why.into()));
         }
@@ -227,7 +262,7 @@ impl Resolved {
 
     /// The settings as TOML, each with its unit and origin; reads back to the same settings.
     pub fn toml(&self) -> String {
-        let mut text = format!("system = \"{}\"\n", ELECTRON_GAS.name);
+        let mut text = format!("system = \"{}\"\n", self.system.name);
         if let Some((path, origin)) = &self.params {
             // wherever the settings are read later; TOML is text, a path need not be
             let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
@@ -237,13 +272,13 @@ impl Resolved {
             }
         }
         let mut group = "";
-        for key in KEYS {
+        for key in self.values.keys() {
             if key.group != group {
                 group = key.group;
                 text.push_str(&format!("\n# {group}\n"));
             }
             let unit = if key.unit.is_empty() { String::new() } else { format!("[{}] ", key.unit) };
-            text.push_str(&format!("{:32} # {unit}{}\n", format!("{} = {}", key.name, self.settings.toml(key)), self.origin(key.name)));
+            text.push_str(&format!("{:32} # {unit}{}\n", format!("{} = {}", key.name, self.values.toml(key.name)), self.origin(key.name)));
         }
         text
     }
@@ -251,12 +286,12 @@ impl Resolved {
     /// The settings as JSON: `{"rs": {"value": 10, "unit": "a0", "origin": "command line"}, …}`.
     pub fn json(&self) -> serde_json::Value {
         let mut map = serde_json::Map::new();
-        for key in KEYS {
-            let parsed: Option<toml::Table> = toml::from_str(&format!("v = {}", self.settings.toml(key))).ok();
-            let value = parsed.and_then(|mut t| t.remove("v")).and_then(|v| serde_json::to_value(v).ok());
+        for key in self.values.keys() {
             map.insert(
                 key.name.into(),
-                serde_json::json!({ "value": value, "unit": key.unit, "origin": self.origin(key.name).to_string() }),
+                serde_json::json!({
+                    "value": self.values.json(key.name), "unit": key.unit, "origin": self.origin(key.name).to_string(),
+                }),
             );
         }
         map.into()

@@ -1,27 +1,49 @@
-//! The systems that settings are for. What they measure and compute is not known here.
+//! What settings are for. What a system measures and computes is not known here.
 
-/// A system as settings name it.
+use super::keys::{Key, Values};
+use super::resolve::Resolved;
+
+/// A system as its settings describe it.
 pub struct System {
     /// As the command line and files call it.
     pub name: &'static str,
     /// Values for the required settings, as an example.
     pub example: &'static [(&'static str, &'static str)],
+    /// Its own groups of settings and the shared ones it takes, in order.
+    pub keys: &'static [&'static [Key]],
+    /// Fills in what was left to the program and needs no device; the error is one more mistake.
+    pub derive: fn(&mut Resolved) -> Result<(), String>,
+    /// Conditions on all settings together: which values clash and what to change.
+    pub mistakes: fn(&Values) -> Vec<String>,
+    /// What another value of a setting means for parameters from a file.
+    pub bearing: fn(&Key) -> Bearing,
 }
 
-/// The uniform electron gas, whose settings are the table of this room.
-pub const ELECTRON_GAS: System = System { name: "electron-gas", example: &[("n", "13"), ("rs", "10"), ("theta", "0.15")] };
-
-/// All of them.
-pub static SYSTEMS: &[System] = &[ELECTRON_GAS];
+/// What a setting is to parameters made with another value of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bearing {
+    /// They would be other functions, or of other variables: not to be used.
+    Meaning,
+    /// They start elsewhere in the same space: to be said.
+    Start,
+    /// Nothing.
+    None,
+}
 
 impl System {
-    /// Their names.
-    pub fn names() -> Vec<&'static str> {
-        SYSTEMS.iter().map(|s| s.name).collect()
+    /// All settings in order.
+    pub fn keys(&self) -> impl Iterator<Item = &'static Key> {
+        self.keys.iter().flat_map(|group| group.iter())
     }
 
     /// The example as it is given on the command line.
     pub fn line(&self) -> String {
         self.example.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl std::fmt::Debug for System {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
     }
 }

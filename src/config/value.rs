@@ -136,6 +136,36 @@ impl Value for usize {
     }
 }
 
+impl Value for String {
+    const KIND: &'static str = "text";
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.trim().is_empty() { Err("empty".into()) } else { Ok(text.into()) }
+    }
+    fn toml(&self) -> String {
+        toml::Value::from(self.as_str()).to_string()
+    }
+    fn text(&self) -> String {
+        self.clone()
+    }
+}
+
+impl Value for bool {
+    const KIND: &'static str = "yes or no";
+    fn parse(text: &str) -> Result<Self, String> {
+        match text.trim().to_lowercase().as_str() {
+            "yes" | "true" | "1" => Ok(true),
+            "no" | "false" | "0" => Ok(false),
+            _ => Err("neither yes nor no".into()),
+        }
+    }
+    fn toml(&self) -> String {
+        self.to_string()
+    }
+    fn text(&self) -> String {
+        if *self { "yes".into() } else { "no".into() }
+    }
+}
+
 impl Value for Vec<f64> {
     const KIND: &'static str = "numbers separated by commas";
     fn parse(text: &str) -> Result<Self, String> {
@@ -151,52 +181,6 @@ impl Value for Vec<f64> {
         self.clone()
     }
 }
-
-macro_rules! choice {
-    ($(#[$doc:meta])* $name:ident, $kind:literal: $($(#[$mark:ident])? $variant:ident = $text:literal),*) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub enum $name { $($(#[$mark])? $variant),* }
-
-        impl Value for $name {
-            const KIND: &'static str = $kind;
-            fn parse(text: &str) -> Result<Self, String> {
-                match text.trim().to_lowercase().as_str() {
-                    $($text => Ok($name::$variant),)*
-                    other => Err(match super::nearest(other, [$($text),*]) {
-                        Some(near) => format!("unknown; did you mean {near}?"),
-                        None => "unknown".to_string(),
-                    }),
-                }
-            }
-            fn toml(&self) -> String {
-                match self { $($name::$variant => format!("{:?}", $text)),* }
-            }
-        }
-    };
-}
-
-choice!(
-    /// What the logits of the occupation network are added to.
-    Prior, "ideal or none": #[default] Ideal = "ideal", None = "none");
-choice!(
-    /// How positions are drawn: exactly and independently, or by Metropolis chains.
-    Sampler, "exact or metropolis": #[default] Exact = "exact", Metropolis = "metropolis");
-choice!(
-    /// Stochastic reconfiguration or Adam.
-    Optimizer, "sr or adam": #[default] Sr = "sr", Adam = "adam");
-choice!(
-    /// Distance feature of the flow: |sin(π r/L)| or, as the published runs, |sin(2π r/L)|.
-    Feature, "half or legacy": #[default] Half = "half", Legacy = "legacy");
-choice!(
-    /// Laplacian of the log Jacobian: exact, with random probes for one trace, or for all of it.
-    Laplacian, "exact, probes or hutchinson": Exact = "exact", #[default] Probes = "probes", Hutchinson = "hutchinson");
-choice!(
-    /// What is subtracted from local energies in the flow's gradient: a line in the energy of the ideal gas, or the mean.
-    Baseline, "energy or mean": #[default] Energy = "energy", Mean = "mean");
-choice!(
-    /// Whether the Fisher matrix of the flow keeps the unphysical global phase.
-    Gauge, "published or fixed": Published = "published", #[default] Fixed = "fixed");
 
 #[cfg(test)]
 mod tests {

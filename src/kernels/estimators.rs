@@ -99,17 +99,17 @@ pub struct Chunk<'a> {
     pub probability_first: usize,
 }
 
-/// What is subtracted from the local energies in the gradient of the flow.
-///
-/// Any function of the state K leaves the gradient's mean as it is, because E\[Re d ln Ψ\] over |Ψ_K|² vanishes for each
-/// K (that the function is made from the same batch costs 2/B of the gradient, as the mean costs 1/B).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Baseline {
-    /// The mean of the batch, as published.
-    Mean,
-    /// c0 + c1 Σ k², least squares over the batch.
-    Energy,
-}
+crate::config::choice!(
+    /// What is subtracted from the local energies in the gradient of the flow.
+    ///
+    /// Any function of the state K leaves the gradient's mean as it is, because E\[Re d ln Ψ\] over |Ψ_K|² vanishes for each
+    /// K (that the function is made from the same batch costs 2/B of the gradient, as the mean costs 1/B).
+    Baseline, "energy or mean":
+        /// c0 + c1 Σ k², least squares over the batch.
+        #[default]
+        Energy = "energy",
+        /// The mean of the batch, as published.
+        Mean = "mean");
 
 /// Numbers of a row of sums; see the header of `moments`.
 pub const COLUMNS: usize = 24;

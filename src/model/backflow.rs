@@ -6,16 +6,16 @@
 use super::parameters::Table;
 use crate::number::philox::{Stream, normal4, purpose};
 
-/// Distance feature of a pair: |sin(π r/L)| (`Half`) or |sin(2π r/L)| (`Legacy`).
-///
-/// The published parameters were made with `Legacy`, which has spurious cusps at half the box.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Feature {
-    /// |sin(π r/L)|: smooth but at r = 0.
-    Half,
-    /// |sin(2π r/L)|: with cusps at half the box, as published.
-    Legacy,
-}
+crate::config::choice!(
+    /// Distance feature of a pair: |sin(π r/L)| (`Half`) or |sin(2π r/L)| (`Legacy`).
+    ///
+    /// The published parameters were made with `Legacy`, which has spurious cusps at half the box.
+    Feature, "half or legacy":
+        /// |sin(π r/L)|: smooth but at r = 0.
+        #[default]
+        Half = "half",
+        /// |sin(2π r/L)|: with cusps at half the box, as published.
+        Legacy = "legacy");
 
 impl Feature {
     /// Half turns of the sine's argument across the box: 1 or 2.

@@ -132,22 +132,22 @@ impl ParameterFile {
     pub fn vector(&self, table: &Table, prefix: &str) -> Result<Vec<f64>> {
         let group = |name: &str| name.split('/').next().unwrap_or("").to_string();
         let own = table.leaves.first().map(|leaf| group(&full(prefix, &leaf.name)));
-        let [vector] = self.matched([(table, prefix)], |name| Some(group(name)) == own)?;
-        Ok(vector)
+        let vectors = self.matched(&[(table, prefix)], |name| Some(group(name)) == own)?;
+        Ok(vectors.concat())
     }
 
     /// The flat vectors of all networks of a model, which together must claim every tensor of the file.
     ///
     /// # Errors
     /// [`Error::User`] names every leaf that is missing, mis-shaped, or of no network.
-    pub fn vectors<const N: usize>(&self, networks: [(&Table, &str); N]) -> Result<[Vec<f64>; N]> {
+    pub fn vectors(&self, networks: &[(&Table, &str)]) -> Result<Vec<Vec<f64>>> {
         self.matched(networks, |_| true)
     }
 
     /// The vectors of `networks`; tensors for which `asked` holds must belong to one of them.
-    fn matched<const N: usize>(&self, networks: [(&Table, &str); N], asked: impl Fn(&str) -> bool) -> Result<[Vec<f64>; N]> {
+    fn matched(&self, networks: &[(&Table, &str)], asked: impl Fn(&str) -> bool) -> Result<Vec<Vec<f64>>> {
         let (mut wrong, mut known) = (Vec::new(), BTreeSet::new());
-        let vectors = networks.map(|(table, prefix)| {
+        let vectors = networks.iter().map(|(table, prefix)| {
             let mut out = vec![0.0; table.len()];
             for leaf in &table.leaves {
                 let name = full(prefix, &leaf.name);
@@ -162,6 +162,7 @@ impl ParameterFile {
             }
             out
         });
+        let vectors: Vec<Vec<f64>> = vectors.collect();
         for name in self.tensors.keys().filter(|n| asked(n) && !known.contains(*n)) {
             wrong.push(format!("{name} belongs to no layer of this model (deeper or other network?)"));
         }
@@ -280,13 +281,13 @@ mod tests {
             for flip in (0..8).map(|b| 1u8 << b).chain([0xff]) {
                 let mut damaged = whole.clone();
                 damaged[at] ^= flip;
-                match ParameterFile::of_bytes(&path, &damaged).and_then(|f| f.vectors([(&table(), "flow/")]).map(|v| (v, f.made))) {
+                match ParameterFile::of_bytes(&path, &damaged).and_then(|f| f.vectors(&[(&table(), "flow/")]).map(|v| (v, f.made))) {
                     Err(e) => {
                         assert_eq!(e.exit_code(), 2, "{e}");
                         refused += 1;
                     }
-                    Ok(([vector], made)) => {
-                        assert_eq!(vector, good.vector(&table(), "flow/").unwrap(), "byte {at}");
+                    Ok((vectors, made)) => {
+                        assert_eq!(vectors[0], good.vector(&table(), "flow/").unwrap(), "byte {at}");
                         assert!(made.is_none() || made == good.made, "byte {at}: {made:?}");
                         harmless += 1;
                     }
@@ -303,7 +304,7 @@ mod tests {
         for name in ["flow/net/more/b", "van/net/b", "optimiser/m", "lonely"] {
             let file = ParameterFile::read(&with(folder.path(), name, Dtype::F32, &[0; 12])).unwrap();
             assert_eq!(file.made, None);
-            let text = file.vectors([(&table(), "flow/")]).unwrap_err().to_string();
+            let text = file.vectors(&[(&table(), "flow/")]).unwrap_err().to_string();
             assert!(text.contains(&format!("{name} belongs to no layer of this model")), "{text}");
         }
         for (dtype, bytes) in [(Dtype::I32, &[0u8; 12][..]), (Dtype::I64, &[0; 24])] {

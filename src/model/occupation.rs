@@ -27,14 +27,14 @@ pub struct Occupation {
     pub layers: usize,
 }
 
-/// What the network's logits are added to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Prior {
-    /// Nothing: p(K) starts almost uniform over the windows.
-    None,
-    /// The exact conditional of the ideal gas ([`crate::system::ideal_gas::IdealGas::bias`]).
-    Ideal,
-}
+crate::config::choice!(
+    /// What the network's logits are added to.
+    Prior, "ideal or none":
+        /// The exact conditional of the ideal gas ([`crate::system::ideal_gas::IdealGas::bias`]).
+        #[default]
+        Ideal = "ideal",
+        /// Nothing: p(K) starts almost uniform over the windows.
+        None = "none");
 
 const ROOT: &str = "van/transformer";
 

@@ -21,15 +21,14 @@ use crate::kernels::pad4;
 use crate::kernels::score_projection::{self as projection, Project};
 use crate::kernels::scores::{self, Combine, Shape, Weights};
 
-/// What is projected out of complex score rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gauge {
-    /// The batch mean: the Fisher matrix of the published code.
-    Published,
-    /// The batch mean, and from the imaginary rows the total momentum of `dim` components.
-    #[allow(missing_docs)]
-    Fixed { dim: usize },
-}
+crate::config::choice!(
+    /// What is projected out of complex score rows.
+    Gauge, "published or fixed":
+        /// The batch mean: the Fisher matrix of the published code.
+        Published = "published",
+        /// The batch mean, and from the imaginary rows the total momentum.
+        #[default]
+        Fixed = "fixed");
 
 /// Settings of the update and of its solver.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +47,8 @@ pub struct Options {
     pub attempts: usize,
     /// Directions that no sample sees.
     pub gauge: Gauge,
+    /// Components of the total momentum ([`Gauge::Fixed`]).
+    pub dim: usize,
 }
 
 impl Default for Options {
@@ -60,6 +61,7 @@ impl Default for Options {
             shift: 4.0 * f32::EPSILON as f64,
             attempts: 3,
             gauge: Gauge::Published,
+            dim: 0,
         }
     }
 }
@@ -149,8 +151,8 @@ impl StochasticReconfiguration {
         if !(options.damping > 0.0 && options.max_norm > 0.0 && options.tolerance > 0.0) || options.attempts == 0 {
             return bad("damping, max_norm, tolerance and attempts must be positive".into());
         }
-        if matches!(options.gauge, Gauge::Fixed { dim } if dim > 3) {
-            return bad(format!("{:?}: momenta have at most 3 components", options.gauge));
+        if options.gauge == Gauge::Fixed && options.dim > 3 {
+            return bad(format!("momenta have {} components, at most 3", options.dim));
         }
         let buffer = |what: &str, words| Buffer::new(format!("{name} {what}"), words);
         let (order, dense) = (shape.rows().min(shape.parameters), shape.parameters <= shape.rows());
@@ -198,7 +200,7 @@ impl StochasticReconfiguration {
         match (self.shape.parts, self.options.gauge) {
             (1, _) => 0,
             (_, Gauge::Published) => 1,
-            (_, Gauge::Fixed { dim }) => 1 + dim,
+            (_, Gauge::Fixed) => 1 + self.options.dim,
         }
     }
 

@@ -1,111 +1,158 @@
-//! What command line, logs, reports and figures know of a system: one row each, its [`Kind`].
-//!
-//! They print, log and draw whatever quantities the row names, in its units and words, and know no physics.
+//! What a training loop needs of a system ([`Problem`]), and what command line, logs and reports know of it ([`Kind`]).
 
 pub mod electron_gas;
+pub mod fitting;
+pub mod initial;
+mod kind;
+pub mod memory;
 mod named;
+mod training;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::ffi::OsStr;
+use std::sync::OnceLock;
 
+pub use kind::{Beside, Exact, Kind, Means, Parameter, Parameters, Quantity, Role, Tables, Unit};
 pub use named::Named;
+pub use training::{TRAINING, Training};
 
-use crate::config::Settings;
-use crate::error::Result;
+use crate::config::{Resolved, System};
+use crate::error::{Error, Result};
 use crate::estimate::Estimate;
+use crate::gpu::{Gpu, Recording};
+use crate::optimize::Learner;
+
+/// Every system of this program.
+static KINDS: &[&Kind] = &[&electron_gas::KIND];
+
+/// Those that another program adds.
+static ADDED: OnceLock<&'static [&'static Kind]> = OnceLock::new();
 
 /// Every system that can be simulated.
-pub static KINDS: &[&Kind] = &[&electron_gas::KIND];
+pub fn kinds() -> impl Iterator<Item = &'static Kind> {
+    KINDS.iter().chain(ADDED.get().copied().unwrap_or_default()).copied()
+}
+
+/// Adds systems to those of this program; once, before anything else.
+pub fn register(kinds: &'static [&'static Kind]) {
+    let _ = ADDED.set(kinds);
+}
+
+/// The kind of this name.
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    kinds().find(|k| k.name() == name)
+}
+
+/// Resolves the name of a system, or the path of a TOML file, and `key=value` arguments.
+///
+/// # Errors
+/// [`Error::User`] with everything that is wrong.
+pub fn resolve(target: impl AsRef<OsStr>, arguments: &[String]) -> Result<Resolved> {
+    let systems: Vec<&'static System> = kinds().map(|k| k.system).collect();
+    Resolved::from_command(&systems, target, arguments)
+}
+
+/// A run of the first system, for tests of what knows none.
+#[cfg(test)]
+pub(crate) fn given(line: &str) -> Resolved {
+    let words: Vec<String> = line.split_whitespace().map(String::from).collect();
+    resolve(KINDS[0].name(), &words).unwrap_or_else(|e| panic!("{line}: {e}"))
+}
+
+impl Resolved {
+    /// The kind of system that these are the settings of.
+    ///
+    /// # Panics
+    /// For a system of no kind; [`resolve`] makes none.
+    pub fn kind(&self) -> &'static Kind {
+        kind(self.system.name).expect("a system belongs to a kind")
+    }
+}
 
 /// The diagnostic of Markov chains that tables and figures show where it is known: their accepted share of moves.
 pub const ACCEPTANCE: &str = "acceptance";
 
-/// A system, as all but its own files know it.
-pub struct Kind {
-    /// As the command line and files call it.
-    pub name: &'static str,
-    /// What printed values are per ("electron"), and the symbol of how many of these there are.
-    pub per: &'static str,
-    pub count: &'static str,
-    /// F first, then in the order of logs and tables.
-    pub quantities: &'static [Quantity],
-    /// The settings that name a system of this kind.
-    pub parameters: &'static [Parameter],
-    /// Those that a series of runs may go over, the first that differs counts; with the symbol of its axis.
-    pub scanned: &'static [(&'static str, &'static str)],
-    /// A figure's title in the markup of [`crate::report`]; `<name>` stands for a parameter.
-    pub title: &'static str,
-    pub exact: Exact,
-    /// What settings mean, before anything is run.
-    pub means: fn(&Settings) -> Result<Means>,
-    /// β per printed unit of energy: β times a printed difference of F is in nats (per electron, …).
-    pub beta: fn(&Settings) -> Result<f64>,
-    /// What F is, in a sentence, if there is something to know before it is quoted; by its parameters, and whether chains drew.
-    pub caveat: fn(&Named<serde_json::Value>, bool) -> Option<String>,
+/// A trial state in training on one device.
+pub trait Problem {
+    /// Parameters, each with what updates it; in the order of [`Kind::tables`].
+    fn learners(&mut self) -> Vec<&mut Learner>;
+
+    /// Everything a step records, phase by phase: for listings, memory bills, and pipelines made ahead.
+    fn record_step(&mut self, gpu: &Gpu) -> Result<Recording>;
+
+    /// Records fewer repetitions of what is the same from now on: a step then touches the same arrays, and nothing is run.
+    fn shorten(&mut self) {}
+
+    /// What a user should know before the run: warnings, and with `true` those that stay with the result.
+    fn remarks(&self) -> Vec<(bool, String)> {
+        Vec::new()
+    }
+
+    /// One step of what comes before training, `None` when there is no more.
+    fn warm_up(&mut self, _gpu: &Gpu) -> Result<Option<WarmUp>> {
+        Ok(None)
+    }
+
+    /// Fresh samples.
+    fn draw(&mut self, gpu: &Gpu) -> Result<Drawn>;
+
+    /// Undoes the last updates since draws that could be used, and shortens the next ones; returns by which factor.
+    fn take_back(&mut self, gpu: &Gpu) -> Result<f64> {
+        let factors: Vec<f64> = self.learners().into_iter().map(|l| l.take_back(gpu)).collect::<Result<_>>()?;
+        Ok(factors.into_iter().fold(1.0, f64::min))
+    }
+
+    /// Averages over the present samples; `learn`: gradients will be asked for.
+    fn measure(&mut self, gpu: &Gpu, learn: bool) -> Result<Measured>;
+
+    /// Gradients of the present samples into every learner.
+    fn gradients(&mut self, gpu: &Gpu) -> Result<()>;
+
+    /// What else can be known of a result, at its parameters.
+    fn conclude(&mut self, _gpu: &Gpu, _end: &Ending, _say: &mut dyn FnMut(&str)) -> Result<Conclusion> {
+        Ok(Conclusion::default())
+    }
 }
 
-/// What a run measures.
-pub struct Quantity {
-    /// Its column in the logs; in lower case its key in JSON.
-    pub name: &'static str,
-    /// In words, and what it is made of.
-    pub meaning: &'static str,
-    pub formula: &'static str,
-    pub unit: Unit,
-    pub role: Role,
-    pub beside: Beside,
+/// What a step of [`Problem::warm_up`] did.
+pub enum WarmUp {
+    /// A training step of another kind, one of at most `total`, `refused` with a reason.
+    Step { stage: &'static str, total: usize, measured: Box<Measured>, refused: Option<Error> },
+    /// Something to say.
+    Said(String),
+    /// A warning that stays with the result.
+    Remark(String),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Averaged over steps; in the table and the figure, where the scatter of steps is checked.
-    Result,
-    /// Averaged over steps; in logs and the summary alone.
-    Logged,
-    /// A number of a step without an error; in the logs alone.
-    Diagnostic,
+/// How fresh samples came about.
+pub struct Drawn {
+    /// Why they cannot be used: the last update is to be taken back.
+    pub fault: Option<String>,
+    /// Diagnostics of the step.
+    pub values: Named<Estimate>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// The run's unit of energy.
-    Energy,
-    Entropy,
-    /// Another, or none.
-    Of(&'static str),
+/// A run at its end.
+pub struct Ending<'a> {
+    pub result: &'a Named<Estimate>,
+    /// Steps with frozen parameters.
+    pub frozen: usize,
+    /// By the user.
+    pub stopped: bool,
 }
 
-/// The number among a run's exact ones ([`Exact::of`]) that stands beside a quantity.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Beside {
-    Nothing,
-    /// That of its own name.
-    Own,
-    /// That of another one, which it equals there.
-    Equal(&'static str),
-    Number(f64),
+/// What a problem says of a result.
+#[derive(Default)]
+pub struct Conclusion {
+    pub notes: Vec<String>,
+    /// Averages over the exact distribution, by importance weights.
+    pub reweighted: Option<Reweighted>,
 }
 
-/// A setting that names a system: as in files, in the name of a run's folder, in words.
-pub struct Parameter {
-    pub name: &'static str,
-    pub short: &'static str,
-    pub meaning: &'static str,
-    pub get: fn(&Settings) -> serde_json::Value,
-}
-
-/// A system whose values are known exactly, which stand beside those of a run.
-pub struct Exact {
-    /// "ideal gas"; and as an index of symbols.
-    pub name: &'static str,
-    pub index: &'static str,
-    pub of: fn(&Settings) -> Result<Named<f64>>,
-}
-
-/// What settings mean: sizes, units, what cut-offs cost.
-pub struct Means {
-    /// For people, a line each; and for programs.
-    pub lines: Vec<String>,
-    pub json: serde_json::Value,
+/// Averages over the exact distribution, from samples of the trial state with importance weights.
+pub struct Reweighted {
+    pub values: Named<Estimate>,
+    /// Effective sample size over samples.
+    pub ess: f64,
 }
 
 /// What a step measured: means over the samples that count.
@@ -115,154 +162,4 @@ pub struct Measured {
     pub counted: usize,
     /// Samples left out because a number of theirs is not finite.
     pub failed: usize,
-}
-
-impl Unit {
-    /// Its name where energies are in `energy`; empty: none.
-    pub fn name(self, energy: &str) -> &str {
-        match self {
-            Unit::Energy => energy,
-            Unit::Entropy => "k_B",
-            Unit::Of(name) => name,
-        }
-    }
-}
-
-impl Quantity {
-    /// Its exact value among those of a run.
-    pub fn exact(&self, known: &Named<f64>) -> Option<f64> {
-        match self.beside {
-            Beside::Nothing => None,
-            Beside::Own => known.get(self.name).copied(),
-            Beside::Equal(other) => known.get(other).copied(),
-            Beside::Number(value) => Some(value),
-        }
-    }
-}
-
-impl Kind {
-    /// The quantities of tables and figures, F first.
-    pub fn results(&self) -> impl Iterator<Item = &'static Quantity> {
-        self.quantities.iter().filter(|q| q.role == Role::Result)
-    }
-
-    /// Those with averages over steps.
-    pub fn averaged(&self) -> impl Iterator<Item = &'static Quantity> {
-        self.quantities.iter().filter(|q| q.role != Role::Diagnostic)
-    }
-
-    /// The entropy, of which the share of the exact one is told, if it is among the results.
-    pub fn entropy(&self) -> Option<&'static Quantity> {
-        self.results().find(|q| q.unit == Unit::Entropy)
-    }
-
-    /// `electron gas, n=13 dim=2 rs=10 theta=0.15`.
-    pub fn words(&self, parameters: &Named<serde_json::Value>) -> String {
-        let given = self.parameters.iter().map(|p| format!("{}={}", p.name, parameters.text(p.name)));
-        format!("{}, {}", self.name.replace('-', " "), given.collect::<Vec<_>>().join(" "))
-    }
-
-    /// The title with the texts of the parameters.
-    pub fn titled(&self, text: impl Fn(&str) -> String) -> String {
-        self.parameters.iter().fold(self.title.to_string(), |title, p| title.replace(&format!("<{}>", p.name), &text(p.name)))
-    }
-
-    /// The parameters of a system of this kind.
-    pub fn parameters_of(&self, settings: &Settings) -> Named<serde_json::Value> {
-        self.parameters.iter().map(|p| (p.name, (p.get)(settings))).collect()
-    }
-}
-
-/// The kind of this name.
-pub fn kind(name: &str) -> Option<&'static Kind> {
-    KINDS.iter().copied().find(|k| k.name == name)
-}
-
-impl PartialEq for Kind {
-    fn eq(&self, other: &Kind) -> bool {
-        self.name == other.name
-    }
-}
-
-impl std::fmt::Debug for Kind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name)
-    }
-}
-
-/// Files hold a kind's name.
-impl Serialize for Kind {
-    fn serialize<S: Serializer>(&self, s: S) -> std::result::Result<S::Ok, S::Error> {
-        s.serialize_str(self.name)
-    }
-}
-
-impl<'de> Deserialize<'de> for &'static Kind {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
-        let name = String::deserialize(d)?;
-        kind(&name).ok_or_else(|| de::Error::custom(format!("system {name:?} is unknown")))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Resolved;
-    use crate::report::{draw, result_table};
-    use crate::run::{StepRecord, Summary, record};
-
-    /// Spins, which have no V, and a magnetisation without a unit.
-    static SPINS: Kind = Kind {
-        name: "spin-model",
-        per: "spin",
-        count: "*N*",
-        quantities: &[
-            Quantity { name: "F", meaning: "free energy", formula: "", unit: Unit::Energy, role: Role::Result, beside: Beside::Own },
-            Quantity { name: "U", meaning: "energy", formula: "", unit: Unit::Energy, role: Role::Result, beside: Beside::Nothing },
-            Quantity { name: "mz", meaning: "order", formula: "", unit: Unit::Of(""), role: Role::Result, beside: Beside::Number(0.0) },
-            Quantity { name: "pace", meaning: "", formula: "", unit: Unit::Of("ms"), role: Role::Diagnostic, beside: Beside::Nothing },
-        ],
-        parameters: &[Parameter { name: "lattice", short: "", meaning: "lattice", get: |_| "square".into() }],
-        scanned: &[],
-        title: "Spins on a <lattice> lattice",
-        exact: Exact { name: "transfer matrix", index: "exact", of: |_| Ok(Named::default()) },
-        means: |_| Ok(Means { lines: Vec::new(), json: serde_json::Value::Null }),
-        beta: |_| Ok(1.0),
-        caveat: |_, _| None,
-    };
-
-    /// Logs, table and figure of another system: its own quantities and words, nothing of an electron gas.
-    #[test]
-    fn another_kind_has_its_own_columns_and_words() {
-        assert_eq!(
-            record::csv_header(&SPINS, "J"),
-            "step,seconds [s],F [J],F_err [J],U [J],U_err [J],mz,mz_err,pace [ms],nonfinite [walkers],ms [ms],phase"
-        );
-        let values: Named<Estimate> =
-            [("F", Estimate::new(-2.25, 0.5)), ("U", Estimate::new(-1.5, 0.25)), ("mz", Estimate::new(0.125, 0.5)), ("pace", 3.0.into())]
-                .into();
-        let r = StepRecord { step: 4, values: values.clone(), ms: 7.0, ..Default::default() };
-        let text = format!("{}\n{}\n", record::csv_header(&SPINS, "J"), record::csv_line(&SPINS, &r));
-        let back = record::read_csv(&SPINS, &text).unwrap();
-        assert_eq!((back.energy.as_str(), back.records), ("J", vec![r.clone()]));
-        assert_eq!(record::json(&SPINS, &r)["mz_err"], 0.5);
-
-        let settings = Resolved::from_command("electron-gas", &["n=5", "rs=2", "theta=0.3"].map(String::from)).unwrap().settings;
-        let mut s = Summary::new(&settings, "device", 1, 1.0, values, "1 step");
-        (s.kind, s.parameters, s.energy_unit) = (&SPINS, SPINS.parameters_of(&settings), "J".into());
-        s.exact = Some([("F", -2.5)].into());
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("run.svg");
-        draw(&path, &s, &[r]).unwrap();
-        let (table, picture) = (result_table(&s), std::fs::read_to_string(&path).unwrap());
-        for part in
-            ["spin model, lattice=square: values per spin", "transfer matrix, exact", "-2.25 ± 0.50", "mz  order", "-2.500000", "0.000000"]
-        {
-            assert!(table.contains(part), "{part}: {table}");
-        }
-        for part in ["Spins on a square lattice", "Values per spin", "order"] {
-            assert!(picture.contains(part), "{part}: {picture}");
-        }
-        assert!(!table.contains("ideal") && !picture.contains("ideal") && !table.contains("k_B"), "{table}");
-    }
 }

@@ -7,7 +7,7 @@ use std::ops::{Index, IndexMut};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::KINDS;
+use super::kinds;
 use crate::estimate::Estimate;
 
 /// A value for some of a kind's names, in their order; what is not among them is unknown.
@@ -54,6 +54,15 @@ impl<T> FromIterator<(&'static str, T)> for Named<T> {
     }
 }
 
+impl<T> IntoIterator for Named<T> {
+    type Item = (&'static str, T);
+    type IntoIter = std::vec::IntoIter<(&'static str, T)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
 impl<T, const N: usize> From<[(&'static str, T); N]> for Named<T> {
     fn from(values: [(&'static str, T); N]) -> Self {
         Named(values.into())
@@ -93,8 +102,8 @@ impl<T: Serialize> Serialize for Named<T> {
 
 /// The name that a key in a file stands for.
 fn known(key: &str) -> Option<&'static str> {
-    let parameters = KINDS.iter().flat_map(|k| k.parameters).map(|p| p.name);
-    let quantities = KINDS.iter().flat_map(|k| k.quantities).map(|q| q.name);
+    let parameters = kinds().flat_map(|k| k.parameters).map(|p| p.name);
+    let quantities = kinds().flat_map(|k| k.quantities).map(|q| q.name);
     parameters.chain(quantities).find(|name| name.to_lowercase() == key)
 }
 

@@ -9,7 +9,6 @@ use super::picture::curve::{self, Point, running};
 use super::picture::text::{measured, number};
 use super::picture::{self, Anchor, Axis, COLORS, DASHES, GREY, INK, Labels, Panel, Picture, SHADE, Stroke, Text};
 use super::table::duration;
-use crate::config::KEYS;
 use crate::error::{Error, Result};
 use crate::estimate::Estimate;
 use crate::run::{StepRecord, Summary};
@@ -66,7 +65,7 @@ fn svg(runs: &[RunDir]) -> Result<String> {
                 Err(Error::User(format!("{two}: {what} {b}, but {one} has {a}; compare runs of one {what}")))
             };
             if a.kind != b.kind {
-                return wrong("system", a.kind.name.into(), b.kind.name.into());
+                return wrong("system", a.kind.name().into(), b.kind.name().into());
             }
             let mut fixed = a.kind.parameters.iter().filter(|p| a.kind.scanned.iter().all(|s| s.0 != p.name));
             if let Some(p) = fixed.find(|p| a.parameters.get(p.name) != b.parameters.get(p.name)) {
@@ -131,15 +130,15 @@ fn names(runs: &[RunDir]) -> Vec<String> {
 
 /// For each run the settings in which the runs differ, those at their default left out.
 fn differences(runs: &[RunDir]) -> Vec<String> {
-    let value = |r: &RunDir, key| {
-        let text = r.resolved.settings.toml(key).replace('"', "");
+    let value = |r: &RunDir, name: &str| {
+        let text = r.resolved.values.toml(name).replace('"', "");
         text.strip_suffix(".0").unwrap_or(&text).to_string()
     };
-    let varied: Vec<_> =
-        KEYS.iter().filter(|k| !TECHNICAL.contains(&k.name) && runs.iter().any(|r| value(r, k) != value(&runs[0], k))).collect();
+    let differs = |name: &str| runs.iter().any(|r| value(r, name) != value(&runs[0], name));
     let one = |r: &RunDir| {
-        let given = varied.iter().filter(|k| value(r, k) != k.default);
-        given.map(|k| format!("{}={}", k.name, value(r, k))).collect::<Vec<_>>().join(", ")
+        let varied = r.resolved.values.keys().filter(|k| !TECHNICAL.contains(&k.name) && differs(k.name));
+        let given = varied.filter(|k| value(r, k.name) != k.default);
+        given.map(|k| format!("{}={}", k.name, value(r, k.name))).collect::<Vec<_>>().join(", ")
     };
     runs.iter().map(one).collect()
 }
@@ -290,14 +289,14 @@ fn scan(picture: &mut Picture, curves: &[Curve<'_>], (name, symbol): Scanned) {
 /// The exact F beside a run: from the summary, or computed where a killed run has none.
 fn exact(run: &RunDir) -> Option<f64> {
     let kind = run.summary.kind;
-    let known = run.summary.exact.clone().or_else(|| (kind.exact.of)(&run.resolved.settings).ok())?;
+    let known = run.summary.exact.clone().or_else(|| (kind.exact.of)(&run.resolved.values).ok())?;
     kind.quantities[0].exact(&known)
 }
 
 /// β (F - final F) against the step: the loss of relative entropy still ahead, in nats. It ends where F is first within
 /// two standard errors of its end.
 fn approach(c: &Curve<'_>) -> Vec<Point> {
-    let (Some(end), Ok(beta)) = (c.end(0.0), (c.run.summary.kind.beta)(&c.run.resolved.settings)) else { return Vec::new() };
+    let (Some(end), Ok(beta)) = (c.end(0.0), (c.run.summary.kind.beta)(&c.run.resolved.values)) else { return Vec::new() };
     let ahead = c.steps.iter().take_while(|p| p.y - end.y > 2.0 * p.bar().hypot(end.bar()));
     ahead.map(|p| Point::new(p.x, beta * (p.y - end.y), f64::NAN)).collect()
 }

@@ -67,13 +67,11 @@ fn drift(s: &Summary, training: &[&StepRecord]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Resolved;
-    use crate::problem::Named;
+    use crate::problem::{Named, given};
 
     fn summary(steps: usize) -> Summary {
-        let settings =
-            Resolved::from_command("electron-gas", &["n=5", "rs=2", "theta=0.3", "batch=100"].map(String::from)).unwrap().settings;
-        Summary::new(&settings, "device", steps, 1.0, Named::default(), "")
+        let run = given("n=5 rs=2 theta=0.3 batch=100");
+        Summary::new(run.kind(), &run.values, 100, "device", steps, 1.0, Named::default(), "")
     }
 
     /// F falls by `slope` a step while training, then a frozen tail that is 1 higher.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Resolved;
 use crate::error::{Error, Result};
+use crate::problem::resolve;
 use crate::run::{Phase, StepRecord, Summary, record};
 
 /// A run as its files tell it.
@@ -26,9 +27,9 @@ pub fn read(path: &Path) -> Result<RunDir> {
         return Err(Error::User(format!("{shown} is no run directory: config.toml or metrics.csv is missing")));
     }
     let text = |name: &str| fs::read_to_string(path.join(name)).map_err(|e| Error::Io(format!("{shown}/{name}: cannot be read: {e}")));
-    let resolved = Resolved::from_command(path.join("config.toml"), &[])?;
+    let resolved = resolve(path.join("config.toml"), &[])?;
     let bytes = fs::read(path.join("metrics.csv")).map_err(|e| Error::Io(format!("{shown}/metrics.csv: cannot be read: {e}")))?;
-    let mut log = record::read_csv(resolved.settings.kind(), &String::from_utf8_lossy(&bytes))
+    let mut log = record::read_csv(resolved.kind(), &String::from_utf8_lossy(&bytes))
         .map_err(|e| Error::User(format!("{shown}/metrics.csv {e}: not written by helmholtz, or damaged")))?;
     log.records.retain(|r| r.phase != Phase::Pretraining);
     let summary = if path.join("summary.json").is_file() {
@@ -40,7 +41,7 @@ pub fn read(path: &Path) -> Result<RunDir> {
 }
 
 fn from_records(resolved: &Resolved, unit: String, records: &[StepRecord]) -> Result<Summary> {
-    let mut summary = Summary::of_records(&resolved.settings, "", records)?;
+    let mut summary = Summary::of_records(resolved.kind(), &resolved.values, "", records)?;
     summary.energy_unit = unit;
     summary.ended = "without a summary (killed?)".into();
     Ok(summary)

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::config::{Resolved, Settings};
+use crate::config::Resolved;
 use crate::gpu::Gpu;
 use crate::model::file::{ParameterFile, Part};
-use crate::model::provenance::Provenance;
+use crate::problem::initial::provenance;
 
 use super::{Listener, Phase, RunLog, StepRecord, stop};
 
@@ -52,13 +52,9 @@ impl Job {
         Job { resolved, gpu, parameters, remarks: Vec::new(), log, listener, records: Vec::new(), saves }
     }
 
-    pub fn settings(&self) -> &Settings {
-        &self.resolved.settings
-    }
-
     /// Fixes a setting that was left to the program and rewrites `config.toml`.
     pub fn derive(&mut self, name: &str, value: usize, why: &str) {
-        self.resolved.derive(name, value, why);
+        self.resolved.derive(name, &value.to_string(), why);
         self.log.write_settings(&self.resolved);
         self.say_faults();
     }
@@ -99,7 +95,7 @@ impl Job {
     /// Saves parameters after `steps` updates under their published names as `params.safetensors`.
     pub fn save(&mut self, parts: &[Part<'_>], steps: usize) {
         let path = self.log.path.join("params.safetensors");
-        let done = ParameterFile::write(&path, parts, &Provenance::of(&self.resolved.settings, steps));
+        let done = ParameterFile::write(&path, parts, &provenance(&self.resolved, steps));
         self.log.keep("params.safetensors", done);
         self.say_faults();
         self.saves.done();

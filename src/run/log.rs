@@ -76,16 +76,16 @@ pub struct RunLog {
 impl RunLog {
     /// Starts the logs of a run; `device` is [`crate::gpu::Gpu::manifest`]. Where that fails the claim is given back.
     pub fn start(claim: Claim, resolved: &Resolved, device: serde_json::Value) -> Result<RunLog> {
-        let (path, kind) = (claim.path.clone(), resolved.settings.kind());
+        let (path, kind) = (claim.path.clone(), resolved.kind());
         let manifest = json!({
             "program": "helmholtz",
             "version": env!("CARGO_PKG_VERSION"),
-            "system": kind.name,
+            "system": kind.name(),
             // arguments need not be text
             "command": std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect::<Vec<_>>(),
             "started_unix_s": now(),
             "device": device,
-            "seed": resolved.settings.seed,
+            "seed": resolved.values.json("seed"),
             "ended": null,
         });
         let first = || {
@@ -93,7 +93,7 @@ impl RunLog {
             write_manifest(&path, &manifest)?;
             write_settings(&path, resolved)?;
             let (mut metrics, events) = (Lines::open(path.join("metrics.csv"))?, Lines::open(path.join("events.jsonl"))?);
-            metrics.append(&record::csv_header(kind, resolved.settings.units().energy_name))?;
+            metrics.append(&record::csv_header(kind, (kind.energy_unit)(&resolved.values)))?;
             Ok((metrics, events))
         };
         let (metrics, events) = match first() {
@@ -108,7 +108,7 @@ impl RunLog {
             "event": "start",
             "unix_s": now(),
             "per": kind.per,
-            "units": record::units(kind, resolved.settings.units().energy_name),
+            "units": record::units(kind, (kind.energy_unit)(&resolved.values)),
         }));
         Ok(log)
     }
@@ -208,8 +208,7 @@ mod tests {
     use std::fs;
 
     fn resolved() -> Resolved {
-        let settings = ["n=3", "rs=2", "theta=0.5", "seed=7"].map(String::from);
-        Resolved::from_command("electron-gas", &settings).unwrap()
+        crate::problem::given("n=3 rs=2 theta=0.5 seed=7")
     }
 
     fn start(path: &Path) -> RunLog {
@@ -232,7 +231,7 @@ mod tests {
         log.warning("a warning");
         log.close("numerics: a test").unwrap();
         let run = report::read(&path).unwrap();
-        assert_eq!(run.resolved.settings, resolved().settings);
+        assert_eq!(run.resolved.values, resolved().values);
         assert_eq!((run.records.len(), run.records[7].values["F"]), (40, record(7).values["F"]));
         assert!(run.summary.ended.contains("without a summary") && (run.summary.result["F"].value + 0.4705).abs() < 1e-12);
         let events = fs::read_to_string(path.join("events.jsonl")).unwrap();
@@ -309,7 +308,7 @@ mod tests {
         let mut log = start(&path);
         log.step(&record(0));
         fs::create_dir_all(path.join("summary.json/in the way")).unwrap();
-        log.summary(&Summary::of_records(&resolved().settings, "", &[record(0)]).unwrap());
+        log.summary(&Summary::of_records(resolved().kind(), &resolved().values, "", &[record(0)]).unwrap());
         assert!(log.unsaid()[0].contains("summary.json"));
         assert_eq!(log.close("finished").unwrap_err().exit_code(), 5);
     }

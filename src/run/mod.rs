@@ -1,6 +1,5 @@
 //! A training run: what it records, its directory, how it is stopped.
 
-pub mod chains;
 pub mod claim;
 mod duration;
 mod failures;
@@ -21,6 +20,3 @@ pub use listener::Listener;
 pub use log::RunLog;
 pub use record::{Phase, StepRecord};
 pub use summary::Summary;
-
-// the loop still trains this system alone
-pub use crate::problem::electron_gas::{fitting, initial, memory, pretraining, trainer};

@@ -2,12 +2,11 @@
 
 use std::time::Instant;
 
-use super::memory;
-use super::trainer::Trainer;
-use crate::config::Settings;
+use crate::config::Resolved;
 use crate::error::Result;
 use crate::gpu::{Gpu, Timed};
 use crate::kernels::roof::{self, Roof};
+use crate::problem::{Problem, memory};
 
 /// A measured step.
 pub struct Measured {
@@ -29,29 +28,28 @@ pub struct Measured {
 }
 
 /// Makes all pipelines and one step to compile everything, `steps` untimed ones as training makes them, and a timed one.
-pub fn measure(gpu: &Gpu, settings: &Settings, roof: Roof, steps: usize) -> Result<Measured> {
-    let bill = memory::fitting(gpu, settings)?;
-    let s = Settings { batch: bill.batch, chunk: bill.chunk, ..settings.clone() };
-    let mut trainer = Trainer::new(gpu, &s, None, None)?;
-    let recording = trainer.record_step(gpu)?;
+pub fn measure(gpu: &Gpu, resolved: &Resolved, roof: Roof, steps: usize) -> Result<Measured> {
+    let bill = memory::fitting(gpu, resolved)?;
+    let mut problem = memory::open(gpu, resolved.kind(), &resolved.values, (bill.batch, bill.chunk))?;
+    let recording = problem.record_step(gpu)?;
     let pipelines = recording.pipelines();
     let before = gpu.compiled().1;
     gpu.warm(&recording, &mut |_, _| true)?;
     let pipelines_s = gpu.compiled().1 - before;
     drop(recording);
     let begun = Instant::now();
-    step(gpu, &mut trainer)?;
+    step(gpu, problem.as_mut())?;
     let first_step_s = begun.elapsed().as_secs_f64();
     let begun = Instant::now();
     for _ in 0..steps.max(1) {
-        step(gpu, &mut trainer)?;
+        step(gpu, problem.as_mut())?;
     }
     let wall_s = begun.elapsed().as_secs_f64() / steps.max(1) as f64;
     let begun = Instant::now();
-    let recording = trainer.record_step(gpu)?;
+    let recording = problem.record_step(gpu)?;
     let host_s = begun.elapsed().as_secs_f64();
     let times = gpu.run_timed(&recording)?;
-    Ok(Measured { batch: s.batch, chunk: s.chunk, roof, wall_s, host_s, times, pipelines, pipelines_s, first_step_s })
+    Ok(Measured { batch: bill.batch, chunk: bill.chunk, roof, wall_s, host_s, times, pipelines, pipelines_s, first_step_s })
 }
 
 /// Measures the device's roof with its two kernels.
@@ -59,9 +57,12 @@ pub fn roof(gpu: &Gpu) -> Result<Roof> {
     roof::measure(gpu, 10)
 }
 
-fn step(gpu: &Gpu, trainer: &mut Trainer) -> Result<()> {
-    trainer.sample(gpu)?;
-    trainer.energies_and_scores(gpu)?;
-    trainer.update(gpu)?;
+fn step(gpu: &Gpu, problem: &mut dyn Problem) -> Result<()> {
+    problem.draw(gpu)?;
+    problem.measure(gpu, true)?;
+    problem.gradients(gpu)?;
+    for learner in problem.learners() {
+        learner.update(gpu)?;
+    }
     gpu.wait()
 }

@@ -225,26 +225,30 @@ fn read_line(line: &str, columns: &[Cell]) -> Option<StepRecord> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::problem::electron_gas::KIND;
+    use crate::problem::kinds;
+
+    fn kind() -> &'static Kind {
+        kinds().next().unwrap()
+    }
 
     #[test]
     fn csv_reads_back_exactly() {
         let f = Estimate::new(-0.1680000000000003, 1e-17);
         let mut a = StepRecord { step: 7, values: [("F", f)].into(), nonfinite: 2, ..Default::default() };
-        for c in columns(&KIND) {
+        for c in columns(kind()) {
             if c.cell.get(&a).is_nan() {
                 c.cell.set(&mut a, 1.0 / 3.0);
             }
         }
         for phase in [Phase::Pretraining, Phase::Training, Phase::Frozen] {
             a.phase = phase;
-            let text = format!("{}\n{}\n", csv_header(&KIND, "Ry"), csv_line(&KIND, &a));
-            assert_eq!(read_csv(&KIND, &text).unwrap(), Logged { energy: "Ry".into(), records: vec![a.clone()], torn: 0 });
-            assert_eq!(json(&KIND, &a)["phase"], phase.name());
+            let text = format!("{}\n{}\n", csv_header(kind(), "Ry"), csv_line(kind(), &a));
+            assert_eq!(read_csv(kind(), &text).unwrap(), Logged { energy: "Ry".into(), records: vec![a.clone()], torn: 0 });
+            assert_eq!(json(kind(), &a)["phase"], phase.name());
         }
-        assert!(read_csv(&KIND, "step,E\n").is_err());
+        assert!(read_csv(kind(), "step,E\n").is_err());
         // a log without phases
-        assert_eq!(read_csv(&KIND, "step,F [Ry]\n0,-1\n").unwrap().records[0].phase, Phase::Training);
+        assert_eq!(read_csv(kind(), "step,F [Ry]\n0,-1\n").unwrap().records[0].phase, Phase::Training);
     }
 
     /// A line cut anywhere, in the middle of the log or at its end, is left out and counted, and spoils no other.
@@ -253,15 +257,15 @@ mod tests {
         let records: Vec<StepRecord> = (0..3)
             .map(|step| StepRecord { step, values: [("F", Estimate::new(-0.5, 0.1))].into(), nonfinite: 12, ..Default::default() })
             .collect();
-        let lines: Vec<String> = records.iter().map(|r| format!("{}\n", csv_line(&KIND, r))).collect();
-        let head = format!("{}\n", csv_header(&KIND, "Ry"));
+        let lines: Vec<String> = records.iter().map(|r| format!("{}\n", csv_line(kind(), r))).collect();
+        let head = format!("{}\n", csv_header(kind(), "Ry"));
         let whole = lines[1].len() - 1;
         let left = |log: &Logged| log.records.iter().map(|r| (r.step, r.nonfinite)).collect::<Vec<_>>();
         for cut in 1..whole {
             let torn = &lines[1][..cut];
-            let middle = read_csv(&KIND, &format!("{head}{}{torn}\n{}", lines[0], lines[2])).unwrap();
+            let middle = read_csv(kind(), &format!("{head}{}{torn}\n{}", lines[0], lines[2])).unwrap();
             assert_eq!((left(&middle), middle.torn), (vec![(0, 12), (2, 12)], 1), "{cut}");
-            let end = read_csv(&KIND, &format!("{head}{}{torn}", lines[0])).unwrap();
+            let end = read_csv(kind(), &format!("{head}{}{torn}", lines[0])).unwrap();
             assert_eq!((left(&end), end.torn), (vec![(0, 12)], 1), "{cut}");
         }
     }
@@ -269,7 +273,7 @@ mod tests {
     #[test]
     fn unknown_values_are_empty_and_null() {
         let r = StepRecord::default();
-        assert!(csv_line(&KIND, &r).contains(",,"));
-        assert!(json(&KIND, &r)["tau"].is_null());
+        assert!(csv_line(kind(), &r).contains(",,"));
+        assert!(json(kind(), &r)["tau"].is_null());
     }
 }

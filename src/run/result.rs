@@ -2,29 +2,24 @@
 
 use super::record::Phase;
 use super::{StepRecord, Summary};
-use crate::config::{Sampler, Settings};
+use crate::config::Values;
 use crate::error::{Error, Result};
 use crate::estimate::average::LEAST_STEPS;
 use crate::estimate::{Average, Batch, Draws, Estimate, average};
-use crate::problem::{ACCEPTANCE, Named, Quantity, Role};
+use crate::problem::{ACCEPTANCE, Kind, Named, Quantity, Role};
 
-/// What the walkers of successive steps of a run have to do with each other.
-fn draws(s: &Settings) -> Draws {
-    if s.sampler == Sampler::Exact { Draws::Independent } else { Draws::Chains }
-}
-
-/// Averages of the quantities over some steps of a run of these settings.
-pub fn averages(s: &Settings, records: &[StepRecord]) -> Vec<(&'static Quantity, Average)> {
+/// Averages of a kind's quantities over some steps of a run of these settings.
+pub fn averages(kind: &'static Kind, s: &Values, records: &[StepRecord]) -> Vec<(&'static Quantity, Average)> {
     // a batch left to the program and never settled: steps weigh the same
-    let walkers = s.batch.max(2);
+    let walkers = s.get::<usize>("batch").max(2);
     let one = |q: &'static Quantity| {
         let batch = |r: &StepRecord| {
             let Estimate { value, error, .. } = r.values[q.name];
             Batch { mean: value, error, walkers: walkers.saturating_sub(r.nonfinite) }
         };
-        (q, average(&records.iter().map(batch).collect::<Vec<_>>(), draws(s)))
+        (q, average(&records.iter().map(batch).collect::<Vec<_>>(), (kind.draws)(s)))
     };
-    s.kind().averaged().map(one).collect()
+    kind.averaged().map(one).collect()
 }
 
 /// Averages as a summary holds them.
@@ -38,30 +33,31 @@ impl Summary {
     ///
     /// # Errors
     /// [`Error::User`] if there is no such step.
-    pub fn of_records(s: &Settings, device: &str, records: &[StepRecord]) -> Result<Summary> {
+    pub fn of_records(kind: &'static Kind, s: &Values, device: &str, records: &[StepRecord]) -> Result<Summary> {
+        let (batch, draws) = (s.get::<usize>("batch"), (kind.draws)(s));
         let phase = |phase: Phase| -> Vec<StepRecord> { records.iter().filter(|r| r.phase == phase).cloned().collect() };
         let (training, frozen) = (phase(Phase::Training), phase(Phase::Frozen));
         let steps = training.len();
         let (averaged, over) = if frozen.is_empty() {
             let half = &training[steps / 2..];
-            (half, format!("the last {} of {steps} training steps of {} walkers", half.len(), s.batch))
+            (half, format!("the last {} of {steps} training steps of {batch} walkers", half.len()))
         } else {
-            (&frozen[..], format!("{} steps of {} walkers with frozen parameters", frozen.len(), s.batch))
+            (&frozen[..], format!("{} steps of {batch} walkers with frozen parameters", frozen.len()))
         };
         let Some(last) = records.last().filter(|_| !averaged.is_empty()) else {
             return Err(Error::User("the run made no step: there is nothing to report".into()));
         };
-        let averages = averages(s, averaged);
+        let averages = averages(kind, s, averaged);
         let f = averages[0].1;
-        let mut summary = Summary::new(s, device, steps, last.seconds, estimates(&averages), over);
-        summary.errors = meaning(&f, averaged.len(), frozen.is_empty(), draws(s));
-        summary.start = training.first().map(|first| estimates(&self::averages(s, std::slice::from_ref(first))));
-        summary.exact = Some((s.kind().exact.of)(s)?);
+        let mut summary = Summary::new(kind, s, batch, device, steps, last.seconds, estimates(&averages), over);
+        summary.errors = meaning(&f, averaged.len(), frozen.is_empty(), draws);
+        summary.start = training.first().map(|first| estimates(&self::averages(kind, s, std::slice::from_ref(first))));
+        summary.exact = Some((kind.exact.of)(s)?);
         // the share of candidates of exact draws is a known number
         let accepted = averaged.iter().map(|r| r.values[ACCEPTANCE].value).sum::<f64>() / averaged.len() as f64;
-        summary.acceptance = if draws(s) == Draws::Independent { f64::NAN } else { accepted };
+        summary.acceptance = if draws == Draws::Independent { f64::NAN } else { accepted };
         summary.tau = f.tau;
-        if !frozen.is_empty() && frozen.len() > 1 && draws(s) == Draws::Independent {
+        if !frozen.is_empty() && frozen.len() > 1 && draws == Draws::Independent {
             let off = averages.iter().filter(|(q, _)| q.role == Role::Result).map(|(_, a)| a.scatter.deviations());
             summary.scatter = off.fold(0.0, |m: f64, d| if d.abs() > m.abs() { d } else { m });
         }

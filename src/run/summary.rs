@@ -2,13 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::Settings;
+use crate::config::Values;
 use crate::estimate::Estimate;
 use crate::estimate::value::nullable;
 use crate::problem::{Kind, Named};
 
 fn unknown() -> f64 {
     f64::NAN
+}
+
+fn no_number(v: &f64) -> bool {
+    v.is_nan()
 }
 
 /// What a run says at its end; `summary.json` holds exactly this.
@@ -38,9 +42,15 @@ pub struct Summary {
     pub scatter: f64,
     /// The same quantities before the first update.
     pub start: Option<Named<Estimate>>,
-    /// What is known exactly beside it.
-    #[serde(rename = "ideal")]
+    /// What is known exactly beside it ("ideal" in older files).
+    #[serde(alias = "ideal")]
     pub exact: Option<Named<f64>>,
+    /// Averages over the exact distribution, by importance weights; where a problem has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reweighted: Option<Named<Estimate>>,
+    /// Effective sample size of these weights, over samples.
+    #[serde(with = "nullable", default = "unknown", skip_serializing_if = "no_number")]
+    pub ess: f64,
     #[serde(with = "nullable")]
     pub acceptance: f64,
     /// Integrated autocorrelation time of F, in steps: 1 by construction for exact draws; null where it is not known.
@@ -56,22 +66,24 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// A finished run of `settings` on `device`; what is not given here is unknown and may be set.
+    /// A finished run of a kind's `settings` on `device`; what is not given here is unknown and may be set.
+    #[allow(clippy::too_many_arguments)]
     pub fn new(
-        settings: &Settings,
+        kind: &'static Kind,
+        settings: &Values,
+        batch: usize,
         device: &str,
         steps: usize,
         seconds: f64,
         result: Named<Estimate>,
         averaged_over: impl Into<String>,
     ) -> Summary {
-        let kind = settings.kind();
         Summary {
             kind,
-            energy_unit: settings.units().energy_name.into(),
+            energy_unit: (kind.energy_unit)(settings).into(),
             parameters: kind.parameters_of(settings),
             steps,
-            batch: settings.batch,
+            batch,
             seconds,
             result,
             averaged_over: averaged_over.into(),
@@ -79,6 +91,8 @@ impl Summary {
             scatter: f64::NAN,
             start: None,
             exact: None,
+            reweighted: None,
+            ess: f64::NAN,
             acceptance: f64::NAN,
             tau: f64::NAN,
             nonfinite: 0,

@@ -5,9 +5,11 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::config::{Origin, Resolved, Settings, Source};
+use crate::config::{Origin, Resolved, Source};
 use crate::error::{Error, Result};
 use crate::model::file::{ParameterFile, Tensor, read_tensors};
+use crate::problem::electron_gas::Settings;
+use crate::problem::electron_gas::settings::SYSTEM;
 
 /// Everything a case says. Tensors other than `x` and `state_idx` are optional.
 pub struct Case {
@@ -113,7 +115,7 @@ impl Case {
         infer(&mut given, &parameters, &samples);
         let origin = Origin::Derived(shown.to_string());
         let sources: Vec<Source> = given.into_iter().map(|(key, text)| Source { key, text, origin: origin.clone() }).collect();
-        let settings_now = Resolved::from_sources(&sources, Vec::new()).map_err(|e| Error::User(format!("{shown}: {e}")))?.settings;
+        let settings_now = Resolved::from_sources(&SYSTEM, &sources, Vec::new()).map_err(|e| Error::User(format!("{shown}: {e}")))?.read();
         let number = |key: &str| settings.get(key).and_then(Value::as_f64);
         let name = path.file_stem().map_or(String::new(), |s| s.to_string_lossy().into_owned());
         let rows = |tensor: &str, what: &str| {
@@ -242,7 +244,7 @@ mod tests {
         assert!(case.get("eloc.re").is_some() && case.get("nothing").is_none());
         let Some(legacy) = reference_data::find("n29_d2_rs10_legacy.json") else { return };
         let legacy = Case::read(&legacy).unwrap();
-        assert_eq!(legacy.settings.feature, crate::config::Feature::Legacy);
+        assert_eq!(legacy.settings.feature, crate::model::backflow::Feature::Legacy);
         assert_eq!(legacy.settings.twist, [0.25, 0.25]);
     }
 

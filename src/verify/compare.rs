@@ -18,7 +18,7 @@
 use super::table::Measure;
 use super::update::{Device, Solve};
 use super::{Case, Quantity, Report};
-use crate::config::Settings;
+use crate::problem::electron_gas::Settings;
 use crate::reference::estimators;
 
 pub const EPS: f64 = f32::EPSILON as f64;
@@ -220,7 +220,7 @@ impl<'a> Comparison<'a> {
 
     fn updates(&mut self, v: &Values) {
         let s = &self.case.settings;
-        let solve = Solve { damping: s.damping, max_norm: s.max_norm };
+        let solve = Solve { damping: s.optimisation.damping, max_norm: s.optimisation.max_norm };
         for (name, device, parts) in [("van", &v.occupation, 1), ("flow", &v.flow, 2)] {
             self.report.push(solve.of_device(&format!("update_{name}, own"), device, self.case.walkers, parts));
             let scores = self.scores(parts, device.theta.len());

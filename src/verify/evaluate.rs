@@ -2,12 +2,14 @@
 
 use super::compare::{Values, compare};
 use super::{Case, Report};
-use crate::config::{Baseline, Gauge, Laplacian, Prior};
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Gpu, Recording};
+use crate::kernels::estimators::Baseline;
 use crate::kernels::pad4;
-use crate::problem::electron_gas::Trainer;
-use crate::problem::electron_gas::memory::fitting_chunk;
+use crate::model::occupation::Prior;
+use crate::optimize::Gauge;
+use crate::problem::electron_gas::settle::fitting_chunk;
+use crate::problem::electron_gas::{Laplacian, Trainer};
 use crate::reference::backflow as twin;
 
 /// Computes and compares everything the case holds.
@@ -40,7 +42,7 @@ fn read(gpu: &Gpu, b: &Buffer, words: usize) -> Result<Vec<f64>> {
 fn build(case: &Case, gpu: &Gpu) -> Result<Trainer> {
     let mut s = case.settings.clone();
     // the stored values are those of the published code
-    (s.prior, s.gauge, s.baseline, s.batch) = (Prior::None, Gauge::Published, Baseline::Mean, case.walkers);
+    (s.prior, s.gauge, s.baseline, s.training.batch) = (Prior::None, Gauge::Published, Baseline::Mean, case.walkers);
     // and exact derivatives
     s.laplacian = Laplacian::Exact;
     let mut gas = s.gas()?;
@@ -64,7 +66,7 @@ fn build(case: &Case, gpu: &Gpu) -> Result<Trainer> {
             gas.orbital_count()
         )));
     }
-    s.chunk = fitting_chunk(gpu, &gas, &s, s.batch)?;
+    s.training.chunk = fitting_chunk(gpu, &gas, &s, s.training.batch)?;
     let vector = |table: &crate::model::parameters::Table, prefix: &str| -> Result<Vec<f32>> {
         Ok(case.parameters.vector(table, prefix)?.iter().map(|v| *v as f32).collect())
     };
@@ -129,7 +131,8 @@ fn gradients(t: &Trainer, gpu: &Gpu, v: &mut Values) -> Result<()> {
     t.record_gradients(&mut rec);
     gpu.run(&rec)?;
     // an update that was refused stays zero, and fails its row
-    t.update_of(gpu, &occupation, &flow)?;
+    t.occupation.update_of(gpu, &occupation)?;
+    t.flow.update_of(gpu, &flow)?;
     for (device, network, parts) in [(&mut v.occupation, &t.occupation, 1), (&mut v.flow, &t.flow, 2)] {
         let p = network.len();
         let rows = read(gpu, &network.scores, parts * network.rows() * pad4(p))?;

@@ -1,6 +1,6 @@
 //! What the cut-offs of a run cost: of the Coulomb sum (κ, Gmax) and of the orbitals (emax).
 
-use crate::config::Settings;
+use super::Settings;
 use crate::error::Result;
 use crate::system::electron_gas::LEFT_OUT;
 use crate::system::{Complete, ElectronGas, splitting};
@@ -111,12 +111,12 @@ impl Cutoffs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Resolved;
+    use crate::problem::resolve;
     use crate::system::Ewald;
 
     fn resolved(text: &str) -> std::result::Result<Settings, String> {
         let words: Vec<String> = text.split_whitespace().map(String::from).collect();
-        Resolved::from_command("electron-gas", &words).map(|r| r.settings).map_err(|e| e.to_string())
+        resolve("electron-gas", &words).map(|r| r.read()).map_err(|e| e.to_string())
     }
 
     fn cutoffs(text: &str) -> Cutoffs {

@@ -1,13 +1,13 @@
 //! The uniform electron gas: its quantities, units and words.
 
+mod chains;
 pub mod cutoffs;
 pub mod energies;
-pub mod fitting;
-pub mod initial;
+mod learning;
 pub mod local_energy;
-pub mod memory;
-pub mod network;
 pub mod pretraining;
+pub mod settings;
+pub mod settle;
 pub mod trainer;
 
 use serde_json::json;
@@ -15,17 +15,18 @@ use serde_json::json;
 pub use cutoffs::Cutoffs;
 pub use energies::{Energies, Mean};
 pub use local_energy::LocalEnergy;
+pub use settings::{Laplacian, Sampler, Settings};
 pub use trainer::Trainer;
 
 use super::{Beside, Exact, Kind, Means, Measured, Named, Parameter, Quantity, Role, Unit};
-use crate::config::{ELECTRON_GAS, Settings};
+use crate::config::Group;
 use crate::error::Result;
-use crate::estimate::Estimate;
+use crate::estimate::{Draws, Estimate};
 use crate::system::{Complete, IdealGas};
 
 /// F, E, K, V in Ry (at rs = 0 in Ry/rs²) and S in k_B, all per electron.
 pub static KIND: Kind = Kind {
-    name: ELECTRON_GAS.name,
+    system: &settings::SYSTEM,
     per: "electron",
     count: "*n*",
     quantities: &[
@@ -45,16 +46,20 @@ pub static KIND: Kind = Kind {
         diagnostic("grad_flow", "Euclidean norm of the gradient of the flow", "Ry/rs²"),
     ],
     parameters: &[
-        Parameter { name: "n", short: "n", meaning: "number of electrons", get: |s| s.n.into() },
-        Parameter { name: "dim", short: "d", meaning: "dimension", get: |s| s.dim.into() },
-        Parameter { name: "rs", short: "rs", meaning: "Wigner–Seitz radius", get: |s| json!(s.rs) },
-        Parameter { name: "theta", short: "theta", meaning: "temperature", get: |s| json!(s.theta) },
+        Parameter { name: "n", short: "n", meaning: "number of electrons" },
+        Parameter { name: "dim", short: "d", meaning: "dimension" },
+        Parameter { name: "rs", short: "rs", meaning: "Wigner–Seitz radius" },
+        Parameter { name: "theta", short: "theta", meaning: "temperature" },
     ],
     scanned: &[("rs", "*r*_{s}"), ("theta", "*T*/*T*_{F}"), ("n", "*n*")],
     title: "Electron gas, *n* = <n>, <dim>D, *r*_{s} = <rs>, *T*/*T*_{F} = <theta>",
-    exact: Exact { name: "ideal gas", index: "ideal", of: ideal },
-    means,
-    beta: |s| Ok(s.gas()?.beta() / (s.units().energy * s.n as f64)),
+    exact: Exact { name: "ideal gas", index: "ideal", of: |v| ideal(&Settings::read(v)) },
+    energy_unit: |v| Settings::read(v).units().energy_name,
+    means: |v| means(&Settings::read(v)),
+    beta: |v| {
+        let s = Settings::read(v);
+        Ok(s.gas()?.beta() / (s.units().energy * s.n as f64))
+    },
     caveat: |parameters, chains| {
         let bias = if chains { " and to sampling bias" } else { "" };
         let text = format!(
@@ -62,6 +67,26 @@ pub static KIND: Kind = Kind {
         );
         (parameters.number("rs") > 0.0).then_some(text)
     },
+    draws: |v| if v.get::<Sampler>("sampler") == Sampler::Exact { Draws::Independent } else { Draws::Chains },
+    sampling: |v| match v.get::<Sampler>("sampler") {
+        Sampler::Exact => "exact draws".into(),
+        Sampler::Metropolis => format!("{} Metropolis sweeps", v.text("mc_steps")),
+    },
+    sizes: &[
+        ("n", None),
+        ("nlayers", None),
+        ("modelsize", Some("nheads")),
+        ("nhidden", None),
+        ("depth", None),
+        ("spsize", None),
+        ("tpsize", None),
+    ],
+    tables: |v| {
+        let s = Settings::read(v);
+        Ok(vec![(s.occupation(s.gas()?.orbital_count()).parameters(), "van/"), (s.backflow().table(), "flow/")])
+    },
+    settle: |gpu, v| settle::settle(gpu, &Settings::read(v)),
+    open: learning::open,
 };
 
 const fn result(name: &'static str, meaning: &'static str, formula: &'static str, unit: Unit, beside: Beside) -> Quantity {
@@ -110,13 +135,6 @@ fn means(s: &Settings) -> Result<Means> {
         lines.push("an open shell: the ground state of the ideal gas is degenerate".into());
     }
     Ok(Means { lines, json })
-}
-
-impl Settings {
-    /// The kind of system that these are the settings of.
-    pub fn kind(&self) -> &'static Kind {
-        &KIND
-    }
 }
 
 impl Energies {

@@ -1,8 +1,9 @@
 //! One electron gas on one device: sample, energies, gradients, update. No logging, no files.
 
-use super::network::{Initial, Network};
+use std::sync::Arc;
+
+use super::settings::{self, Laplacian, Settings};
 use super::{Energies, LocalEnergy};
-use crate::config::{self, Laplacian, Prior, Settings};
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Gpu, Recording};
 use crate::kernels::Chunk as Rows;
@@ -11,22 +12,18 @@ use crate::kernels::distinct::DistinctStates;
 use crate::kernels::estimators::{self, Baseline, Estimators};
 use crate::kernels::occupation::OccupationKernels;
 use crate::kernels::occupied;
+use crate::model::occupation::Prior;
 use crate::number::philox::{Stream, purpose};
-use crate::optimize::StochasticReconfiguration;
+use crate::optimize::{Learner, Options, Start, StochasticReconfiguration};
 use crate::sample::{self, Chunk, Exact, Metropolis, Round, Sampler, exact};
 use crate::system::electron_gas::ElectronGas;
 use crate::system::ideal_gas::IdealGas;
 use crate::wave_function::WaveFunction;
 
-/// What an update did.
-#[derive(Clone, Debug, Default)]
-pub struct Updated {
-    /// Euclidean norms of the gradients, Ry/rs².
-    pub norm_occupation: f64,
-    pub norm_flow: f64,
-    /// Networks whose update was refused (solver failed or gradient not finite), with the reason.
-    pub refused: Option<Error>,
-}
+/// Largest squared step of pretraining in the Fisher norm.
+const PRETRAINING_NORM: f64 = 0.1;
+/// Damping of pretraining: far below that of training, or rarely occupied orbitals hardly learn.
+const PRETRAINING_DAMPING: f64 = 3e-4;
 
 /// Share of Newton's step that step `step` (from 1) of pretraining makes: a few hundred walkers see thousands of
 /// parameters through noise, full steps would keep the noise of the last batch, falling ones average over many.
@@ -40,8 +37,8 @@ pub struct Trainer {
     pub ideal: IdealGas,
     pub batch: usize,
     pub chunk: usize,
-    pub occupation: Network,
-    pub flow: Network,
+    pub occupation: Learner,
+    pub flow: Learner,
     settings: Settings,
     occupations: OccupationKernels,
     pub wave: WaveFunction,
@@ -61,7 +58,6 @@ pub struct Trainer {
     /// Rounds of sampling so far and how the last one went.
     pub drawn: (usize, Round),
     draws: u32,
-    updates: usize,
     /// The scores of the flow are those of the present walkers and parameters.
     scored: bool,
 }
@@ -79,22 +75,37 @@ pub(super) fn directions(s: &Settings, wave: &WaveFunction, at: Stream) -> Direc
 
 /// Exact draws of a gas's electrons.
 fn exact(s: &Settings, gas: &ElectronGas) -> Result<Exact> {
-    Exact::new(gas, exact::Settings { log_psi: false, ..exact::Settings::new(s.batch, s.chunk, s.seed as u64) })
+    Exact::new(gas, exact::Settings { log_psi: false, ..exact::Settings::new(s.training.batch, s.training.chunk, s.training.seed as u64) })
 }
 
 /// Chains of a gas's electrons.
 fn chains(s: &Settings, gas: &ElectronGas) -> sample::Settings {
     sample::Settings {
-        walkers: s.batch,
-        chunk: s.chunk,
+        walkers: s.training.batch,
+        chunk: s.training.chunk,
         first: 0,
         size: gas.n * gas.dim,
         length: gas.length(),
         sweeps: s.mc_steps,
         width: s.mc_width,
         acceptance: (s.mc_acceptance > 0.0).then_some(s.mc_acceptance),
-        seed: s.seed as u64,
+        seed: s.training.seed as u64,
     }
+}
+
+/// What p(K) starts with: the parameters given (published order), or fresh ones.
+fn occupation(s: &Settings, gas: &ElectronGas, given: Option<Vec<f32>>) -> Start {
+    let (model, seed, prior) = (s.occupation(gas.orbital_count()), s.training.seed as u64, s.prior);
+    let table = model.parameters();
+    let values = Arc::new(move || given.clone().unwrap_or_else(|| model.initial(seed, prior)));
+    Start { name: "occupation", norm: "grad_van", prefix: "van/", table, values }
+}
+
+/// What the flow starts with.
+fn flow(s: &Settings, given: Option<Vec<f32>>) -> Start {
+    let (model, seed) = (s.backflow(), s.training.seed as u64);
+    let values = Arc::new(move || given.clone().unwrap_or_else(|| model.initial(seed)));
+    Start { name: "flow", norm: "grad_flow", prefix: "flow/", table: model.table(), values }
 }
 
 impl Trainer {
@@ -108,20 +119,22 @@ impl Trainer {
     /// The same for a gas whose orbital table is given.
     pub fn of_gas(gpu: &Gpu, s: &Settings, gas: ElectronGas, occupation: Option<Vec<f32>>, flow: Option<Vec<f32>>) -> Result<Trainer> {
         let ideal = IdealGas::new(&gas.energies(), gas.n, gas.beta())?;
-        let (batch, chunk) = (s.batch, s.chunk);
+        let (batch, chunk) = (s.training.batch, s.training.chunk);
         let model = s.occupation(gas.orbital_count());
         let bias = (s.prior == Prior::Ideal).then(|| ideal.bias());
         let occupations = OccupationKernels::new(&model, chunk, &gas.momenta(), bias.as_deref(), gpu)?;
         let wave = WaveFunction::new(gpu, &gas, s.backflow(), chunk)?;
         let sampler: Box<dyn Sampler> = match s.sampler {
-            config::Sampler::Exact => Box::new(exact(s, &gas)?),
-            config::Sampler::Metropolis => Box::new(Metropolis::new(chains(s, &gas))?),
+            settings::Sampler::Exact => Box::new(exact(s, &gas)?),
+            settings::Sampler::Metropolis => Box::new(Metropolis::new(chains(s, &gas))?),
         };
+        let momentum = Buffer::result("total momentum", batch * gas.dim);
+        let options = Options { gauge: s.gauge, dim: gas.dim, ..Options::default() };
         Ok(Trainer {
             batch,
             chunk,
-            occupation: Network::new(s, "occupation", Initial::occupation(s, &model, occupation), batch, 1)?,
-            flow: Network::new(s, "flow", Initial::flow(s, flow), batch, 2)?,
+            occupation: Learner::of_scores(&s.optimisation, self::occupation(s, &gas, occupation), batch, 1, options)?,
+            flow: Learner::of_scores(&s.optimisation, self::flow(s, flow), batch, 2, options)?.with_momenta(&momentum),
             settings: s.clone(),
             occupations,
             wave,
@@ -132,14 +145,13 @@ impl Trainer {
             states: Buffer::result("states", batch * gas.n),
             distinct: DistinctStates::new(batch, gas.n),
             log_probability: Buffer::result("ln p", batch),
-            momentum: Buffer::result("total momentum", batch * gas.dim),
+            momentum,
             ideal_energy: Buffer::result("ideal energy", 4 * batch),
             zeros: Buffer::filled("zeros", batch, move || vec![0.0f32; batch]),
             gas,
             ideal,
             drawn: Default::default(),
             draws: 0,
-            updates: 0,
             scored: false,
         })
     }
@@ -150,7 +162,7 @@ impl Trainer {
 
     /// Random numbers of the present draw, from the first walker on.
     fn stream(&self, purpose: u32) -> Stream {
-        Stream { seed: self.settings.seed as u64, step: self.draws, purpose, first_walker: 0 }
+        Stream { seed: self.settings.training.seed as u64, step: self.draws, purpose, first_walker: 0 }
     }
 
     /// Records a fresh set of occupied states for the whole batch.
@@ -214,11 +226,7 @@ impl Trainer {
 
     /// Records averages and weights of the whole batch from the records of all chunks.
     pub(crate) fn record_averages(&self, rec: &mut Recording) {
-        let baseline = match self.settings.baseline {
-            config::Baseline::Energy => Baseline::Energy,
-            config::Baseline::Mean => Baseline::Mean,
-        };
-        self.estimators.record_averages(rec, &self.ideal_energy, baseline, self.settings.clip);
+        self.estimators.record_averages(rec, &self.ideal_energy, self.settings.baseline, self.settings.clip);
     }
 
     /// Records local energies of one chunk; its intermediate results stay in the buffers until the next.
@@ -293,14 +301,8 @@ impl Trainer {
     /// Records the gradients of both networks from scores and weights.
     pub fn record_gradients(&self, rec: &mut Recording) {
         self.record_occupation_gradient(rec, 1.0);
-        self.flow.record_weights(rec, self.wave.profile, &self.momentum, &self.estimators.flow_weights);
+        self.flow.record_weights(rec, self.wave.profile, &self.estimators.flow_weights);
         self.flow.record_gradient(rec, &self.estimators.flow_weights, 1.0);
-    }
-
-    /// Updates other parameter vectors than the networks' own: applied to zeros, it gives the updates themselves.
-    pub(crate) fn update_of(&self, gpu: &Gpu, occupation: &Buffer, flow: &Buffer) -> Result<Option<Error>> {
-        let first = self.occupation.update(gpu, &self.momentum, occupation)?;
-        Ok(first.or(self.flow.update(gpu, &self.momentum, flow)?))
     }
 
     /// Draws new walkers. Unless [`Round::usable`], the flow is to be taken back ([`Trainer::take_back`]).
@@ -351,33 +353,26 @@ impl Trainer {
         Ok(Energies::finish(&gpu.read(&self.estimators.centre)?, &gpu.read(&self.estimators.partial)?))
     }
 
-    /// Gradients from the present walkers and energies, then one update of each network.
-    pub fn update(&mut self, gpu: &Gpu) -> Result<Updated> {
+    /// Gradients of both networks from the present walkers and energies.
+    pub fn gradients(&mut self, gpu: &Gpu) -> Result<()> {
         let mut rec = Recording::new();
         self.record_scores(&mut rec);
         self.record_gradients(&mut rec);
-        gpu.run(&rec)?;
         self.scored = false;
-        self.flow.recover();
-        let schedule = if self.settings.decay > 0.0 { 1.0 / (1.0 + self.updates as f64 / self.settings.decay) } else { 1.0 };
-        self.occupation.set_schedule(schedule);
-        self.flow.set_schedule(schedule);
-        self.updates += 1;
-        Ok(Updated {
-            norm_occupation: self.occupation.norm(gpu)?,
-            norm_flow: self.flow.norm(gpu)?,
-            refused: self.update_of(gpu, &self.occupation.parameters, &self.flow.parameters)?,
-        })
+        gpu.run(&rec)
     }
 
-    /// Updates so far.
-    pub fn updates(&self) -> usize {
-        self.updates
+    /// Gradients, then one update of each network; says why not, if not.
+    pub fn update(&mut self, gpu: &Gpu) -> Result<Option<Error>> {
+        self.gradients(gpu)?;
+        let first = self.occupation.update(gpu)?;
+        Ok(first.or(self.flow.update(gpu)?))
     }
 
     /// What makes the steps of [`Trainer::pretrain`]: stochastic reconfiguration, whatever trains later.
     pub fn pretraining(&self) -> Result<StochasticReconfiguration> {
-        self.occupation.pretraining()
+        let options = Options { damping: PRETRAINING_DAMPING, max_norm: PRETRAINING_NORM, ..Options::default() };
+        self.occupation.another("pretraining", options)
     }
 
     /// Step `step` (from 1) of p(K) towards the ideal gas, whose F = E\[ln p/β + Σ k²\] has no variance at the end; no clipping.
@@ -404,7 +399,7 @@ impl Trainer {
         self.record_occupation_scores(&mut rec);
         self.record_occupation_gradient(&mut rec, pretraining_share(step) * self.gas.beta());
         gpu.run(&rec)?;
-        Ok((self.averages(gpu)?, self.occupation.update_by(gpu, sr, &self.momentum)?))
+        Ok((self.averages(gpu)?, self.occupation.update_by(gpu, sr)?))
     }
 
     /// Everything one training step records, phase by phase, for listings and benchmarks.
@@ -420,8 +415,8 @@ impl Trainer {
         self.record_energies_and(&mut rec, true);
         self.record_occupation_scores(&mut rec);
         self.record_gradients(&mut rec);
-        self.occupation.record_update(&mut rec, gpu, &self.momentum, &self.occupation.parameters)?;
-        self.flow.record_update(&mut rec, gpu, &self.momentum, &self.flow.parameters)?;
+        self.occupation.record_update(&mut rec, gpu)?;
+        self.flow.record_update(&mut rec, gpu)?;
         Ok(rec)
     }
 }

@@ -1,12 +1,10 @@
 use super::*;
-use crate::config::Resolved;
 use crate::report::picture::probe::{boxes, lines, overlaps, points, scales, words};
 use crate::run::Phase;
 
 /// A run in `path` with settings of its own; F falls from `end` + `fall` to `end`.
 fn run(path: &str, settings: &str, end: f64, fall: f64) -> RunDir {
-    let given: Vec<String> = settings.split_whitespace().map(str::to_string).collect();
-    let resolved = Resolved::from_command("electron-gas", &given).unwrap();
+    let resolved = crate::problem::given(settings);
     let f = |step: usize| end + fall / (1.0 + step as f64 / 3.0).powi(2);
     let records: Vec<StepRecord> = (0..210)
         .map(|step| StepRecord {
@@ -18,7 +16,16 @@ fn run(path: &str, settings: &str, end: f64, fall: f64) -> RunDir {
         })
         .collect();
     let result = [("F", Estimate::new(end, 0.000_034))].into();
-    let mut summary = Summary::new(&resolved.settings, "device", 200, 107.0, result, "10 steps with frozen parameters");
+    let mut summary = Summary::new(
+        resolved.kind(),
+        &resolved.values,
+        resolved.values.get("batch"),
+        "device",
+        200,
+        107.0,
+        result,
+        "10 steps with frozen parameters",
+    );
     summary.exact = Some([("F", 0.02), ("E", 0.03), ("S", 0.3)].into());
     RunDir { path: path.into(), resolved, records, torn: 0, summary }
 }
@@ -38,7 +45,6 @@ fn runs_are_told_apart() {
     let text = words(&picture);
     for part in [
         "Electron gas, n = 13, 2D, rs = 10, T/TF = 0.15",
-        "Free energy per electron F/n (Ry)",
         "runs/a",
         "old/c",
         "seed=2, max_norm=0.01",
@@ -56,6 +62,8 @@ fn runs_are_told_apart() {
         // two courses and a row of the legend, and the ends of the error bar
         assert!(lines(&picture).iter().filter(|l| l.contains(color)).count() >= 4, "{color}");
     }
+    let axis = format!("Free energy per {} F/n (Ry)", runs[0].summary.kind.per);
+    assert!(text.contains(&axis), "{axis} is missing in {text:?}");
     assert!(overlaps(&picture).is_empty(), "{:?}", overlaps(&picture));
 }
 
@@ -97,7 +105,7 @@ fn a_scan_shows_the_difference_to_the_ideal_gas() {
     assert!(words(&svg(&[at("10", -0.17), run("n", "n=5 rs=10 theta=0.15 batch=9", -0.2, 0.02)]).unwrap()).iter().any(|t| t == "n"));
 }
 
-/// βF is the relative entropy: at rs = 10 in Ry per electron, β rs² (F - F_end)/n.
+/// βF is the relative entropy: at rs = 10 in Ry, β rs² (F - F_end)/n.
 #[test]
 fn the_approach_is_in_nats() {
     let runs = [run("a", GAS, -0.17, 0.02)];

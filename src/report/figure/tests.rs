@@ -2,9 +2,8 @@ use super::*;
 use crate::problem::Named;
 use crate::report::picture::probe::{self, boxes, lines, overlaps, words};
 
-fn settings() -> crate::config::Settings {
-    let settings = ["n=13", "rs=10", "theta=0.15", "batch=256"].map(String::from);
-    crate::config::Resolved::from_command("electron-gas", &settings).unwrap().settings
+fn resolved() -> crate::config::Resolved {
+    crate::problem::given("n=13 rs=10 theta=0.15 batch=256")
 }
 
 /// A summary whose every number is another one.
@@ -17,7 +16,16 @@ fn summary(training: usize) -> Summary {
         ("V", e(-0.181_71, 0.000_27)),
         ("S", e(0.271_8, 0.003_1)),
     ];
-    let mut s = Summary::new(&settings(), "device", training, 75.0, result.into(), "40 steps of 256 walkers with frozen parameters");
+    let mut s = Summary::new(
+        resolved().kind(),
+        &resolved().values,
+        256,
+        "device",
+        training,
+        75.0,
+        result.into(),
+        "40 steps of 256 walkers with frozen parameters",
+    );
     s.start = Some([("F", e(-0.1551, 0.0012))].into());
     s.exact = Some([("F", 0.019_31), ("E", 0.029), ("S", 0.302)].into());
     s

@@ -1,12 +1,9 @@
 //! Whether a device carries a run, and if not, which setting is to blame and what it may be at most.
 
 use super::memory::{self, Bill};
-use crate::config::{KEYS, Key, Settings};
+use crate::config::{Key, Resolved};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-
-/// Sizes of which a smaller one may help, after the batch.
-const SIZES: [&str; 7] = ["nlayers", "modelsize", "nhidden", "depth", "spsize", "tpsize", "n"];
 
 /// A batch this many times smaller than the usual one is no remedy.
 const USEFUL: usize = 8;
@@ -31,24 +28,24 @@ impl Obstacle {
 /// # Errors
 /// [`Error::Device`] for a lack of memory, [`Error::User`] for what no driver would carry out; both name the setting
 /// to change and its largest value here.
-pub fn fitting(gpu: &Gpu, settings: &Settings) -> Result<Bill> {
-    let obstacle = match possible(gpu, settings) {
+pub fn fitting(gpu: &Gpu, resolved: &Resolved) -> Result<Bill> {
+    let obstacle = match possible(gpu, resolved) {
         Ok(bill) => return Ok(bill),
         Err(obstacle) => obstacle,
     };
-    let text = remedy(gpu, settings, &obstacle);
+    let text = remedy(gpu, resolved, &obstacle);
     Err(match obstacle {
         Obstacle::Memory(_) => Error::Device(text),
         Obstacle::Limit(_) => Error::User(text),
     })
 }
 
-fn possible(gpu: &Gpu, settings: &Settings) -> std::result::Result<Bill, Obstacle> {
+fn possible(gpu: &Gpu, resolved: &Resolved) -> std::result::Result<Bill, Obstacle> {
     let sort = |e: Error| match e {
         Error::Device(text) => Obstacle::Memory(text),
         other => Obstacle::Limit(other.to_string()),
     };
-    let (bill, step) = memory::plan(gpu, settings).map_err(sort)?;
+    let (bill, step) = memory::plan(gpu, resolved.kind(), &resolved.values).map_err(sort)?;
     if !bill.fits {
         return Err(Obstacle::Memory(bill.excess()));
     }
@@ -56,38 +53,38 @@ fn possible(gpu: &Gpu, settings: &Settings) -> std::result::Result<Bill, Obstacl
     Ok(bill)
 }
 
-fn remedy(gpu: &Gpu, s: &Settings, obstacle: &Obstacle) -> String {
-    let usual = memory::default_batch(gpu);
-    let batch = if s.batch == 0 { usual } else { s.batch };
-    let with_batch = |batch: usize| Settings { batch, chunk: s.chunk.min(batch), ..s.clone() };
-    let fewer = largest(2, batch, |b| possible(gpu, &with_batch(b)).is_ok());
+fn remedy(gpu: &Gpu, resolved: &Resolved, obstacle: &Obstacle) -> String {
+    let (kind, values) = (resolved.kind(), &resolved.values);
+    let with = |name: &str, value: usize| resolved.with(name, &value.to_string());
+    let size = |name: &str| values.get::<usize>(name);
+    // what the device takes where nothing was asked for
+    let usual = resolved.with("batch", "auto").and_then(|r| r.with("chunk", "auto")).and_then(|r| (kind.settle)(gpu, &r.values));
+    let usual = usual.map_or(size("batch"), |u| u.0);
+    let batch = if size("batch") == 0 { usual } else { size("batch") };
+    let with_batch = |batch: usize| {
+        let fewer = with("chunk", size("chunk").min(batch)).unwrap_or_else(|_| resolved.clone());
+        fewer.with("batch", &batch.to_string())
+    };
+    let fewer = largest(2, batch, |b| with_batch(b).is_ok_and(|r| possible(gpu, &r).is_ok()));
     let blame = |what: &str| format!("{what} does not fit {} (profile {}): {}", gpu.info.name, gpu.profile.name(), obstacle.text());
     let smaller_batch = |fits: usize| format!("{}; use batch={fits}", blame(&format!("batch={batch}")));
     if let Some(fits) = fewer.filter(|fits| fits * USEFUL >= batch.min(usual)) {
         return smaller_batch(fits);
     }
     // what is as small as usual is not to blame
-    let large: Vec<(&Key, usize)> = KEYS
-        .iter()
-        .filter(|key| SIZES.contains(&key.name))
-        .filter_map(|key| Some((key, s.text(key).parse::<usize>().ok()?)))
-        .filter(|(key, now)| !key.default.parse().is_ok_and(|usual: usize| *now <= usual))
-        .collect();
-    // n, which has no usual value, is asked last
-    for (key, now) in large.iter().filter(|(k, _)| !k.default.is_empty()).chain(large.iter().filter(|(k, _)| k.default.is_empty())) {
-        // heads share the width
-        let step = if key.name == "modelsize" { s.nheads } else { 1 };
-        let fits = |steps: usize| s.with_size(key, steps * step).is_some_and(|s| possible(gpu, &s).is_ok());
-        if let Some(steps) = largest(1, now.div_ceil(step), fits) {
+    let sizes = kind.sizes.iter().filter_map(|(name, divisor)| Some((values.key(name)?, size(name), divisor.map_or(1, size))));
+    let large: Vec<(&Key, usize, usize)> =
+        sizes.filter(|(key, now, _)| !key.default.parse().is_ok_and(|usual: usize| *now <= usual)).collect();
+    // what has no usual value is asked last
+    let required = |(key, ..): &&(&Key, usize, usize)| key.default.is_empty();
+    for (key, now, step) in large.iter().filter(|l| !required(l)).chain(large.iter().filter(required)) {
+        let fits = |steps: usize| with(key.name, steps * step).is_ok_and(|r| possible(gpu, &r).is_ok());
+        if let Some(steps) = largest(1, now.div_ceil(*step), fits) {
             let (name, v) = (key.name, steps * step);
-            return format!(
-                "{}; with dim={} and these settings {name} is at most {v}: use {name}={v}",
-                blame(&format!("{name}={now}")),
-                s.dim
-            );
+            return format!("{}; with these settings {name} is at most {v}: use {name}={v}", blame(&format!("{name}={now}")));
         }
     }
-    let all = large.iter().map(|(key, now)| format!("{}={now}", key.name)).collect::<Vec<_>>().join(" ");
+    let all = large.iter().map(|(key, now, _)| format!("{}={now}", key.name)).collect::<Vec<_>>().join(" ");
     fewer.map_or_else(|| format!("{}; use smaller ones", blame(&all)), smaller_batch)
 }
 

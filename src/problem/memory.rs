@@ -3,14 +3,10 @@
 use serde::Serialize;
 
 pub use super::fitting::fitting;
-use super::trainer::{self, Trainer};
-use crate::config::Settings;
+use super::{Kind, Problem};
+use crate::config::Values;
 use crate::error::{Error, Result};
-use crate::gpu::{Buffer, DeviceType, Gpu, Recording};
-use crate::kernels::pad4;
-use crate::number::philox::{Stream, purpose};
-use crate::system::ElectronGas;
-use crate::wave_function::WaveFunction;
+use crate::gpu::{Buffer, Gpu, Recording};
 
 /// An array of the run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -44,9 +40,6 @@ pub struct Bill {
     pub memory_bytes: Option<u64>,
     pub fits: bool,
 }
-
-/// Device memory that the arrays of a chunk may take together, bytes.
-const CHUNK_MEMORY: u64 = 3 << 29;
 
 /// Share of the device's memory that a run may take.
 const SHARE: f64 = 0.9;
@@ -112,78 +105,28 @@ fn short(bytes: u64) -> String {
     size(bytes).trim_start().to_string()
 }
 
-/// Walkers a step: what two CPU cores train in seconds, or what fills a GPU.
-pub fn default_batch(gpu: &Gpu) -> usize {
-    if gpu.info.device_type == DeviceType::Cpu { 256 } else { 4096 }
-}
-
-/// The most walkers a chunk can have on this device: by binding limit and memory.
-pub fn fitting_chunk(gpu: &Gpu, gas: &ElectronGas, s: &Settings, batch: usize) -> Result<usize> {
-    let mut chunk = batch.min(32_768);
-    while chunk > 0 {
-        let step = arrays_of_chunk(gpu, gas, s, chunk)?;
-        let bytes = step.into_iter().map(|buffer| buffer.bytes());
-        let (total, largest) = bytes.fold((0, 0), |(sum, most), bytes| (sum + bytes, bytes.max(most)));
-        if total <= CHUNK_MEMORY && largest <= 4 * gpu.max_words() as u64 {
-            return Ok(chunk);
-        }
-        chunk = 3 * chunk / 4;
+/// The problem of settings with batch and chunk, as the device will hold it.
+pub fn open(gpu: &Gpu, kind: &Kind, values: &Values, (batch, chunk): (usize, usize)) -> Result<Box<dyn Problem>> {
+    let mut values = values.clone();
+    for (name, value) in [("batch", batch), ("chunk", chunk)] {
+        values.set(name, &value.to_string()).map_err(|e| Error::User(format!("{name}={value}: {e}")))?;
     }
-    Err(Error::Device(format!(
-        "n = {} in {} dimensions: one walker needs more memory than {} can bind ({} MiB); use a smaller n or narrower layers (spsize, tpsize)",
-        gas.n,
-        gas.dim,
-        gpu.info.name,
-        (4 * gpu.max_words()) >> 20
-    )))
+    (kind.open)(gpu, &values, None)
 }
 
-/// The arrays of a chunk of walkers in which local energies and scores are made; those of the batch are not among them.
-fn arrays_of_chunk(gpu: &Gpu, gas: &ElectronGas, s: &Settings, chunk: usize) -> Result<Vec<Buffer>> {
-    let wave = WaveFunction::new(gpu, gas, s.backflow(), chunk)?;
-    let (x, states) = (Buffer::new("x", chunk * gas.n * gas.dim), Buffer::new("states", chunk * gas.n));
-    let scores = Buffer::new("scores", 2 * chunk * pad4(s.backflow().table().len()));
-    let directions = trainer::directions(s, &wave, Stream { seed: 0, step: 0, purpose: purpose::PROBES, first_walker: 0 });
-    let mut rec = Recording::new();
-    wave.record_derivatives(&mut rec, &x, &states, chunk, directions);
-    wave.record_scores(&mut rec, &x, chunk, directions, &scores, 0);
-    let own = |b: &Buffer| ![&x, &states, &scores].iter().any(|other| other.same(b));
-    Ok(rec.arrays().into_iter().map(|(b, _)| b.clone()).filter(own).collect())
-}
-
-/// Settles a batch or chunk left to the program (0) and bills the run, from sizes alone: nothing is allocated.
+/// Settles a batch or chunk left to the program and bills the run, from sizes alone: nothing is allocated.
 ///
 /// # Errors
-/// [`Error::Device`] if not even one walker fits, or a chunk that was asked for does not; [`Error::User`] for more
-/// electrons than the kernels take.
-pub fn bill(gpu: &Gpu, settings: &Settings) -> Result<Bill> {
-    Ok(plan(gpu, settings)?.0)
+/// Those of [`Kind::settle`]; [`Error::User`] for more than the kernels take.
+pub fn bill(gpu: &Gpu, kind: &Kind, values: &Values) -> Result<Bill> {
+    Ok(plan(gpu, kind, values)?.0)
 }
 
 /// The same with the step that was billed.
-pub(super) fn plan(gpu: &Gpu, settings: &Settings) -> Result<(Bill, Recording)> {
-    let (s, gas) = settled(gpu, settings)?;
-    let mut trainer = Trainer::of_gas(gpu, &s, gas, None, None)?;
-    trainer.sampler.shorten();
-    let step = trainer.record_step(gpu)?;
-    Ok((Bill::new(gpu, s.batch, s.chunk, &step), step))
-}
-
-/// The settings with batch and chunk, and their gas.
-fn settled(gpu: &Gpu, settings: &Settings) -> Result<(Settings, ElectronGas)> {
-    let mut s = settings.clone();
-    if s.batch == 0 {
-        s.batch = default_batch(gpu);
-    }
-    let gas = s.gas()?;
-    let most = fitting_chunk(gpu, &gas, &s, s.batch)?;
-    if s.chunk == 0 {
-        s.chunk = most;
-    } else if s.chunk > most {
-        return Err(Error::Device(format!(
-            "chunk = {}: at most {most} walkers of n = {} fit the memory of {}; use chunk={most} or chunk=auto",
-            s.chunk, s.n, gpu.info.name
-        )));
-    }
-    Ok((s, gas))
+pub(super) fn plan(gpu: &Gpu, kind: &Kind, values: &Values) -> Result<(Bill, Recording)> {
+    let (batch, chunk) = (kind.settle)(gpu, values)?;
+    let mut problem = open(gpu, kind, values, (batch, chunk))?;
+    problem.shorten();
+    let step = problem.record_step(gpu)?;
+    Ok((Bill::new(gpu, batch, chunk, &step), step))
 }

@@ -1,12 +1,10 @@
 //! Whether averages over Metropolis chains mean anything: chains that do not move, and what short ones are off by.
 
-use super::result::{averages, estimates};
-use super::trainer::Trainer;
-use super::{Job, StepRecord, Summary};
-use crate::config::{Sampler, Settings};
+use super::{KIND, Sampler, Settings, Trainer};
 use crate::error::{Error, Result};
-use crate::estimate::Estimate;
-use crate::problem::{Kind, Named, Unit};
+use crate::estimate::{Batch, Draws, Estimate, average};
+use crate::gpu::Gpu;
+use crate::problem::{Ending, Named, Unit};
 use crate::sample::Round;
 
 /// Electrons have left the random positions where the chains begin when the mean squared distance of a coordinate from there
@@ -47,44 +45,48 @@ pub fn refuse_still(s: &Settings, (rounds, round): &(usize, Round), ahead: usize
     )))
 }
 
-/// What averages over chains need at the end of a run with `frozen` steps of frozen parameters: refuses those of chains that
-/// stand still, and notes by how much others differ from exact draws at the same parameters. K and V of chains that lag
-/// behind their occupied states are off, each in its own way, and no error bar shows it.
+/// What averages over chains need at the end of a run with steps of frozen parameters: refuses those of chains that stand
+/// still, and says by how much others differ from exact draws at the same parameters. K and V of chains that lag behind their
+/// occupied states are off, each in its own way, and no error bar shows it.
 ///
 /// # Errors
 /// As [`refuse_still`].
-pub fn conclude(job: &mut Job, trainer: &mut Trainer, summary: &mut Summary, frozen: usize) -> Result<()> {
-    if job.settings().sampler == Sampler::Exact {
-        return Ok(());
+pub fn conclude(s: &Settings, trainer: &mut Trainer, gpu: &Gpu, end: &Ending, say: &mut dyn FnMut(&str)) -> Result<Option<String>> {
+    if s.sampler == Sampler::Exact {
+        return Ok(None);
     }
-    refuse_still(job.settings(), &trainer.drawn, 0)?;
-    let steps = compared(frozen);
-    let note = match frozen {
+    refuse_still(s, &trainer.drawn, 0)?;
+    let steps = compared(end.frozen);
+    Ok(Some(match end.frozen {
         0 => "the bias of the chains was not measured: that takes steps with frozen parameters (eval_steps)".into(),
-        _ if job.stopped() => "the run was stopped before the bias of the chains was measured".into(),
-        _ => match exact(job, trainer, steps) {
-            Ok(reference) => difference(summary.kind, &summary.result, &reference, &summary.energy_unit, steps * trainer.batch),
-            Err(e) => format!("the bias of the chains could not be measured with exact draws: {e}"),
-        },
-    };
-    summary.notes.push(note);
-    Ok(())
+        _ if end.stopped => "the run was stopped before the bias of the chains was measured".into(),
+        _ => {
+            say(&format!("comparing the chains with {steps} steps of exact draws"));
+            match exact(s, trainer, gpu, steps) {
+                Ok(reference) => difference(end.result, &reference, s.units().energy_name, steps * trainer.batch),
+                Err(e) => format!("the bias of the chains could not be measured with exact draws: {e}"),
+            }
+        }
+    }))
 }
 
 /// Averages over exact draws.
-fn exact(job: &mut Job, trainer: &mut Trainer, steps: usize) -> Result<Named<Estimate>> {
-    job.phase(&format!("comparing the chains with {steps} steps of exact draws"));
-    let s = Settings { sampler: Sampler::Exact, ..job.settings().clone() };
+fn exact(s: &Settings, trainer: &mut Trainer, gpu: &Gpu, steps: usize) -> Result<Named<Estimate>> {
     trainer.draw_exactly()?;
-    let mut records = Vec::new();
-    for step in 0..steps {
-        let round = trainer.sample(&job.gpu)?;
+    let mut measured = Vec::new();
+    for _ in 0..steps {
+        let round = trainer.sample(gpu)?;
         if !round.usable() {
             return Err(Error::Numerics(format!("the flow is not invertible, {} of {} draws failed", round.failed, round.walkers)));
         }
-        records.push(StepRecord::new(step, 0.0, &trainer.energies(&job.gpu)?.measured(&s)));
+        measured.push(trainer.energies(gpu)?.measured(s));
     }
-    Ok(estimates(&averages(&s, &records)))
+    let averaged = KIND.averaged().map(|q| {
+        let batch =
+            |m: &crate::problem::Measured| Batch { mean: m.values[q.name].value, error: m.values[q.name].error, walkers: m.counted };
+        (q.name, average(&measured.iter().map(batch).collect::<Vec<_>>(), Draws::Independent).into())
+    });
+    Ok(averaged.collect())
 }
 
 /// Steps of exact draws that frozen steps are compared with.
@@ -93,9 +95,9 @@ fn compared(frozen: usize) -> usize {
 }
 
 /// The energies of chains, F left out, less those of exact draws.
-fn difference(kind: &Kind, chains: &Named<Estimate>, exact: &Named<Estimate>, unit: &str, draws: usize) -> String {
+fn difference(chains: &Named<Estimate>, exact: &Named<Estimate>, unit: &str, draws: usize) -> String {
     let (mut biased, mut parts) = (false, Vec::new());
-    for name in kind.results().skip(1).filter(|q| q.unit == Unit::Energy).map(|q| q.name) {
+    for name in KIND.results().skip(1).filter(|q| q.unit == Unit::Energy).map(|q| q.name) {
         let (a, b) = (chains[name], exact[name]);
         let (off, error) = (a.value - b.value, a.error.hypot(b.error));
         // what is not a number is no agreement
@@ -103,19 +105,18 @@ fn difference(kind: &Kind, chains: &Named<Estimate>, exact: &Named<Estimate>, un
         parts.push(format!("{name} {off:+.1e} ± {error:.1e}"));
     }
     let verdict = if biased { "the chains are biased: raise mc_steps, or use sampler=exact" } else { "no bias is seen" };
-    let (per, parts) = (kind.per, parts.join(", "));
+    let (per, parts) = (KIND.per, parts.join(", "));
     format!("chains less {draws} exact draws at the same parameters, {unit} per {per}: {parts}; {verdict}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Resolved;
-    use crate::problem::electron_gas::KIND;
+    use crate::problem::resolve;
 
     fn settings(more: &str) -> Settings {
         let words = format!("n=5 rs=10 theta=0.3 sampler=metropolis {more}");
-        Resolved::from_command("electron-gas", &words.split_whitespace().map(String::from).collect::<Vec<_>>()).unwrap().settings
+        resolve("electron-gas", &words.split_whitespace().map(String::from).collect::<Vec<_>>()).unwrap().read()
     }
 
     #[test]
@@ -145,7 +146,7 @@ mod tests {
     #[test]
     fn a_bias_is_told_from_noise() {
         let at = |e: f64, k: f64, error: f64| [("E", e), ("K", k), ("V", e - k)].map(|(name, v)| (name, Estimate::new(v, error))).into();
-        let difference = |a, b| difference(&KIND, &a, &b, "Ry", 512);
+        let difference = |a, b| difference(&a, &b, "Ry", 512);
         let text = difference(at(-0.17, 0.03, 4e-5), at(-0.1702, 0.03, 3e-5));
         assert!(text.contains("512 exact draws") && text.contains("E +2.0e-4 ± 5.0e-5") && text.contains("biased"), "{text}");
         assert!(difference(at(-0.17, 0.03, 4e-5), at(-0.1701, 0.03003, 3e-5)).contains("no bias is seen"));

@@ -1,6 +1,7 @@
 //! Parameters that a run starts from: the settings they were made with against those of the run.
 
-use crate::config::{Bearing, KEYS, Settings};
+use crate::checksum::Checksum;
+use crate::config::{Bearing, Resolved};
 use crate::error::{Error, Result};
 use crate::model::file::ParameterFile;
 use crate::model::provenance::Provenance;
@@ -8,39 +9,45 @@ use crate::model::provenance::Provenance;
 /// Parameters from a file that fits the settings.
 #[derive(Clone, Debug)]
 pub struct Initial {
-    /// Published order.
-    pub occupation: Vec<f32>,
-    pub flow: Vec<f32>,
+    /// A vector for each table of the kind, in the table's order.
+    pub vectors: Vec<Vec<f32>>,
     /// What the user should know of them: other settings they were made with, or that none are known.
     pub remark: Option<String>,
 }
 
-impl Provenance {
-    /// Of parameters that `steps` updates with these settings have made.
-    pub fn of(s: &Settings, steps: usize) -> Provenance {
-        Provenance {
-            version: env!("CARGO_PKG_VERSION").into(),
-            system: s.kind().name.into(),
-            settings: KEYS.iter().map(|key| (key.name.to_string(), s.text(key))).collect(),
-            steps,
-        }
+impl Initial {
+    /// A number that changes with every parameter.
+    pub fn checksum(&self) -> u64 {
+        self.vectors.iter().fold(Checksum::of(&[]), |sum, v| sum.and(bytemuck::cast_slice(v))).value()
     }
 }
 
-/// Parameters of occupation network and flow from a file.
+/// Where parameters come from that `steps` updates with these settings have made.
+pub fn provenance(resolved: &Resolved, steps: usize) -> Provenance {
+    let values = &resolved.values;
+    Provenance {
+        version: env!("CARGO_PKG_VERSION").into(),
+        system: resolved.system.name.into(),
+        settings: values.keys().map(|key| (key.name.to_string(), values.text(key.name).to_string())).collect(),
+        steps,
+    }
+}
+
+/// The parameters of a file.
 ///
 /// # Errors
 /// [`Error::User`] with every setting that changes the parameters' meaning and is not what it was, or with the tensors
 /// that do not fit.
-pub fn initial(file: &ParameterFile, s: &Settings) -> Result<Initial> {
-    let remark = compare(file, s)?;
-    let (van, flow) = (s.occupation(s.gas()?.orbital_count()).parameters(), s.backflow().table());
-    let [occupation, flow] = file.vectors([(&van, "van/"), (&flow, "flow/")])?.map(|v| v.iter().map(|v| *v as f32).collect());
-    Ok(Initial { occupation, flow, remark })
+pub fn initial(file: &ParameterFile, resolved: &Resolved) -> Result<Initial> {
+    let remark = compare(file, resolved)?;
+    let tables = (resolved.kind().tables)(&resolved.values)?;
+    let parts: Vec<_> = tables.iter().map(|(table, prefix)| (table, *prefix)).collect();
+    let vectors = file.vectors(&parts)?.into_iter().map(|v| v.iter().map(|v| *v as f32).collect()).collect();
+    Ok(Initial { vectors, remark })
 }
 
 /// Refuses other settings that change what the parameters mean; returns what is to be said of the others.
-fn compare(file: &ParameterFile, s: &Settings) -> Result<Option<String>> {
+fn compare(file: &ParameterFile, resolved: &Resolved) -> Result<Option<String>> {
     let shown = file.path.display();
     let Some(made) = &file.made else {
         return Ok(Some(format!(
@@ -48,18 +55,19 @@ fn compare(file: &ParameterFile, s: &Settings) -> Result<Option<String>> {
         )));
     };
     let (mut refused, mut then, mut now) = (Vec::new(), Vec::new(), Vec::new());
-    if made.system != s.kind().name {
-        refused.push(format!("system = {} in the file, {} now", made.system, s.kind().name));
+    let (system, values) = (resolved.system, &resolved.values);
+    if made.system != system.name {
+        refused.push(format!("system = {} in the file, {} now", made.system, system.name));
     }
-    for key in KEYS {
-        let here = s.text(key);
+    for key in system.keys() {
+        let here = values.text(key.name);
         let there = made.settings.get(key.name).map(String::as_str);
         // a value may be written in several ways
-        if there.is_some_and(|text| s.reads_as(key, text)) {
+        if there.is_some_and(|text| values.reads_as(key.name, text)) {
             continue;
         }
         let old = there.unwrap_or("not told");
-        match key.bearing() {
+        match (system.bearing)(key) {
             Bearing::Meaning if there.is_some() => {
                 refused.push(format!("{} = {old} in the file, {here} now: set {}={old}", key.name, key.name));
             }
@@ -84,12 +92,12 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::Resolved;
     use crate::model::file::Part;
+    use crate::problem::resolve;
 
     const TINY: &str = "n=3 rs=1 theta=0.5 emax=4 spsize=4 tpsize=4 modelsize=4 nheads=2 nhidden=4 nlayers=1";
 
-    fn settings(more: &str) -> Settings {
+    fn settings(more: &str) -> Resolved {
         let words: Vec<String> = format!("{TINY} {more}").split_whitespace().map(String::from).collect();
         let mut own: Vec<String> = Vec::new();
         // what comes later replaces what came before
@@ -98,16 +106,16 @@ mod tests {
             own.retain(|w| !w.starts_with(&format!("{key}=")));
             own.push(word);
         }
-        Resolved::from_command("electron-gas", &own).unwrap().settings
+        resolve("electron-gas", &own).unwrap()
     }
 
     /// Parameters made with `s`.
-    fn saved(folder: &Path, s: &Settings) -> ParameterFile {
+    fn saved(folder: &Path, s: &Resolved) -> ParameterFile {
         let path = folder.join("p.safetensors");
-        let (van, flow) = (s.occupation(s.gas().unwrap().orbital_count()).parameters(), s.backflow().table());
-        let (a, b) = (vec![0.1; van.len()], vec![0.2; flow.len()]);
-        let parts = [Part { table: &van, prefix: "van/", values: &a }, Part { table: &flow, prefix: "flow/", values: &b }];
-        ParameterFile::write(&path, &parts, &Provenance::of(s, 7)).unwrap();
+        let tables = (s.kind().tables)(&s.values).unwrap();
+        let vectors: Vec<Vec<f32>> = tables.iter().zip([0.1, 0.2]).map(|((table, _), v)| vec![v; table.len()]).collect();
+        let parts = tables.iter().zip(&vectors).map(|((table, prefix), values)| Part { table, prefix, values });
+        ParameterFile::write(&path, &parts.collect::<Vec<_>>(), &provenance(s, 7)).unwrap();
         ParameterFile::read(&path).unwrap()
     }
 
@@ -137,7 +145,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut file = saved(folder.path(), &settings("sampler=metropolis"));
         let same = initial(&file, &settings("sampler=metropolis seed=7 batch=64 steps=10 damping=0.01 rs=1.0")).unwrap();
-        assert_eq!((same.remark, same.occupation[0], same.flow[0]), (None, 0.1, 0.2));
+        assert_eq!((same.remark.clone(), same.vectors[0][0], same.vectors[1][0]), (None, 0.1, 0.2));
         let remark = initial(&file, &settings("rs=5 theta=0.15 gauge=published n=4")).unwrap().remark.unwrap();
         let said = "made at n = 3, rs = 1, theta = 0.5, sampler = metropolis, gauge = fixed; now n = 4, rs = 5, theta = 0.15, sampler = exact, gauge = published";
         assert!(remark.contains(said), "{remark}");

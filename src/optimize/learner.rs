@@ -1,0 +1,265 @@
+//! Parameters in training: their gradient, and what updates them.
+
+use std::sync::Arc;
+
+use super::{Adam, Inputs, Optimisation, Optimizer, Options, StochasticReconfiguration};
+use crate::error::{Error, Result};
+use crate::gpu::{Buffer, Gpu, Profile, Recording};
+use crate::kernels::scores::{self, Shape, Weights};
+use crate::model::parameters::Table;
+
+/// Growth of the steps after an update was taken back, an update: a factor 2 in 35 updates.
+const RECOVERY: f64 = 1.02;
+
+#[derive(Clone)]
+enum Update {
+    Sr(Box<StochasticReconfiguration>),
+    Adam(Adam),
+}
+
+/// What a learner starts with.
+pub struct Start {
+    /// "occupation": of buffers and messages.
+    pub name: &'static str,
+    /// Of the quantity that logs the norm of its gradient, and what its tensors are called in files ("van/").
+    pub norm: &'static str,
+    /// As `norm`.
+    pub prefix: &'static str,
+    /// Names and shapes of the parameters.
+    pub table: Table,
+    /// Makes the first parameters, when the device needs them.
+    pub values: Arc<dyn Fn() -> Vec<f32> + Send + Sync>,
+}
+
+/// Parameters on one device, with their gradient and what updates them.
+pub struct Learner {
+    /// "occupation": of buffers and messages.
+    pub name: &'static str,
+    /// The quantity that logs the norm of its gradient.
+    pub norm: &'static str,
+    /// What its tensors are called in files: this and the table's names.
+    pub prefix: &'static str,
+    /// Names and shapes of the parameters.
+    pub table: Table,
+    /// f32 `[P]`, in the order of the table.
+    pub parameters: Buffer,
+    /// Gradient of the loss, f32 `[pad4(P)]`.
+    pub gradient: Buffer,
+    /// Scores, f32 `[row][parts][pad4(P)]`: a row a walker, or a distinct state ([`Learner::share_rows`]); empty for a learner
+    /// whose gradient is made as a whole.
+    pub scores: Buffer,
+    partial: Buffer,
+    /// Total momenta of the walkers, for the gauge of a flow.
+    momenta: Option<Buffer>,
+    shape: Shape,
+    rows: usize,
+    update: Update,
+    /// The parameters of the last usable draws.
+    kept: Buffer,
+    /// What the settings ask for: `max_norm` or the learning rate.
+    length: f64,
+    /// Factor of the steps, 1 unless an update was taken back.
+    pace: f64,
+    /// Steps over which the schedule halves them; 0: none.
+    decay: f64,
+    updates: usize,
+}
+
+impl Learner {
+    /// A learner whose gradient is the weighted sum of scores, `parts` of them (1 real, 2 complex) of each of `batch` walkers.
+    ///
+    /// # Errors
+    /// [`Error::User`] for shapes and options that make no optimiser.
+    pub fn of_scores(s: &Optimisation, start: Start, batch: usize, parts: usize, options: Options) -> Result<Learner> {
+        let parameters = start.table.len();
+        let shape = Shape { batch, parts, parameters };
+        let update = match s.optimizer {
+            Optimizer::Sr => {
+                let options = Options { damping: s.damping, max_norm: s.max_norm, ..options };
+                Update::Sr(Box::new(StochasticReconfiguration::new(start.name, shape, options)?))
+            }
+            Optimizer::Adam => Update::Adam(Adam { rate: s.learning_rate, ..Adam::new(parameters) }),
+        };
+        Ok(Learner::new(s, start, shape, update))
+    }
+
+    /// A learner whose gradient somebody else writes into [`Learner::gradient`]; Adam updates it.
+    pub fn of_gradient(s: &Optimisation, start: Start) -> Learner {
+        let parameters = start.table.len();
+        let update = Update::Adam(Adam { rate: s.learning_rate, ..Adam::new(parameters) });
+        Learner::new(s, start, Shape { batch: 0, parts: 1, parameters }, update)
+    }
+
+    fn new(s: &Optimisation, start: Start, shape: Shape, update: Update) -> Learner {
+        let Start { name, norm, prefix, table, values } = start;
+        let filled = |name: String| {
+            let values = values.clone();
+            Buffer::starting(name, shape.parameters, move || values())
+        };
+        Learner {
+            name,
+            norm,
+            prefix,
+            table,
+            parameters: filled(format!("{name} parameters")),
+            gradient: Buffer::result(format!("{name} gradient"), shape.ld()),
+            scores: Buffer::result(format!("{name} scores"), shape.batch * shape.parts * shape.ld()),
+            partial: Buffer::new(format!("{name} gradient sums"), shape.partial_words()),
+            momenta: None,
+            shape,
+            rows: shape.batch,
+            length: if matches!(update, Update::Sr(_)) { s.max_norm } else { s.learning_rate },
+            update,
+            kept: filled(format!("{name} parameters kept")),
+            pace: 1.0,
+            decay: s.decay,
+            updates: 0,
+        }
+    }
+
+    /// With the total momenta of the walkers, f32 `[walker][dim]`, which [`super::Gauge::Fixed`] takes out of complex scores.
+    pub fn with_momenta(self, momenta: &Buffer) -> Learner {
+        Learner { momenta: Some(momenta.clone()), ..self }
+    }
+
+    /// Rows of the scores in use.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Says that walkers in equal states share a row of the scores: `rows` of them, each times the root of its walkers.
+    pub fn share_rows(&mut self, rows: usize) {
+        self.rows = rows.clamp(1, self.shape.batch);
+    }
+
+    fn used(&self) -> Shape {
+        Shape { batch: self.rows, ..self.shape }
+    }
+
+    /// `scale` times the gradient from the scores; weights of rows, one after another.
+    pub fn record_gradient(&self, rec: &mut Recording, weights: &Buffer, scale: f64) {
+        rec.phase("gradient");
+        let w = Weights::default();
+        scores::weighted_sum(rec, self.name, self.used(), &self.scores, weights, w, scale, &self.partial, &self.gradient, 0);
+    }
+
+    /// Takes from the weights of complex scores what the update does not see: see
+    /// [`StochasticReconfiguration::record_weights`].
+    pub fn record_weights(&self, rec: &mut Recording, profile: Profile, weights: &Buffer) {
+        if let (Update::Sr(sr), Some(momenta)) = (&self.update, &self.momenta) {
+            sr.record_weights(rec, profile, momenta, weights);
+        }
+    }
+
+    fn inputs<'a>(&'a self, parameters: &'a Buffer) -> Inputs<'a> {
+        Inputs { scores: &self.scores, gradient: &self.gradient, parameters, momenta: self.momenta.as_ref() }
+    }
+
+    /// The optimiser for the rows in use, with the present length of a step.
+    fn sized(&self, sr: &StochasticReconfiguration) -> StochasticReconfiguration {
+        if self.rows == self.shape.batch { sr.clone() } else { sr.merged(self.rows) }
+    }
+
+    /// What makes the present update: base × pace × schedule is the length of its step; in the Fisher norm, max_norm is a square.
+    fn present(&self) -> Update {
+        let schedule = if self.decay > 0.0 { 1.0 / (1.0 + self.updates as f64 / self.decay) } else { 1.0 };
+        let factor = self.pace * schedule;
+        match &self.update {
+            Update::Sr(sr) => {
+                let mut sr = self.sized(sr);
+                sr.options.max_norm = self.length * factor.powi(2);
+                Update::Sr(Box::new(sr))
+            }
+            Update::Adam(adam) => Update::Adam(Adam { rate: self.length * factor, ..adam.clone() }),
+        }
+    }
+
+    /// Records the update of the parameters, with all iterations a solve may need.
+    pub fn record_update(&self, rec: &mut Recording, gpu: &Gpu) -> Result<()> {
+        rec.phase("update");
+        match self.present() {
+            Update::Sr(sr) => sr.record(rec, gpu.profile, self.inputs(&self.parameters))?,
+            Update::Adam(adam) => adam.record(rec, gpu.profile, &self.gradient, &self.parameters),
+        }
+        Ok(())
+    }
+
+    /// Another stochastic reconfiguration of the same scores.
+    pub fn another(&self, name: &str, options: Options) -> Result<StochasticReconfiguration> {
+        StochasticReconfiguration::new(name, self.shape, options)
+    }
+
+    /// Updates the parameters by `sr`; says why not, if not.
+    pub fn update_by(&self, gpu: &Gpu, sr: &StochasticReconfiguration) -> Result<Option<Error>> {
+        Ok(self.sized(sr).solve(gpu, self.inputs(&self.parameters))?.check().err())
+    }
+
+    /// Updates the parameters, whose steps then grow again where they were shortened; says why not, if not.
+    pub fn update(&mut self, gpu: &Gpu) -> Result<Option<Error>> {
+        if self.pace < 1.0 {
+            self.pace = (self.pace * RECOVERY).min(1.0);
+        }
+        let done = self.update_of(gpu, &self.parameters)?;
+        self.updates += 1;
+        Ok(done)
+    }
+
+    /// Makes the present update in another vector than the parameters: in zeros it gives the update itself.
+    pub fn update_of(&self, gpu: &Gpu, parameters: &Buffer) -> Result<Option<Error>> {
+        match self.present() {
+            Update::Sr(sr) => Ok(sr.solve(gpu, self.inputs(parameters))?.check().err()),
+            Update::Adam(adam) => {
+                let before = adam.steps(gpu)?.1;
+                let mut rec = Recording::new();
+                adam.record(&mut rec, gpu.profile, &self.gradient, parameters);
+                gpu.run(&rec)?;
+                let refused = adam.steps(gpu)?.1 > before;
+                Ok(refused.then(|| Error::Numerics(format!("{}: the gradient is not finite", self.name))))
+            }
+        }
+    }
+
+    /// Updates so far.
+    pub fn updates(&self) -> usize {
+        self.updates
+    }
+
+    /// Records that the parameters are remembered.
+    pub fn record_keep(&self, rec: &mut Recording) {
+        rec.copy(&self.parameters, &self.kept, self.shape.parameters);
+    }
+
+    /// Remembers the parameters.
+    pub fn keep(&self, gpu: &Gpu) -> Result<()> {
+        let mut rec = Recording::new();
+        self.record_keep(&mut rec);
+        gpu.run(&rec)
+    }
+
+    /// Returns to the parameters remembered and halves the steps, which then grow by 2 % an update. Returns the factor of the
+    /// next one.
+    pub fn take_back(&mut self, gpu: &Gpu) -> Result<f64> {
+        let mut rec = Recording::new();
+        rec.copy(&self.kept, &self.parameters, self.shape.parameters);
+        gpu.run(&rec)?;
+        self.pace *= 0.5;
+        Ok(self.pace)
+    }
+
+    /// Euclidean norm of the gradient.
+    pub fn gradient_norm(&self, gpu: &Gpu) -> Result<f64> {
+        let g: Vec<f32> = gpu.read_words(&self.gradient, self.shape.parameters)?;
+        Ok(g.iter().map(|v| (*v as f64).powi(2)).sum::<f64>().sqrt())
+    }
+
+    /// Number of parameters P.
+    #[allow(clippy::len_without_is_empty)] // never empty
+    pub fn len(&self) -> usize {
+        self.shape.parameters
+    }
+
+    /// The parameters, read back.
+    pub fn values(&self, gpu: &Gpu) -> Result<Vec<f32>> {
+        gpu.read_words(&self.parameters, self.shape.parameters)
+    }
+}
