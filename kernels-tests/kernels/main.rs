@@ -16,6 +16,7 @@ mod backflow_rows;
 mod bounds;
 mod bounds_updates;
 mod cholesky;
+mod couplings;
 mod determinant;
 mod distinct;
 mod dpp;

@@ -7,6 +7,7 @@ pub mod ancestral;
 pub mod backflow;
 pub mod bernoulli;
 pub mod cholesky;
+pub mod couplings;
 pub mod determinant;
 pub mod distinct;
 pub mod dpp;
@@ -32,6 +33,7 @@ pub mod slater;
 pub mod slater_gradient;
 pub mod slater_laplacian;
 pub mod special;
+pub mod stencil;
 
 use crate::gpu::Kernel;
 
@@ -87,6 +89,8 @@ pub static ALL: &[&Kernel] = &[
     &cholesky::CHOLESKY,
     &cholesky::GRAM,
     &cholesky::TRIANGULAR,
+    &couplings::DENSE,
+    &couplings::SPARSE,
     &determinant::COMPLEX,
     &determinant::LANE_COMPLEX,
     &determinant::LANE_REAL,
@@ -140,6 +144,7 @@ pub static ALL: &[&Kernel] = &[
     &slater_gradient::KERNEL,
     &slater_laplacian::KERNEL,
     &special::KERNEL,
+    &stencil::KERNEL,
 ];
 
 /// Threads of a workgroup for kernels whose invocations do not talk to each other.

@@ -2,6 +2,7 @@
 
 pub mod backflow;
 pub mod complex;
+pub mod couplings;
 pub mod determinant;
 pub mod distinct;
 pub mod dpp;
