@@ -16,13 +16,17 @@ pub struct Args {
 /// A system's table of settings as text.
 fn text(kind: &Kind) -> String {
     let mut lines = vec![format!("Settings of {} (key=value, or key = value in a TOML file):", kind.name())];
+    let values = kind.system.values();
     let mut group = "";
     for key in kind.system.keys() {
         if key.group != group {
             group = key.group;
             lines.push(format!("  {group}"));
         }
-        let default = if key.default.is_empty() { "required" } else { key.default };
+        let default = match values.default_of(key.name) {
+            "" => "required",
+            text => text,
+        };
         let unit = if key.unit.is_empty() { String::new() } else { format!(" [{}]", key.unit) };
         lines.push(format!("    {:15} {:10} {}{unit} ({})", key.name, default, key.meaning, key.takes()));
     }
@@ -35,8 +39,9 @@ pub fn all() -> String {
 }
 
 fn json(kind: &Kind) -> serde_json::Value {
+    let values = kind.system.values();
     let key = |key: &crate::config::Key| {
-        let default = if key.default.is_empty() { serde_json::Value::Null } else { key.default.into() };
+        let default = Some(values.default_of(key.name)).filter(|text| !text.is_empty());
         serde_json::json!({ "group": key.group, "default": default, "takes": key.takes(), "unit": key.unit, "meaning": key.meaning })
     };
     kind.system.keys().map(|k| (k.name.to_string(), key(k))).collect::<serde_json::Map<_, _>>().into()

@@ -61,31 +61,42 @@ impl Key {
 
 /// The values of a system's settings.
 #[derive(Clone, Debug)]
-pub struct Values(Vec<(&'static Key, Parsed)>);
+pub struct Values(Vec<Entry>);
+
+#[derive(Clone, Debug)]
+struct Entry {
+    key: &'static Key,
+    /// The system's own default, or that of the key.
+    default: &'static str,
+    value: Parsed,
+}
 
 impl PartialEq for Values {
     fn eq(&self, other: &Values) -> bool {
-        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(|(a, b)| a.0.name == b.0.name && a.1 == b.1)
+        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(|(a, b)| a.key.name == b.key.name && a.value == b.value)
     }
 }
 
 impl Values {
-    /// The defaults; what must be given is empty.
+    /// The defaults of keys, those in `own` replaced; what must be given is empty.
     ///
     /// # Errors
     /// A default that is none, which is a mistake in the table.
-    pub fn defaults(keys: impl Iterator<Item = &'static Key>) -> Result<Values, String> {
-        let unknown = Parsed { text: String::new(), toml: String::new(), numbers: Vec::new() };
-        let value = |key: &'static Key| match key.default {
-            "" => Ok((key, unknown.clone())),
-            text => Ok((key, key.parse(text).map_err(|e| format!("default of {}: {e}", key.name))?)),
+    pub fn defaults(keys: impl Iterator<Item = &'static Key>, own: &[(&str, &'static str)]) -> Result<Values, String> {
+        let entry = |key: &'static Key| {
+            let default = own.iter().find(|(name, _)| *name == key.name).map_or(key.default, |(_, text)| text);
+            let value = match default {
+                "" => Parsed { text: String::new(), toml: String::new(), numbers: Vec::new() },
+                text => key.parse(text).map_err(|e| format!("default of {}: {e}", key.name))?,
+            };
+            Ok(Entry { key, default, value })
         };
-        Ok(Values(keys.map(value).collect::<Result<_, String>>()?))
+        Ok(Values(keys.map(entry).collect::<Result<_, String>>()?))
     }
 
     /// Every setting, in order.
     pub fn keys(&self) -> impl Iterator<Item = &'static Key> {
-        self.0.iter().map(|(key, _)| *key)
+        self.0.iter().map(|e| e.key)
     }
 
     /// The setting of this name.
@@ -93,25 +104,30 @@ impl Values {
         self.keys().find(|key| key.name == name)
     }
 
-    fn of(&self, name: &str) -> Option<&(&'static Key, Parsed)> {
-        self.0.iter().find(|(key, _)| key.name == name)
+    fn of(&self, name: &str) -> Option<&Entry> {
+        self.0.iter().find(|e| e.key.name == name)
+    }
+
+    /// The default of one; empty: it must be given.
+    pub fn default_of(&self, name: &str) -> &'static str {
+        self.of(name).map_or("", |e| e.default)
     }
 
     /// Sets one from text; the error says what is wrong with it.
     pub fn set(&mut self, name: &str, text: &str) -> Result<(), String> {
-        let (key, value) = self.0.iter_mut().find(|(key, _)| key.name == name).ok_or("unknown key")?;
-        *value = key.parse(text)?;
+        let entry = self.0.iter_mut().find(|e| e.key.name == name).ok_or("unknown key")?;
+        entry.value = entry.key.parse(text)?;
         Ok(())
     }
 
     /// One as it is given in `key=value`; empty if there is none of this name.
     pub fn text(&self, name: &str) -> &str {
-        self.of(name).map_or("", |(_, value)| &value.text)
+        self.of(name).map_or("", |e| &e.value.text)
     }
 
     /// One as TOML.
     pub fn toml(&self, name: &str) -> &str {
-        self.of(name).map_or("", |(_, value)| &value.toml)
+        self.of(name).map_or("", |e| &e.value.toml)
     }
 
     /// One as JSON.
@@ -120,20 +136,25 @@ impl Values {
         parsed.and_then(|mut t| t.remove("v")).and_then(|v| serde_json::to_value(v).ok()).unwrap_or_default()
     }
 
-    /// One as a value; the default of its type if it is left to the program.
+    /// Whether one is left to the program (`auto`), or out (`none`).
+    pub fn left(&self, name: &str) -> bool {
+        self.of(name).is_some_and(|e| e.key.left(&e.value.text))
+    }
+
+    /// One as a value; the default of its type if it is left to the program, or if there is none of this name.
     pub fn get<T: Value>(&self, name: &str) -> T {
-        let value = self.of(name).filter(|(key, value)| !key.left(&value.text));
-        value.and_then(|(_, value)| T::parse(&value.text).ok()).unwrap_or_default()
+        let given = self.of(name).filter(|_| !self.left(name));
+        given.and_then(|e| T::parse(&e.value.text).ok()).unwrap_or_default()
     }
 
     /// Whether `text` gives the value that is set.
     pub fn reads_as(&self, name: &str, text: &str) -> bool {
-        self.of(name).is_some_and(|(key, value)| key.parse(text).as_ref() == Ok(value))
+        self.of(name).is_some_and(|e| e.key.parse(text).as_ref() == Ok(&e.value))
     }
 
     /// Whether a setting was moved from its default.
     pub fn moved(&self, name: &str) -> bool {
-        self.of(name).is_some_and(|(key, _)| !self.reads_as(name, key.default))
+        self.of(name).is_some_and(|e| !self.reads_as(name, e.default))
     }
 }
 

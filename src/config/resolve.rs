@@ -164,9 +164,11 @@ impl Resolved {
 
     /// Lays `sources` over the system's defaults; `mistakes` are those found so far.
     pub fn from_sources(system: &'static System, sources: &[Source], mut mistakes: Vec<String>) -> Result<Resolved> {
-        let mut values = Values::defaults(system.keys()).map_err(Error::User)?;
-        let given = system.keys().filter(|k| !k.default.is_empty());
-        let mut origins: BTreeMap<&'static str, Origin> = given.map(|key| (key.name, Origin::Default)).collect();
+        let mut values = system.values();
+        let required = |key: &&'static Key| values.default_of(key.name).is_empty();
+        let required: Vec<&'static Key> = system.keys().filter(required).collect();
+        let known = system.keys().filter(|key| !values.default_of(key.name).is_empty());
+        let mut origins: BTreeMap<&'static str, Origin> = known.map(|key| (key.name, Origin::Default)).collect();
         let find = |name: &str| find(system, name);
         let mut attempted: Vec<&Source> = Vec::new();
         let mut params = None;
@@ -200,7 +202,7 @@ impl Resolved {
                 Err(why) => mistakes.push(format!("{place}: {}={}: {why}; takes {}", key.name, source.text, key.takes())),
             }
         }
-        for key in system.keys().filter(|k| k.default.is_empty()) {
+        for key in required {
             if !attempted.iter().any(|s| find(&s.key).is_some_and(|k| k.name == key.name)) {
                 let example = system.example.iter().find(|(name, _)| *name == key.name).map_or("", |(_, value)| value);
                 mistakes.push(format!("{} is missing: {}; for example {}={example}", key.name, key.meaning, key.name));

@@ -11,6 +11,8 @@ pub struct System {
     pub example: &'static [(&'static str, &'static str)],
     /// Its own groups of settings and the shared ones it takes, in order.
     pub keys: &'static [&'static [Key]],
+    /// Defaults of its own for shared settings.
+    pub defaults: &'static [(&'static str, &'static str)],
     /// Fills in what was left to the program and needs no device; the error is one more mistake.
     pub derive: fn(&mut Resolved) -> Result<(), String>,
     /// Conditions on all settings together: which values clash and what to change.
@@ -34,6 +36,14 @@ impl System {
     /// All settings in order.
     pub fn keys(&self) -> impl Iterator<Item = &'static Key> {
         self.keys.iter().flat_map(|group| group.iter())
+    }
+
+    /// All settings at their defaults.
+    ///
+    /// # Panics
+    /// For a table with a default that is none.
+    pub fn values(&self) -> Values {
+        Values::defaults(self.keys(), self.defaults).unwrap_or_else(|e| panic!("{}: {e}", self.name))
     }
 
     /// The example as it is given on the command line.

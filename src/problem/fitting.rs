@@ -74,9 +74,9 @@ fn remedy(gpu: &Gpu, resolved: &Resolved, obstacle: &Obstacle) -> String {
     // what is as small as usual is not to blame
     let sizes = kind.sizes.iter().filter_map(|(name, divisor)| Some((values.key(name)?, size(name), divisor.map_or(1, size))));
     let large: Vec<(&Key, usize, usize)> =
-        sizes.filter(|(key, now, _)| !key.default.parse().is_ok_and(|usual: usize| *now <= usual)).collect();
+        sizes.filter(|(key, now, _)| !values.default_of(key.name).parse().is_ok_and(|usual: usize| *now <= usual)).collect();
     // what has no usual value is asked last
-    let required = |(key, ..): &&(&Key, usize, usize)| key.default.is_empty();
+    let required = |(key, ..): &&(&Key, usize, usize)| values.default_of(key.name).is_empty();
     for (key, now, step) in large.iter().filter(|l| !required(l)).chain(large.iter().filter(required)) {
         let fits = |steps: usize| with(key.name, steps * step).is_ok_and(|r| possible(gpu, &r).is_ok());
         if let Some(steps) = largest(1, now.div_ceil(*step), fits) {

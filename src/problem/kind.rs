@@ -214,7 +214,7 @@ impl<'de> Deserialize<'de> for &'static Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Bearing, Values};
+    use crate::config::Bearing;
     use crate::estimate::Estimate;
     use crate::problem::{Beside, electron_gas};
     use crate::report::{draw, result_table};
@@ -224,6 +224,7 @@ mod tests {
         name: "spin-model",
         example: &[],
         keys: &[LATTICE],
+        defaults: &[],
         derive: |_| Ok(()),
         mistakes: |_| Vec::new(),
         bearing: |_| Bearing::None,
@@ -281,7 +282,7 @@ mod tests {
         assert_eq!((back.energy.as_str(), back.records), ("J", vec![r.clone()]));
         assert_eq!(record::json(&SPINS, &r)["mz_err"], 0.5);
 
-        let settings = Values::defaults(SYSTEM.keys()).unwrap();
+        let settings = SYSTEM.values();
         let mut s = Summary::new(&SPINS, &settings, 4, "device", 1, 1.0, values, "1 step");
         s.exact = Some([("F", -2.5)].into());
         let folder = tempfile::tempdir().unwrap();

@@ -137,7 +137,7 @@ fn differences(runs: &[RunDir]) -> Vec<String> {
     let differs = |name: &str| runs.iter().any(|r| value(r, name) != value(&runs[0], name));
     let one = |r: &RunDir| {
         let varied = r.resolved.values.keys().filter(|k| !TECHNICAL.contains(&k.name) && differs(k.name));
-        let given = varied.filter(|k| value(r, k.name) != k.default);
+        let given = varied.filter(|k| value(r, k.name) != r.resolved.values.default_of(k.name));
         given.map(|k| format!("{}={}", k.name, value(r, k.name))).collect::<Vec<_>>().join(", ")
     };
     runs.iter().map(one).collect()

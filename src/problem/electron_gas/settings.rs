@@ -84,6 +84,7 @@ pub static SYSTEM: System = System {
     name: "electron-gas",
     example: &[("n", "13"), ("rs", "10"), ("theta", "0.15")],
     keys: &[KEYS, TRAINING, OPTIMISATION],
+    defaults: &[],
     derive,
     mistakes: |values| {
         let s = Settings::read(values);
@@ -244,8 +245,7 @@ impl Settings {
 
     /// These settings as values under their names.
     pub fn values(&self) -> Values {
-        // the defaults of a table are tested
-        let mut values = Values::defaults(SYSTEM.keys()).unwrap_or_else(|e| panic!("{e}"));
+        let mut values = SYSTEM.values();
         self.write(&mut values);
         values
     }
