@@ -24,6 +24,7 @@ mod estimators;
 mod ewald;
 mod exact_sampling;
 mod fragments;
+mod free_energy;
 mod ideal_gas;
 mod linear;
 mod local_energy;

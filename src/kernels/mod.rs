@@ -13,6 +13,7 @@ pub mod distinct;
 pub mod dpp;
 pub mod estimators;
 pub mod ewald;
+pub mod free_energy;
 pub mod krylov;
 pub mod linear;
 pub mod local_energy;
@@ -109,6 +110,9 @@ pub static ALL: &[&Kernel] = &[
     &estimators::MOMENTS,
     &estimators::WEIGHTS,
     &ewald::KERNEL,
+    &free_energy::FACTORS,
+    &free_energy::IMPORTANCE,
+    &free_energy::MOMENTS,
     &krylov::KERNEL,
     &linear::KERNEL,
     &local_energy::KERNEL,

@@ -8,6 +8,7 @@ pub mod distinct;
 pub mod dpp;
 pub mod estimators;
 pub mod ewald;
+pub mod free_energy;
 pub mod linear;
 pub mod local_energy;
 pub mod log_psi;
