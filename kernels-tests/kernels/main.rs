@@ -46,3 +46,4 @@ mod scores;
 mod slater;
 mod special;
 mod timing;
+mod z2;

@@ -35,6 +35,7 @@ pub mod slater_gradient;
 pub mod slater_laplacian;
 pub mod special;
 pub mod stencil;
+pub mod z2;
 
 use crate::gpu::Kernel;
 
@@ -149,6 +150,9 @@ pub static ALL: &[&Kernel] = &[
     &slater_laplacian::KERNEL,
     &special::KERNEL,
     &stencil::KERNEL,
+    &z2::FLIP,
+    &z2::JOIN,
+    &z2::SPLIT,
 ];
 
 /// Threads of a workgroup for kernels whose invocations do not talk to each other.

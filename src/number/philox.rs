@@ -24,6 +24,8 @@ pub mod purpose {
     pub const PARAMETERS: u32 = 7;
     /// Where chains begin, made on the host.
     pub const START: u32 = 8;
+    /// Flips of all spins of a sample at once.
+    pub const FLIP: u32 = 9;
 }
 
 /// Where the random numbers of a launch lie: the only way to them.

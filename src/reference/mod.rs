@@ -23,3 +23,4 @@ pub mod roof;
 pub mod scores;
 pub mod slater;
 pub mod special;
+pub mod z2;
