@@ -25,6 +25,7 @@ mod ewald;
 mod exact_sampling;
 mod fragments;
 mod free_energy;
+mod gray;
 mod ideal_gas;
 mod linear;
 mod local_energy;

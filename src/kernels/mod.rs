@@ -14,6 +14,7 @@ pub mod dpp;
 pub mod estimators;
 pub mod ewald;
 pub mod free_energy;
+pub mod gray;
 pub mod krylov;
 pub mod linear;
 pub mod local_energy;
@@ -114,6 +115,7 @@ pub static ALL: &[&Kernel] = &[
     &free_energy::FACTORS,
     &free_energy::IMPORTANCE,
     &free_energy::MOMENTS,
+    &gray::KERNEL,
     &krylov::KERNEL,
     &linear::KERNEL,
     &local_energy::KERNEL,

@@ -9,6 +9,7 @@ pub mod dpp;
 pub mod estimators;
 pub mod ewald;
 pub mod free_energy;
+pub mod gray;
 pub mod linear;
 pub mod local_energy;
 pub mod log_psi;
