@@ -2,7 +2,7 @@
 //
 //   state of walker w: n ascending orbitals s_0 < s_1 < ... at states[(first + w) n]; what is
 //   no orbital counts as the last
-//   logits  row w < count: row 0 of walker w; row count + w (n - 1) + i - 1: row i >= 1; ld words each
+//   logits  row w (n - 1) + i - 1: row i >= 1 of walker w < count; row count (n - 1) + w: its row 0; ld words each
 //   bias    n rows of ld words, added to the logits (the prior; 0 without one)
 //   row i may choose s_(i-1) < j <= M - n + i (Pauli window, s_(-1) = -1)
 //   rows[w n + i] = ln softmax_window(logits + bias)[s_i]
@@ -33,7 +33,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   var low = 0u;
   if (i > 0u) { low = orbital(s - 1u) + 1u; }
   let high = p.orbitals - p.n + i;
-  let at = p.ld * select(p.count + w * (p.n - 1u) + i - 1u, w, i == 0u);
+  let at = p.ld * select(w * (p.n - 1u) + i - 1u, p.count * (p.n - 1u) + w, i == 0u);
   let prior = i * p.ld;
   var most = -3.0e38;
   for (var j = low; j <= high; j++) { most = max(most, logits[at + j] + bias[prior + j]); }

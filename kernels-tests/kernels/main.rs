@@ -10,6 +10,7 @@ mod harness;
 mod reference_data;
 
 mod ancestral;
+mod attention;
 mod backflow;
 mod backflow_registers;
 mod backflow_rows;

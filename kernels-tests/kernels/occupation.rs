@@ -3,8 +3,9 @@
 
 use helmholtz::gpu::{Buffer, Gpu, Recording};
 use helmholtz::kernels::Chunk;
-use helmholtz::kernels::occupation::{self, OccupationKernels};
+use helmholtz::kernels::occupation;
 use helmholtz::model::occupation::{Occupation, Prior};
+use helmholtz::network::OccupationKernels;
 use helmholtz::reference::occupation::Twin;
 
 use crate::harness::{Check, close, mutant, random, verify};
@@ -229,12 +230,6 @@ fn bad_models_are_refused() {
 #[test]
 fn broken_kernels_are_noticed() {
     mutant(&occupation::EMBED, "p.first + w", "w", chunks);
-    mutant(&occupation::ACTIVATE, "(1.0 - v) * (1.0 + v)", "(1.0 - v)", chunks);
-    mutant(&occupation::ATTENTION, "s *= p.scale;", "", chunks);
-    mutant(&occupation::ATTENTION, "- mean);", "- 0.9 * mean);", chunks);
-    mutant(&occupation::ATTENTION, "low + p.size)", "low + p.size + 1u)", odd_sizes);
-    mutant(&occupation::MIX, "a[at.y], a[at.z]", "a[at.x], a[at.z]", odd_sizes);
-    mutant(&occupation::MIX, "select(t + 1u, p.tokens, transposed)", "p.tokens", chunks);
     mutant(&occupation::LOGITS, "p.orbitals - p.n + i", "p.orbitals - 1u", chunks);
     mutant(&occupation::LOGITS, "orbital(s - 1u) + 1u", "orbital(s - 1u)", chunks);
     mutant(&occupation::LOGITS, "p.factor_step * w", "w", chunks);

@@ -2,8 +2,10 @@
 //!
 //! Each is usable on the caller's own [`crate::gpu::Buffer`]s.
 
+pub mod activate;
 pub mod adam;
 pub mod ancestral;
+pub mod attention;
 pub mod backflow;
 pub mod bernoulli;
 pub mod cholesky;
@@ -42,8 +44,11 @@ use crate::gpu::Kernel;
 
 /// Every kernel, for the tests that translate and validate all of them.
 pub static ALL: &[&Kernel] = &[
+    &activate::KERNEL,
     &adam::KERNEL,
     &ancestral::KERNEL,
+    &attention::ATTENTION,
+    &attention::MIX,
     &backflow::CROSS,
     &backflow::DIRECTIONS,
     &backflow::GRADIENT,
@@ -126,11 +131,8 @@ pub static ALL: &[&Kernel] = &[
     &metropolis::PROPOSE,
     &newton::LEAVE_OUT,
     &newton::NEWTON,
-    &occupation::ACTIVATE,
-    &occupation::ATTENTION,
     &occupation::EMBED,
     &occupation::LOGITS,
-    &occupation::MIX,
     &occupation::SAMPLE,
     &occupation::TOTAL,
     &occupied::KERNEL,

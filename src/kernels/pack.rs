@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::gpu::{Buffer, Kernel, Recording, grid};
+use crate::model::layer::Dense;
 
 use super::{WG, pad4};
 
@@ -37,6 +38,33 @@ pub struct Layout {
     words: usize,
 }
 
+/// Units in heads, each padded to a multiple of 4; a plain row is one head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heads {
+    /// Number of heads.
+    pub count: usize,
+    /// Units of a head.
+    pub size: usize,
+}
+
+impl Heads {
+    /// One head of all units.
+    pub fn one(units: usize) -> Heads {
+        Heads { count: 1, size: units }
+    }
+
+    /// Padded units of all heads.
+    pub fn wide(&self) -> usize {
+        self.count * pad4(self.size)
+    }
+
+    /// The unit at a padded place, if it is not padding.
+    pub fn unit(&self, place: usize) -> Option<usize> {
+        let (head, unit) = (place / pad4(self.size), place % pad4(self.size));
+        (head < self.count && unit < self.size).then_some(head * self.size + unit)
+    }
+}
+
 /// No source: the packed word is 0.
 pub const NONE: u32 = u32::MAX;
 
@@ -55,6 +83,27 @@ impl Layout {
     /// A padded vector; returns its place in vec4 units.
     pub fn vector(&mut self, offset: usize, len: usize) -> usize {
         self.block(1, pad4(len), move |_, c| (c < len).then_some(offset + c))
+    }
+
+    /// The matrices of dense layers side by side, with rows and the columns of each spread over heads, and their biases (0
+    /// without): two places.
+    pub fn dense<const K: usize>(&mut self, parts: [Dense; K], rows: Heads, columns: Heads) -> [usize; 2] {
+        let wide = columns.wide();
+        let matrix = self.block(rows.wide(), K * wide, move |r, c| {
+            let part = parts[c / wide];
+            Some(part.weights + rows.unit(r)? * part.outputs + columns.unit(c % wide)?)
+        });
+        let bias = self.block(1, K * wide, move |_, c| Some(parts[c / wide].bias? + columns.unit(c % wide)?));
+        [matrix, bias]
+    }
+
+    /// The transposes of the matrices below each other.
+    pub fn dense_transposed<const K: usize>(&mut self, parts: [Dense; K], rows: Heads, columns: Heads) -> usize {
+        let wide = columns.wide();
+        self.block(K * wide, rows.wide(), move |c, r| {
+            let part = parts[c / wide];
+            Some(part.weights + rows.unit(r)? * part.outputs + columns.unit(c % wide)?)
+        })
     }
 
     /// Appends `rows` x `cols` words (`cols` a multiple of 4); returns their place in vec4 units.

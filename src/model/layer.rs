@@ -51,8 +51,28 @@ impl Triangle {
     }
 }
 
-/// A layer on rows of units, unit (i, c) = channel c of site i at place i channels + c.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// x W (+ b) with a matrix that hides nothing, stored row by row, a row an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dense {
+    /// Rows of W.
+    pub inputs: usize,
+    /// Columns of W.
+    pub outputs: usize,
+    /// First word of the weights.
+    pub weights: usize,
+    /// First word of the bias, if there is one.
+    pub bias: Option<usize>,
+}
+
+impl Dense {
+    /// Words of the flat vector up to its last parameter.
+    pub fn end(&self) -> usize {
+        (self.weights + self.inputs * self.outputs).max(self.bias.map_or(0, |b| b + self.outputs))
+    }
+}
+
+/// A layer on rows of units, unit (i, c) = channel c of site i at place i channels + c. A row is a sample, or a token of one.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Layer {
     /// y = W x (+ b), W a [`Triangle`]: `weights` and `bias` are the first words of both.
     MaskedLinear {
@@ -63,6 +83,24 @@ pub enum Layer {
         /// First word of the bias, if there is one.
         bias: Option<usize>,
     },
+    /// y = x W (+ b).
+    Dense(Dense),
+    /// Causal attention (Vaswani et al., arXiv 1706.03762) among the `tokens` rows of a sample: with q, k, v three dense layers
+    /// of x, head by head y_i = sum_(j <= i) softmax_j(q_i . k_j / sqrt(size)) v_j. Heads share the units evenly.
+    Attention {
+        /// Rows of a sample.
+        tokens: usize,
+        /// Number of heads.
+        heads: usize,
+        /// q.
+        query: Dense,
+        /// k.
+        key: Dense,
+        /// v.
+        value: Dense,
+    },
+    /// y = x + f(x), f of at least two layers.
+    Residual(Vec<Layer>),
     /// y = x where x > 0, else a x; one slope a for each unit, from word `slopes` on.
     Prelu {
         /// Numbers of a row.
@@ -78,31 +116,38 @@ pub enum Layer {
 }
 
 impl Layer {
-    /// A dense layer: weights row by row, a row an output.
+    /// A masked layer of one site, which hides nothing: weights row by row, a row an output.
     pub fn linear(inputs: usize, outputs: usize, weights: usize, bias: Option<usize>) -> Layer {
         Layer::MaskedLinear { shape: Triangle { sites: 1, inputs, outputs, inclusive: true }, weights, bias }
     }
 
     /// Units it takes.
     pub fn inputs(&self) -> usize {
-        match *self {
+        match self {
             Layer::MaskedLinear { shape, .. } => shape.columns(),
-            Layer::Prelu { units, .. } | Layer::Tanh { units } => units,
+            Layer::Dense(dense) | Layer::Attention { query: dense, .. } => dense.inputs,
+            Layer::Residual(layers) => layers.first().map_or(0, Layer::inputs),
+            Layer::Prelu { units, .. } | Layer::Tanh { units } => *units,
         }
     }
 
     /// Units it makes.
     pub fn outputs(&self) -> usize {
-        match *self {
+        match self {
             Layer::MaskedLinear { shape, .. } => shape.rows(),
-            Layer::Prelu { units, .. } | Layer::Tanh { units } => units,
+            Layer::Dense(dense) | Layer::Attention { value: dense, .. } => dense.outputs,
+            Layer::Residual(layers) => layers.last().map_or(0, Layer::outputs),
+            Layer::Prelu { units, .. } | Layer::Tanh { units } => *units,
         }
     }
 
     /// Words of the flat vector up to its last parameter.
     pub fn end(&self) -> usize {
-        match *self {
+        match self {
             Layer::MaskedLinear { shape, weights, bias } => (weights + shape.words()).max(bias.map_or(0, |b| b + shape.rows())),
+            Layer::Dense(dense) => dense.end(),
+            Layer::Attention { query, key, value, .. } => query.end().max(key.end()).max(value.end()),
+            Layer::Residual(layers) => layers.iter().map(Layer::end).max().unwrap_or(0),
             Layer::Prelu { units, slopes } => slopes + units,
             Layer::Tanh { .. } => 0,
         }

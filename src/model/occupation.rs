@@ -4,6 +4,7 @@
 //! and chooses inside the Pauli window s_(i-1) < j <= M - n + i. Architecture and parameter names
 //! are those of Xie, Zhang, Wang, SciPost Phys. 14, 154 (2023), doi 10.21468/SciPostPhys.14.6.154.
 
+use super::layer::{Dense, Layer};
 use super::parameters::Table;
 use crate::error::{Error, Result};
 use crate::number::philox::{Stream, normal4, purpose};
@@ -86,6 +87,33 @@ impl Occupation {
         }
         linear("output_mlp".into(), d, m);
         Table::new(entries)
+    }
+
+    /// The network behind rows 1 .. n - 1 of the logits as layers over its parameters: from the momenta of the n - 1 orbitals
+    /// before, the tokens, to M logits each. Row 0 is the parameter x1hat, words 0 .. M.
+    pub fn layers(&self) -> Vec<Layer> {
+        let table = self.parameters();
+        let place = |name: String| table.get(&format!("{ROOT}/{name}")).map_or(0, |leaf| leaf.offset);
+        let dense = |name: &str, inputs: usize, outputs: usize| {
+            let (weights, bias) = (place(format!("{name}/w")), Some(place(format!("{name}/b"))));
+            Dense { inputs, outputs, weights, bias }
+        };
+        let d = self.model_size;
+        let mut layers = vec![Layer::Dense(dense("embedding_mlp", self.dim, d)), Layer::Tanh { units: d }];
+        for l in 0..self.layers {
+            let [query, key, value, linear] = ["query", "key", "value", "linear"].map(|part| dense(&format!("layer{l}_attn/{part}"), d, d));
+            layers.push(Layer::Residual(vec![
+                Layer::Attention { tokens: self.n - 1, heads: self.heads, query, key, value },
+                Layer::Dense(linear),
+            ]));
+            layers.push(Layer::Residual(vec![
+                Layer::Dense(dense(&format!("layer{l}_mlp/linear"), d, self.hidden)),
+                Layer::Tanh { units: self.hidden },
+                Layer::Dense(dense(&format!("layer{l}_mlp/linear_1"), self.hidden, d)),
+            ]));
+        }
+        layers.extend([Layer::Tanh { units: d }, Layer::Dense(dense("output_mlp", d, self.orbitals))]);
+        layers
     }
 
     /// Initial values in the order of [`Occupation::parameters`], exact in float32.

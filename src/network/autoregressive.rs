@@ -131,6 +131,7 @@ fn stages(layers: &[Layer]) -> Result<Vec<Stage>> {
             }
             Layer::Prelu { slopes, .. } => Then::Prelu(slopes),
             Layer::Tanh { .. } => Then::Tanh,
+            Layer::Dense(_) | Layer::Attention { .. } | Layer::Residual(_) => return Err(wrong("is not masked")),
         };
         match stages.last_mut() {
             Some(stage) if stage.then == Then::Nothing => stage.then = then,

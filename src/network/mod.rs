@@ -1,9 +1,13 @@
-//! Networks of layers as data over rows of a buffer, a row a sample: outputs, scores and reverse mode by hand, and the
-//! autoregressive spins drawn from such a network.
+//! Networks of layers as data over rows of a buffer, a row a sample or a token: outputs, scores and reverse mode by hand, and the
+//! autoregressive spins and occupied orbitals drawn from such networks.
 
 mod autoregressive;
 mod net;
+mod occupation;
+mod placed;
+mod reverse;
 
-pub use crate::model::layer::{Layer, Triangle};
+pub use crate::model::layer::{Dense, Layer, Triangle};
 pub use autoregressive::Autoregressive;
 pub use net::Net;
+pub use occupation::OccupationKernels;

@@ -1,5 +1,6 @@
 //! Float64 twins of the kernels: plain slices, readable loops.
 
+pub mod attention;
 pub mod backflow;
 pub mod complex;
 pub mod couplings;

@@ -1,6 +1,7 @@
 //! Twin of the occupation kernels: ln p of a state, the logits behind it, and the score d ln p / d theta,
 //! written out layer by layer with plain loops.
 
+use super::attention::{attention, attention_vjp, log_sum};
 use super::linear::{linear, outer};
 use crate::model::occupation::Occupation;
 use crate::model::parameters::Table;
@@ -62,7 +63,7 @@ impl Twin<'_> {
             b.query = self.dense(&table, &format!("layer{l}_attn/query"), &h);
             b.key = self.dense(&table, &format!("layer{l}_attn/key"), &h);
             b.value = self.dense(&table, &format!("layer{l}_attn/value"), &h);
-            self.attend(&mut b, tokens);
+            (b.weights, b.mixed) = attention(&b.query, &b.key, &b.value, m.heads, m.model_size);
             let mixed = self.dense(&table, &format!("layer{l}_attn/linear"), &b.mixed);
             h.iter_mut().zip(&mixed).for_each(|(h, v)| *h += v);
             b.middle = h.clone();
@@ -75,26 +76,6 @@ impl Twin<'_> {
         let mut logits = self.leaf(&table, "x1hat").to_vec();
         logits.extend(self.dense(&table, "output_mlp", &output));
         Pass { momenta, blocks, output, logits }
-    }
-
-    /// Causal softmax of q_i . k_j / sqrt(head size) and the values it mixes.
-    fn attend(&self, b: &mut Block, tokens: usize) {
-        let (d, size) = (self.model.model_size, self.model.head_size());
-        b.mixed = vec![0.0; tokens * d];
-        b.weights = vec![0.0; self.model.heads * tokens * tokens];
-        for h in 0..self.model.heads {
-            let columns = h * size..(h + 1) * size;
-            for i in 0..tokens {
-                let dot = |j: usize| columns.clone().map(|c| b.query[i * d + c] * b.key[j * d + c]).sum::<f64>() / (size as f64).sqrt();
-                let scores: Vec<f64> = (0..=i).map(dot).collect();
-                let norm = log_sum(&scores);
-                for (j, s) in scores.iter().enumerate() {
-                    let weight = (s - norm).exp();
-                    b.weights[(h * tokens + i) * tokens + j] = weight;
-                    columns.clone().for_each(|c| b.mixed[i * d + c] += weight * b.value[j * d + c]);
-                }
-            }
-        }
     }
 
     /// Logits, n x M, prior included.
@@ -164,7 +145,7 @@ impl Twin<'_> {
             through_tanh(&mut dt, &b.hidden);
             add(&mut dh, &reverse(format!("layer{l}_mlp/linear"), &b.middle, &dt, model.hidden));
             let d_mixed = reverse(format!("layer{l}_attn/linear"), &b.mixed, &dh, d);
-            let [dq, dk, dv] = self.attend_reverse(b, &d_mixed, tokens);
+            let [dq, dk, dv] = attention_vjp(&b.query, &b.key, &b.value, &b.weights, &d_mixed, model.heads, d);
             for (part, g) in [("query", dq), ("key", dk), ("value", dv)] {
                 add(&mut dh, &reverse(format!("layer{l}_attn/{part}"), &b.input, &g, d));
             }
@@ -174,33 +155,4 @@ impl Twin<'_> {
         reverse("embedding_mlp".into(), &pass.momenta, &dh, d);
         score
     }
-
-    /// Gradients of queries, keys and values from that of the mixed values.
-    fn attend_reverse(&self, b: &Block, d_mixed: &[f64], tokens: usize) -> [Vec<f64>; 3] {
-        let (d, size) = (self.model.model_size, self.model.head_size());
-        let mut g = [vec![0.0; tokens * d], vec![0.0; tokens * d], vec![0.0; tokens * d]];
-        for h in 0..self.model.heads {
-            let columns = h * size..(h + 1) * size;
-            for i in 0..tokens {
-                let a = &b.weights[(h * tokens + i) * tokens..][..=i];
-                let da: Vec<f64> = (0..=i).map(|j| columns.clone().map(|c| d_mixed[i * d + c] * b.value[j * d + c]).sum()).collect();
-                let mean: f64 = a.iter().zip(&da).map(|(a, g)| a * g).sum();
-                for j in 0..=i {
-                    let ds = a[j] * (da[j] - mean) / (size as f64).sqrt();
-                    for c in columns.clone() {
-                        g[0][i * d + c] += ds * b.key[j * d + c];
-                        g[1][j * d + c] += ds * b.query[i * d + c];
-                        g[2][j * d + c] += a[j] * d_mixed[i * d + c];
-                    }
-                }
-            }
-        }
-        g
-    }
-}
-
-/// ln of the sum of exponentials.
-fn log_sum(x: &[f64]) -> f64 {
-    let most = x.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
-    most + x.iter().map(|v| (v - most).exp()).sum::<f64>().ln()
 }

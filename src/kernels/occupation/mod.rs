@@ -1,198 +1,163 @@
-//! Kernels of the occupation model p(K) ([`crate::model::occupation`]): sampling, ln p of given
-//! states, per-walker scores d ln p / d theta, and their weighted sum.
+//! Kernels of the physics of p(K) ([`crate::model::occupation`]): momenta that the network reads, conditional probabilities
+//! behind the ordering of orbitals and the prior, ln p, and draws. The network between is one of layers:
+//! [`crate::network::OccupationKernels`].
 //!
-//! Rows are (walker, token). Only the first n - 1 tokens enter the network: row i of the logits reads
-//! its output at token i - 1, row 0 is the parameter x1hat. Buffers of the caller hold all walkers;
-//! a [`Chunk`] says which rows a recording works on, so that memory is that of one chunk.
+//! Rows are (walker, token). Only the first n - 1 tokens enter the network: row i of the logits reads its output at token
+//! i - 1, row 0 is a parameter.
 
-mod backward;
-mod forward;
-mod layout;
-mod parts;
+mod program;
 mod sample;
 
-use super::Chunk;
-use crate::error::{Error, Result};
-use crate::gpu::{Buffer, Gpu, Profile, Recording};
-use crate::kernels::{pack, pad4};
-use crate::model::occupation::Occupation;
+use crate::gpu::{Buffer, Kernel, Recording, grid};
 
-use layout::Layout;
-pub use parts::{ACTIVATE, ATTENTION, EMBED, LOGITS, MIX, TOTAL};
-pub(crate) use parts::{activate, activate_vjp};
+use super::{Chunk, WG, pad4};
+
+pub use program::Program;
 pub use sample::KERNEL as SAMPLE;
+pub use sample::{Outputs, record as sample};
 
-/// Buffers and tables of one occupation model on one device; none can be changed apart from the others.
-pub struct OccupationKernels {
-    model: Occupation,
-    /// Most walkers of a chunk.
-    batch: usize,
-    /// Number of parameters P.
-    parameters: usize,
-    profile: Profile,
-    layout: Layout,
-    map: Buffer,
-    packed: Buffer,
-    program: Buffer,
-    /// M momenta (vec4), then n rows of biases.
-    tables: Buffer,
-    orbitals: Buffer,
-    bias: Buffer,
-    ones: Buffer,
-    zeros: Buffer,
-    scratch: Buffer,
-    work: Work,
-}
-
-/// Activations of one chunk and their gradients.
-struct Work {
-    momenta: Buffer,
-    /// Before an activation, and gradients of hidden layers.
-    hidden: Buffer,
-    wide: Buffer,
-    layers: Vec<LayerWork>,
-    last: Buffer,
-    output: Buffer,
-    logits: Buffer,
-    rows: Buffer,
-    d_stream: Buffer,
-    d_mixed: Buffer,
-    d_query: Buffer,
-    d_key: Buffer,
-    d_value: Buffer,
-    d_attention: Buffer,
-    partial: Buffer,
-}
-
-struct LayerWork {
-    input: Buffer,
-    query: Buffer,
-    key: Buffer,
-    value: Buffer,
-    attention: Buffer,
-    mixed: Buffer,
-    middle: Buffer,
-    hidden: Buffer,
-}
-
-/// Walkers whose gradients are added in one partial sum.
-const GROUP: usize = 16;
-
-/// Partial sums of a chunk, and one for what is added to them.
-fn groups(batch: usize) -> usize {
-    pad4(batch.div_ceil(GROUP) + 1)
-}
-
-impl OccupationKernels {
-    /// Tables of `model` for chunks of at most `batch` walkers.
-    ///
-    /// `orbitals`: M x dim, integer momentum + twist (not times 2 pi / L), in table order. `bias`: n x M
-    /// logits of a prior ([`crate::system::ideal_gas::IdealGas::bias`]).
-    pub fn new(model: &Occupation, batch: usize, orbitals: &[f64], bias: Option<&[f64]>, gpu: &Gpu) -> Result<Self> {
-        model.check()?;
-        let (n, m) = (model.n, model.orbitals);
-        if batch == 0 || orbitals.len() != m * model.dim || bias.is_some_and(|b| b.len() != n * m) {
-            return Err(Error::User(format!(
-                "occupation model: batch {batch}, {} orbital components, {:?} biases do not fit M = {m} orbitals in {} dimensions and n = {n}",
-                orbitals.len(),
-                bias.map(<[f64]>::len),
-                model.dim
-            )));
+macro_rules! kernel {
+    ($name:literal, $shared:expr, $params:ty) => {
+        Kernel {
+            name: $name,
+            source: include_str!(concat!("../../../shaders/", $name, ".wgsl")),
+            shared: $shared,
+            params_bytes: size_of::<$params>(),
+            variants: &[&[("WG", 64)]],
         }
-        let layout = Layout::new(model);
-        let momenta: Vec<f32> = orbitals
-            .chunks(model.dim)
-            .flat_map(|k| {
-                let mut row = [0.0; 4];
-                k.iter().zip(&mut row).for_each(|(v, r)| *r = *v as f32);
-                row
-            })
-            .collect();
-        let bias: Option<Vec<f32>> = bias.map(|b| b.iter().map(|v| *v as f32).collect());
-        // rows padded to vec4
-        let prior = move || {
-            let mut prior = vec![0.0f32; n * pad4(m)];
-            for (row, from) in prior.chunks_mut(pad4(m)).zip(bias.iter().flat_map(|b| b.chunks(m))) {
-                row[..m].copy_from_slice(from);
-            }
-            prior
-        };
-        let (parameters, pack) = (model.parameters().len(), layout.pack.clone());
-        let (program, momenta_of_tables, prior_of_tables) = (layout.program.clone(), momenta.clone(), prior.clone());
-        Ok(OccupationKernels {
-            batch,
-            parameters,
-            profile: gpu.profile,
-            packed: Buffer::new("occupation packed", pack.words()),
-            map: Buffer::filled("occupation map", pack.words(), move || pack.map()),
-            program: Buffer::filled("occupation program", program.len(), move || program),
-            tables: Buffer::filled("occupation tables", 4 * m + n * pad4(m), move || [momenta_of_tables, prior_of_tables()].concat()),
-            orbitals: Buffer::filled("occupation orbitals", 4 * m, move || momenta),
-            bias: Buffer::filled("occupation bias", n * pad4(m), prior),
-            ones: Buffer::filled("ones", groups(batch), move || vec![1.0f32; groups(batch)]),
-            zeros: Buffer::filled("zeros", pad4(parameters), move || vec![0.0f32; pad4(parameters)]),
-            scratch: Buffer::new("occupation scratch", 4 * layout.stride * batch),
-            work: Work::new(model, batch, parameters),
-            layout,
-            model: model.clone(),
-        })
-    }
+    };
+}
 
-    /// Rows of scores and gradients are this long: P rounded up to a multiple of 4.
-    pub fn leading(&self) -> usize {
-        pad4(self.parameters)
-    }
+/// `shaders/occupation_embed.wgsl`.
+pub static EMBED: Kernel = kernel!("occupation_embed", &["grid"], EmbedParams);
+/// `shaders/occupation_logits.wgsl`.
+pub static LOGITS: Kernel = kernel!("occupation_logits", &["grid", "special"], LogitsParams);
+/// `shaders/occupation_total.wgsl`.
+pub static TOTAL: Kernel = kernel!("occupation_total", &["grid"], [u32; 4]);
 
-    /// Splits rows 0 .. total into chunks of at most the batch.
-    pub fn chunks(&self, total: usize) -> impl Iterator<Item = Chunk> {
-        let batch = self.batch;
-        (0..total).step_by(batch).map(move |first| Chunk { first, count: batch.min(total - first) })
-    }
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
+struct EmbedParams {
+    count: u32,
+    tokens: u32,
+    n: u32,
+    first: u32,
+    orbitals: u32,
+    pad: [u32; 3],
+}
 
-    /// No more rows than the buffers of this model hold.
-    fn fit(&self, chunk: Chunk) -> Chunk {
-        Chunk { count: chunk.count.min(self.batch), ..chunk }
-    }
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
+struct LogitsParams {
+    count: u32,
+    n: u32,
+    orbitals: u32,
+    ld: u32,
+    first: u32,
+    first_factor: u32,
+    flags: u32,
+    factor_step: u32,
+}
 
-    /// Gathers `params` (P f32 in the order of [`Occupation::parameters`]) for the other methods.
-    pub fn record_pack(&self, rec: &mut Recording, params: &Buffer) {
-        pack::record(rec, "pack", self.layout.pack.words(), (params, self.parameters), &self.map, &self.packed);
+/// Flag of [`LogitsParams`]: leave the gradient by the logits in their place.
+const GRADIENT: u32 = 1;
+
+/// States of some walkers, and the number of orbitals that bounds what stands in them.
+#[derive(Clone, Copy)]
+pub struct States<'b> {
+    /// u32 `[walker][n]`, each ascending.
+    pub buffer: &'b Buffer,
+    /// Number of fermions n.
+    pub n: usize,
+    /// Number of orbitals M.
+    pub orbitals: usize,
+    /// Which walkers.
+    pub chunk: Chunk,
+}
+
+/// Factors of the walkers' gradients: f32 `first + step w` for walker w of the chunk.
+#[derive(Clone, Copy)]
+pub struct Factors<'b> {
+    /// Where they are.
+    pub buffer: &'b Buffer,
+    /// Word of the first.
+    pub first: usize,
+    /// Words from one to the next.
+    pub step: usize,
+}
+
+impl States<'_> {
+    /// Words of the chunk's states, all or up to some token of the last.
+    fn words(&self, tokens: usize) -> std::ops::Range<usize> {
+        let Chunk { first, count } = self.chunk;
+        self.n * first..(self.n * (first + count) + tokens).saturating_sub(self.n)
     }
 }
 
-impl Work {
-    fn new(model: &Occupation, batch: usize, parameters: usize) -> Work {
-        let tokens = model.n - 1;
-        let rows = batch * tokens;
-        let (d, h) = (pad4(model.model_size), pad4(model.hidden));
-        let stream = |name: &str| Buffer::new(format!("occupation {name}"), rows * d);
-        let attention = |name: &str| Buffer::new(format!("occupation {name}"), rows * model.heads * tokens);
-        let layer = |l: usize| LayerWork {
-            input: stream(&format!("input {l}")),
-            query: stream(&format!("query {l}")),
-            key: stream(&format!("key {l}")),
-            value: stream(&format!("value {l}")),
-            attention: attention(&format!("attention {l}")),
-            mixed: stream(&format!("mixed {l}")),
-            middle: stream(&format!("middle {l}")),
-            hidden: Buffer::new(format!("occupation hidden {l}"), rows * h),
-        };
-        Work {
-            momenta: Buffer::new("occupation momenta", rows * 4),
-            hidden: Buffer::new("occupation hidden", rows * h),
-            wide: stream("wide"),
-            layers: (0..model.layers).map(layer).collect(),
-            last: stream("last"),
-            output: stream("output"),
-            logits: Buffer::new("occupation logits", (batch + rows) * pad4(model.orbitals)),
-            rows: Buffer::new("occupation rows", batch * model.n),
-            d_stream: stream("d stream"),
-            d_mixed: stream("d mixed"),
-            d_query: stream("d query"),
-            d_key: stream("d key"),
-            d_value: stream("d value"),
-            d_attention: attention("d attention"),
-            partial: Buffer::new("occupation partial", groups(batch) * pad4(parameters)),
-        }
-    }
+/// Records the momenta of the first n - 1 orbitals of each state, `momenta` vec4 `[walker][token]`; `orbitals`: M vec4.
+pub fn embed(rec: &mut Recording, s: States, orbitals: &Buffer, momenta: &Buffer) {
+    let (count, tokens) = (s.chunk.count, s.n - 1);
+    let p = EmbedParams {
+        count: count as u32,
+        tokens: tokens as u32,
+        n: s.n as u32,
+        first: s.chunk.first as u32,
+        orbitals: s.orbitals as u32,
+        pad: [0; 3],
+    };
+    rec.launch("embed", &EMBED, &p)
+        .constants(&[("WG", WG)])
+        .read(s.buffer, s.words(tokens))
+        .read(orbitals, 4 * s.orbitals)
+        .write(momenta, 4 * count * tokens)
+        .moved(36.0 * (count * tokens) as f64)
+        .groups(threads(count * tokens));
+}
+
+/// Records the conditional log-probabilities `rows` (f32 `[walker][n]`) of logits in padded rows: those of the tokens, then one
+/// row a walker for its first orbital. With `factors` logits become c_w d ln p / d logits. `bias`: n padded rows.
+pub fn logits(rec: &mut Recording, s: States, bias: &Buffer, factors: Option<Factors>, logits: &Buffer, rows: &Buffer) {
+    let (Chunk { first, count }, n, ld) = (s.chunk, s.n, pad4(s.orbitals));
+    let f = factors.unwrap_or(Factors { buffer: bias, first: 0, step: 0 });
+    let p = LogitsParams {
+        count: count as u32,
+        n: n as u32,
+        orbitals: s.orbitals as u32,
+        ld: ld as u32,
+        first: first as u32,
+        first_factor: f.first as u32,
+        flags: if factors.is_some() { GRADIENT } else { 0 },
+        factor_step: f.step as u32,
+    };
+    let words = count * n * ld;
+    // windows end before the padding of a row, which only gradients are written to
+    let padding = ld - s.orbitals;
+    let read = if factors.is_some() { f.first..f.first + f.step * count.saturating_sub(1) + 1 } else { 0..4 };
+    rec.launch("logits", &LOGITS, &p)
+        .constants(&[("WG", WG)])
+        .read(s.buffer, s.words(n))
+        .read(bias, n * ld - padding)
+        .read(f.buffer, read)
+        .update(logits, if factors.is_some() { words } else { words.saturating_sub(padding) })
+        .write(rows, count * n)
+        .trips(3 * ld as u64)
+        .flops(30.0 * words as f64)
+        .groups(threads(count * n));
+}
+
+/// Records logp\[first + w\] = sum of the n rows of walker w < count.
+pub fn total(rec: &mut Recording, n: usize, chunk: Chunk, rows: &Buffer, logp: &Buffer) {
+    let Chunk { first, count } = chunk;
+    rec.launch("total", &TOTAL, &[count as u32, n as u32, first as u32, 0])
+        .constants(&[("WG", WG)])
+        .read(rows, count * n)
+        .write(logp, first..first + count)
+        .trips(n as u64)
+        .flops((count * n) as f64)
+        .groups(threads(count));
+}
+
+/// Workgroups for so many invocations.
+fn threads(count: usize) -> [u32; 3] {
+    grid(count.div_ceil(WG as usize))
 }

@@ -3,8 +3,8 @@
 use crate::gpu::{Buffer, Kernel, MAX_TRIPS, Profile, Recording, grid};
 use crate::kernels::philox::{Address, Stream};
 
-use super::layout::Layout;
-use super::{Chunk, OccupationKernels};
+use super::{Program, States};
+use crate::kernels::{Chunk, pad4};
 
 /// `shaders/occupation_sample.wgsl`.
 pub static KERNEL: Kernel = Kernel {
@@ -17,19 +17,19 @@ pub static KERNEL: Kernel = Kernel {
 
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
-pub struct Params {
-    pub at: Address,
-    pub count: u32,
-    pub n: u32,
-    pub orbitals: u32,
-    pub ld4: u32,
-    pub token: u32,
-    pub tokens: u32,
-    pub stages: u32,
-    pub stride: u32,
-    pub first: u32,
-    pub logits: u32,
-    pub scale: f32,
+struct Params {
+    at: Address,
+    count: u32,
+    n: u32,
+    orbitals: u32,
+    ld4: u32,
+    token: u32,
+    tokens: u32,
+    stages: u32,
+    stride: u32,
+    first: u32,
+    logits: u32,
+    scale: f32,
 }
 
 /// Lanes and walkers of a workgroup, and walkers of an invocation in a product: many walkers share the
@@ -42,9 +42,9 @@ fn shape(profile: Profile) -> (u32, u32, u32) {
 }
 
 /// Loop trips of one invocation for one token that sees `seen` others.
-fn trips(layout: &Layout, orbitals: usize, seen: usize, (lanes, walkers, tile): (u32, u32, u32)) -> u64 {
+fn trips(program: &Program, orbitals: usize, seen: usize, (lanes, walkers, tile): (u32, u32, u32)) -> u64 {
     let mut sum = 3 * orbitals as u64 * walkers.div_ceil(lanes) as u64 + 12;
-    for work in &layout.work {
+    for work in &program.work {
         let rows = if work.attention { walkers } else { walkers / tile } as u64;
         let rounds = (rows * work.tasks as u64).div_ceil(lanes as u64);
         let length = work.trips as u64 * if work.attention { seen as u64 } else { 1 };
@@ -53,58 +53,65 @@ fn trips(layout: &Layout, orbitals: usize, seen: usize, (lanes, walkers, tile): 
     sum
 }
 
-impl OccupationKernels {
-    /// Draws `chunk.count` states from p(K) into rows `chunk.first`.. of `states` (u32 \[..\]\[n\], ascending)
-    /// and their ln p into `logp` (f32). A draw depends on seed, step and purpose of `at` and on the walker's
-    /// global index (`at.first_walker` + row) alone. Parameters as of the last [`OccupationKernels::record_pack`].
-    pub fn record_sample(&self, rec: &mut Recording, at: Stream, chunk: Chunk, states: &Buffer, logp: &Buffer) {
-        let shape = shape(self.profile);
-        let (lanes, walkers, tile) = shape;
-        let count = self.fit(chunk).count;
-        let mut token = 0;
-        while token < self.model.n {
-            let mut tokens = 0;
-            let mut sum = 0;
-            while token + tokens < self.model.n {
-                let more = trips(&self.layout, self.model.orbitals, token + tokens, shape);
-                if tokens > 0 && sum + more > MAX_TRIPS {
-                    break;
-                }
-                sum += more;
-                tokens += 1;
+/// Buffers of a draw.
+#[derive(Clone, Copy)]
+pub struct Outputs<'b> {
+    /// Those of one recording, [`Program::scratch_words`].
+    pub scratch: &'b Buffer,
+    /// ln p of all walkers, f32.
+    pub logp: &'b Buffer,
+}
+
+/// Draws the chunk's states (into `s.buffer`) and their ln p, in as many launches as the limit of loop trips asks for. A draw
+/// depends on seed, step and purpose of `at` and on the walker's global index (`at.first_walker` + row) alone. `tables`: M
+/// momenta (vec4), then n padded rows of biases. Parameters as of the last [`Program::record_pack`].
+pub fn record(rec: &mut Recording, profile: Profile, program: &Program, at: Stream, s: States, tables: &Buffer, out: Outputs) {
+    let shape = shape(profile);
+    let (lanes, walkers, tile) = shape;
+    let (States { n, orbitals: m, .. }, Chunk { first, count }) = (s, s.chunk);
+    let ld4 = pad4(m) / 4;
+    let mut token = 0;
+    while token < n {
+        let mut tokens = 0;
+        let mut sum = 0;
+        while token + tokens < n {
+            let more = trips(program, m, token + tokens, shape);
+            if tokens > 0 && sum + more > MAX_TRIPS {
+                break;
             }
-            let p = Params {
-                at: at.skip(chunk.first).address(),
-                count: count as u32,
-                n: self.model.n as u32,
-                orbitals: self.model.orbitals as u32,
-                ld4: self.layout.output.out4 as u32,
-                token: token as u32,
-                tokens: tokens as u32,
-                stages: self.layout.work.len() as u32,
-                stride: self.layout.stride as u32,
-                first: chunk.first as u32,
-                logits: self.layout.logits as u32,
-                scale: 1.0 / (self.model.head_size() as f32).sqrt(),
-            };
-            let work: usize = self.layout.work.iter().map(|w| w.tasks * w.trips * if w.attention { token + tokens } else { 1 }).sum();
-            let macs = 16.0 * (count * tokens * work) as f64;
-            let (n, m, first) = (self.model.n, self.model.orbitals, chunk.first);
-            token += tokens;
-            // the window of the last token ends with orbital M - n + token - 1
-            let tables = 4 * (m + (token - 1) * self.layout.output.out4 + (m - n + token - 1) / 4 + 1);
-            rec.launch("sample", &KERNEL, &p)
-                .constants(&[("WG", lanes), ("WALKERS", walkers), ("TILE", tile)])
-                .read(&self.program, 12 * self.layout.work.len())
-                .read(&self.packed, self.layout.pack.words())
-                .read(&self.tables, tables)
-                .update(&self.scratch, 4 * self.layout.stride * count)
-                .update(states, n * first..(n * (first + count) + token).saturating_sub(n))
-                .update(logp, first..first + count)
-                .trips(sum)
-                .flops(2.0 * macs)
-                .moved(2.0 * macs)
-                .groups(grid(count.div_ceil(walkers as usize)));
+            sum += more;
+            tokens += 1;
         }
+        let p = Params {
+            at: at.skip(first).address(),
+            count: count as u32,
+            n: n as u32,
+            orbitals: m as u32,
+            ld4: ld4 as u32,
+            token: token as u32,
+            tokens: tokens as u32,
+            stages: program.work.len() as u32,
+            stride: program.stride as u32,
+            first: first as u32,
+            logits: program.logits as u32,
+            scale: program.scale,
+        };
+        let work: usize = program.work.iter().map(|w| w.tasks * w.trips * if w.attention { token + tokens } else { 1 }).sum();
+        let macs = 16.0 * (count * tokens * work) as f64;
+        token += tokens;
+        // the window of the last token ends with orbital M - n + token - 1
+        let tables_words = 4 * (m + (token - 1) * ld4 + (m - n + token - 1) / 4 + 1);
+        rec.launch("sample", &KERNEL, &p)
+            .constants(&[("WG", lanes), ("WALKERS", walkers), ("TILE", tile)])
+            .read(&program.table, 12 * program.work.len())
+            .read(&program.packed, program.pack.words())
+            .read(tables, tables_words)
+            .update(out.scratch, program.scratch_words(count))
+            .update(s.buffer, s.words(token))
+            .update(out.logp, first..first + count)
+            .trips(sum)
+            .flops(2.0 * macs)
+            .moved(2.0 * macs)
+            .groups(grid(count.div_ceil(walkers as usize)));
     }
 }

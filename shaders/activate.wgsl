@@ -1,4 +1,4 @@
-// occupation_activate: y = tanh(x), or its reverse mode y *= 1 - x^2 where x holds the tanh (flag 1).
+// activate: y = tanh(x), or its reverse mode y *= 1 - x^2 where x holds the tanh (flag 1).
 //
 // Both are `count4` vec4. One invocation a vec4. No loops.
 struct Params { count4: u32, flags: u32, pad0: u32, pad1: u32 }

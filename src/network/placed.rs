@@ -1,0 +1,150 @@
+//! Layers with the places of their packed matrices and the buffers of what they make, and which layers make a network.
+
+use crate::error::{Error, Result};
+use crate::gpu::Buffer;
+use crate::kernels::pack::{self, Heads};
+use crate::kernels::pad4;
+use crate::model::layer::{Dense, Triangle};
+
+use super::Layer;
+
+/// A packed matrix: its padded sizes over 4, and the places (vec4) of it, its transpose and its bias.
+#[derive(Clone, Copy)]
+pub(super) struct Matrix {
+    pub in4: usize,
+    pub out4: usize,
+    pub forward: usize,
+    pub transposed: usize,
+    pub bias: Option<usize>,
+}
+
+/// A layer on its device.
+pub(super) struct Placed {
+    /// Shown in listings: numbers from the outermost layer in.
+    pub name: String,
+    pub units: usize,
+    /// What it makes, for the layer behind.
+    pub output: Buffer,
+    pub step: Step,
+}
+
+pub(super) enum Step {
+    Masked {
+        shape: Triangle,
+        weights: usize,
+        bias: Option<usize>,
+        matrix: Matrix,
+    },
+    Dense {
+        dense: Dense,
+        matrix: Matrix,
+    },
+    /// q, k, v side by side in the rows of `parts`, made by one matrix; `weights` mix the values.
+    Attention {
+        query_key_value: [Dense; 3],
+        heads: Heads,
+        matrix: Matrix,
+        parts: Buffer,
+        weights: Buffer,
+    },
+    Residual(Vec<Placed>),
+    Prelu {
+        units: usize,
+        slopes: usize,
+        /// Place (vec4) of the packed slopes.
+        packed: usize,
+    },
+    Tanh,
+}
+
+impl Placed {
+    /// Appends the matrices of `layers` to `pack`; buffers are for at most `batch` samples of `tokens` rows.
+    pub fn all(layers: &[Layer], pack: &mut pack::Layout, within: &str, batch: usize, tokens: usize) -> Vec<Placed> {
+        let rows = batch * tokens;
+        let place = |(l, layer): (usize, &Layer)| {
+            let name = format!("{within}{l}");
+            let buffer = |what: &str, words: usize| Buffer::new(format!("network {name}{what}"), words);
+            let step = match layer {
+                Layer::MaskedLinear { shape, weights, bias } => {
+                    let (shape, first) = (*shape, *weights);
+                    let (out, columns) = (pad4(shape.rows()), pad4(shape.columns()));
+                    let matrix = Matrix {
+                        in4: columns / 4,
+                        out4: out / 4,
+                        forward: pack.block(columns, out, move |c, r| shape.word(r, c).map(|w| first + w)),
+                        transposed: pack.block(out, columns, move |r, c| shape.word(r, c).map(|w| first + w)),
+                        bias: bias.map(|b| pack.vector(b, shape.rows())),
+                    };
+                    Step::Masked { shape, weights: *weights, bias: *bias, matrix }
+                }
+                Layer::Dense(dense) => Step::Dense { dense: *dense, matrix: side_by_side(pack, [*dense]) },
+                Layer::Attention { heads, query, key, value, .. } => Step::Attention {
+                    query_key_value: [*query, *key, *value],
+                    heads: Heads { count: *heads, size: query.outputs / heads },
+                    matrix: side_by_side(pack, [*query, *key, *value]),
+                    parts: buffer(" q k v", 3 * rows * pad4(query.outputs)),
+                    weights: buffer(" attention", rows * heads * tokens),
+                },
+                Layer::Residual(inner) => Step::Residual(Placed::all(inner, pack, &format!("{name}."), batch, tokens)),
+                Layer::Prelu { units, slopes } => Step::Prelu { units: *units, slopes: *slopes, packed: pack.vector(*slopes, *units) },
+                Layer::Tanh { .. } => Step::Tanh,
+            };
+            Placed { units: layer.outputs(), output: buffer("", rows * pad4(layer.outputs())), step, name }
+        };
+        layers.iter().enumerate().map(place).collect()
+    }
+}
+
+fn side_by_side<const K: usize>(pack: &mut pack::Layout, parts: [Dense; K]) -> Matrix {
+    let (rows, columns) = (Heads::one(parts[0].inputs), Heads::one(parts[0].outputs));
+    let [forward, bias] = pack.dense(parts, rows, columns);
+    let bias = parts.iter().any(|p| p.bias.is_some()).then_some(bias);
+    let transposed = pack.dense_transposed(parts, rows, columns);
+    Matrix { in4: rows.wide() / 4, out4: K * columns.wide() / 4, forward, transposed, bias }
+}
+
+/// Refuses layers that do not follow each other or lie beyond the parameters; `within` names the residual they are in.
+pub(super) fn check(layers: &[Layer], parameters: usize, within: &str) -> Result<()> {
+    let refuse = |l: usize, what: String| Err(Error::User(format!("network: layer {within}{l} {what}")));
+    for (l, layer) in layers.iter().enumerate() {
+        if let Some(next) = layers.get(l + 1)
+            && layer.outputs() != next.inputs()
+        {
+            return refuse(l, format!("has {} outputs, the next takes {}", layer.outputs(), next.inputs()));
+        }
+        if layer.end() > parameters || layer.inputs() * layer.outputs() == 0 {
+            return refuse(l, format!("is empty, or ends beyond the {parameters} parameters: {layer:?}"));
+        }
+        match layer {
+            Layer::Attention { heads, query, key, value, .. } => {
+                let shape = |d: &Dense| (d.inputs, d.outputs);
+                if shape(query) != shape(key) || shape(key) != shape(value) || *heads == 0 || !query.outputs.is_multiple_of(*heads) {
+                    return refuse(l, format!("has q, k, v of several shapes, or heads that do not share their columns: {layer:?}"));
+                }
+            }
+            Layer::Residual(inner) => {
+                let first = matches!(inner[0], Layer::MaskedLinear { .. } | Layer::Dense(_) | Layer::Attention { .. });
+                if inner.len() < 2 || !first || !linear(inner.last()) || layer.inputs() != layer.outputs() {
+                    return refuse(l, "is a residual that does not lead from a linear layer or attention to a linear one as wide".into());
+                }
+                check(inner, parameters, &format!("{within}{l}."))?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn linear(layer: Option<&Layer>) -> bool {
+    matches!(layer, Some(Layer::MaskedLinear { .. } | Layer::Dense(_)))
+}
+
+/// Layers with those inside of residuals, and how many residuals each lies in.
+pub(super) fn flat<'l>(layers: &'l [Layer], depth: usize, all: &mut Vec<(&'l Layer, usize)>) {
+    for layer in layers {
+        all.push((layer, depth));
+        if let Layer::Residual(inner) = layer {
+            flat(inner, depth + 1, all);
+        }
+    }
+}
