@@ -211,7 +211,7 @@ const ROOMS: &[&[&str]] = &[
     &["kernels"],
     &["system", "model"],
     &["gpu"],
-    &["number", "atomic_file", "checksum", "config"],
+    &["number", "atomic_file", "checksum", "config", "tensors"],
     &["error"],
 ];
 

@@ -91,6 +91,8 @@ pub mod run;
 pub mod sample;
 pub mod system;
 #[doc(hidden)]
+pub mod tensors;
+#[doc(hidden)]
 pub mod verify;
 pub mod wave_function;
 

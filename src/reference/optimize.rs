@@ -1,5 +1,7 @@
 //! Twins of the optimisers: Adam, and stochastic reconfiguration with dense float64 algebra.
 
+pub use crate::number::cholesky::{cholesky, cholesky_solve};
+
 /// Adam's state; see [`crate::optimize::Adam`].
 #[derive(Clone, Debug, Default)]
 pub struct Adam {
@@ -63,38 +65,6 @@ pub fn project_rows(rows: &mut [f64], batch: usize, parts: usize, width: usize, 
                 row.iter_mut().zip(&mean).for_each(|(x, m)| *x -= q[w] * m);
             }
         }
-    }
-}
-
-/// L with A = L Lᵀ of a row-major n x n matrix, in place (lower triangle); `None` if a pivot is not positive.
-pub fn cholesky(a: &mut [f64], n: usize) -> Option<()> {
-    for j in 0..n {
-        for k in 0..j {
-            let f = a[j * n + k];
-            for i in j..n {
-                a[i * n + j] -= f * a[i * n + k];
-            }
-        }
-        let d = a[j * n + j];
-        if d.is_nan() || d <= 0.0 {
-            return None;
-        }
-        for i in j..n {
-            a[i * n + j] /= d.sqrt();
-        }
-    }
-    Some(())
-}
-
-/// Solves L Lᵀ x = b in place.
-pub fn cholesky_solve(l: &[f64], n: usize, b: &mut [f64]) {
-    for i in 0..n {
-        let sum: f64 = (0..i).map(|k| l[i * n + k] * b[k]).sum();
-        b[i] = (b[i] - sum) / l[i * n + i];
-    }
-    for i in (0..n).rev() {
-        let sum: f64 = (i + 1..n).map(|k| l[k * n + i] * b[k]).sum();
-        b[i] = (b[i] - sum) / l[i * n + i];
     }
 }
 
