@@ -26,6 +26,8 @@ pub mod purpose {
     pub const START: u32 = 8;
     /// Flips of all spins of a sample at once.
     pub const FLIP: u32 = 9;
+    /// Random couplings and patterns of spin systems, made on the host.
+    pub const COUPLINGS: u32 = 10;
 }
 
 /// Where the random numbers of a launch lie: the only way to them.

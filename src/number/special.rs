@@ -7,6 +7,11 @@ pub fn sincos2pi(t: f64) -> (f64, f64) {
     (2.0 * PI * (t - t.round())).sin_cos()
 }
 
+/// ln(2 cosh x), without overflow.
+pub fn ln_2cosh(x: f64) -> f64 {
+    x.abs() + (-2.0 * x.abs()).exp().ln_1p()
+}
+
 /// Complementary error function, relative error below 1e-14: the all-positive Taylor series of erf
 /// for |x| < 1, the continued fraction (Abramowitz and Stegun 7.1.14) above.
 pub fn erfc(x: f64) -> f64 {

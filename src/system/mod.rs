@@ -1,13 +1,15 @@
-//! What is simulated, in float64 and without a device: cells, orbitals, exact tables and limits.
+//! What is simulated, in float64 and without a device: cells, orbitals, couplings, exact tables and limits.
 
 pub mod complete;
 pub mod electron_gas;
 pub mod ewald;
 pub mod ideal_gas;
 mod lattice;
+pub mod spins;
 pub mod splitting;
 
 pub use complete::Complete;
 pub use electron_gas::ElectronGas;
 pub use ewald::Ewald;
 pub use ideal_gas::IdealGas;
+pub use spins::Couplings;
