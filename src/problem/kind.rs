@@ -158,6 +158,14 @@ impl Kind {
         self.quantities.iter().filter(|q| q.role == Role::Result)
     }
 
+    /// How a quantity is written in figures: what is extensive per electron, spin, …
+    pub fn symbol(&self, q: &Quantity) -> String {
+        match q.unit {
+            Unit::Of(_) => format!("*{}*", q.name),
+            Unit::Energy | Unit::Entropy => format!("*{}*/{}", q.name, self.count),
+        }
+    }
+
     /// Those with averages over steps.
     pub fn averaged(&self) -> impl Iterator<Item = &'static Quantity> {
         self.quantities.iter().filter(|q| q.role != Role::Diagnostic)

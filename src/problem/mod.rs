@@ -6,6 +6,7 @@ pub mod initial;
 mod kind;
 pub mod memory;
 mod named;
+pub mod spins;
 mod training;
 
 use std::ffi::OsStr;
@@ -22,7 +23,8 @@ use crate::gpu::{Gpu, Recording};
 use crate::optimize::Learner;
 
 /// Every system of this program.
-static KINDS: &[&Kind] = &[&electron_gas::KIND];
+static KINDS: &[&Kind] =
+    &[&electron_gas::KIND, &spins::kinds::ISING_KIND, &spins::kinds::SK, &spins::kinds::HOPFIELD, &spins::kinds::COUPLINGS];
 
 /// Those that another program adds.
 static ADDED: OnceLock<&'static [&'static Kind]> = OnceLock::new();
@@ -70,6 +72,9 @@ impl Resolved {
 
 /// The diagnostic of Markov chains that tables and figures show where it is known: their accepted share of moves.
 pub const ACCEPTANCE: &str = "acceptance";
+
+/// The diagnostic that a schedule moves: steps at another value of it than the last one measure another system.
+pub const SCHEDULED: &str = "beta";
 
 /// A trial state in training on one device.
 pub trait Problem {

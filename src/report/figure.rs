@@ -64,12 +64,16 @@ impl Steps {
     }
 }
 
-/// The steps that updated parameters, and those with frozen ones; in logs without phases the summary counts the former.
+/// The steps that updated parameters, and those with frozen ones; in logs without phases the summary counts the former. Steps
+/// of a schedule that measured other systems are left out.
 pub(super) fn phases<'r>(s: &Summary, records: &'r [StepRecord]) -> (Vec<&'r StepRecord>, Vec<&'r StepRecord>) {
     let of = |phase: Phase| records.iter().filter(|r| r.phase == phase).collect::<Vec<_>>();
     let (mut training, mut frozen) = (of(Phase::Training), of(Phase::Frozen));
     if frozen.is_empty() && s.steps < training.len() {
         frozen = training.split_off(s.steps);
+    }
+    if let Some(last) = records.last() {
+        training.retain(|r| r.like(last));
     }
     (training, frozen)
 }
@@ -152,7 +156,7 @@ fn free_energy(picture: &mut Picture, q: &Course, steps: &Steps, trained: bool, 
     if magnified {
         let top = rows.start + high + 44.0;
         let lower = panel((left, top, across, rows.end - top), steps, Axis::around(end, 0.15));
-        let text = Text::math(&format!("*{}*/{} magnified ({})", q.of.name, q.summary.kind.count, q.unit));
+        let text = Text::math(&format!("{} magnified ({})", q.summary.kind.symbol(q.of), q.unit));
         picture.text((left, top - 11.0), &text, SMALL, GREY, Anchor::Start);
         course(picture, &lower, q, steps, true);
     }
@@ -211,7 +215,7 @@ fn heading(picture: &mut Picture, panel: &Panel, q: &Course, aside: &Text) {
         "" => String::new(),
         unit => format!(" ({unit})"),
     };
-    let text = Text::math(&format!("*{}*/{}{}", q.of.name, q.summary.kind.count, value.trim_end()));
+    let text = Text::math(&format!("{}{}", q.summary.kind.symbol(q.of), value.trim_end()));
     let y = panel.top - 11.0;
     let (size, small) = if panel.width > 400.0 { (HEADING, SMALL) } else { (SMALL, SMALL - 1.0) };
     let beside = panel.width - text.width(size) - 12.0;

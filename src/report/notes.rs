@@ -16,7 +16,8 @@ pub fn notes(s: &Summary, records: &[StepRecord]) -> Vec<String> {
     if s.ended != "finished" {
         notes.push(format!("the run ended early: {}", s.ended));
     }
-    if let Some(change) = drift(s, &records.iter().filter(|r| r.phase == Phase::Training).collect::<Vec<_>>()) {
+    let settled = |r: &&StepRecord| r.phase == Phase::Training && records.last().is_some_and(|last| r.like(last));
+    if let Some(change) = drift(s, &records.iter().filter(settled).collect::<Vec<_>>()) {
         notes.push(format!(
             "F still changes by {change:+.1e} {unit} per {per} in a quarter of the training: train longer for a converged bound"
         ));

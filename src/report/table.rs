@@ -44,35 +44,47 @@ pub(super) fn share(run: Estimate, exact: Option<f64>) -> Option<Estimate> {
     Some(Estimate { value: run.value / of, error: run.error / of, ..run })
 }
 
-/// The results beside the values before training and the exact ones.
+/// The results beside those by importance weights, or the values before training, and the exact ones.
 pub fn result_table(s: &Summary) -> String {
     let Exact { name: known, .. } = s.kind.exact;
     // a run that only measures has no before
-    let before = if s.start.is_some() { "before training" } else { "" };
+    let (beside, before) = match (&s.reweighted, &s.start) {
+        (Some(weighted), _) => (Some(weighted), "reweighted"),
+        (None, Some(start)) => (Some(start), "before training"),
+        (None, None) => (None, ""),
+    };
+    let meaning = |q: &Quantity| format!("{} {}", q.meaning, q.formula).trim_end().to_string();
+    let words = s.kind.results().map(|q| meaning(q).chars().count()).max().unwrap_or(0).max(20);
     let width = s.kind.results().map(|q| q.name.chars().count()).max().unwrap_or(0);
     let mut lines = vec![
         format!("{}: values per {}", s.kind.words(&s.parameters), s.kind.per),
         String::new(),
-        format!("  {:width$}  {:<20} {:<7} {:<25} {:<25} {known}, exact", "", "", "unit", "this run", before),
+        format!("  {:width$}  {:words$} {:<7} {:<25} {:<25} {known}, exact", "", "", "unit", "this run", before),
     ];
     let exactly = |q: &Quantity| s.exact.as_ref().and_then(|e| q.exact(e));
     for q in s.kind.results() {
-        let (name, unit, meaning) = (q.name, q.unit.name(&s.energy_unit), format!("{} {}", q.meaning, q.formula));
-        let start = s.start.as_ref().map_or(String::new(), |t| plus_minus(t[name]));
-        let line = format!("  {name:width$}  {:<20} {unit:<7} {:<25} {start:<25}", meaning.trim_end(), plus_minus(s.result[name]));
+        let (name, unit, meaning) = (q.name, q.unit.name(&s.energy_unit), meaning(q));
+        let start = beside.map_or(String::new(), |t| plus_minus(t[name]));
+        let line = format!("  {name:width$}  {meaning:words$} {unit:<7} {:<25} {start:<25}", plus_minus(s.result[name]));
         lines.push(format!("{line} {}", exact(exactly(q))));
     }
     if let Some(q) = s.kind.entropy()
         && let Some(ratio) = share(s.result[q.name], exactly(q))
     {
         let name = format!("{0} / {0} of {known}", q.name);
-        lines.push(format!("  {:width$}  {name:<20} {:<7} {:<25} {:<25} 1", "", "", plus_minus(ratio), ""));
+        lines.push(format!("  {:width$}  {name:words$} {:<7} {:<25} {:<25} 1", "", "", plus_minus(ratio), ""));
     }
     lines.push(String::new());
     let acceptance = if s.acceptance.is_finite() { format!(", acceptance {:.2}", s.acceptance) } else { String::new() };
     lines.push(format!("  {} training steps in {}{acceptance}; averages over {}", s.steps, duration(s.seconds), s.averaged_over));
     if !s.errors.is_empty() {
         lines.push(format!("  errors: {}", s.errors));
+    }
+    if s.ess.is_finite() {
+        lines.push(format!(
+            "  reweighted: means over the exact distribution by importance weights; {:.1} % of the samples are effective",
+            100.0 * s.ess
+        ));
     }
     for note in &s.notes {
         lines.push(format!("  note: {note}"));

@@ -1,7 +1,7 @@
 //! What one training step leaves in the logs: columns with units, made from the kind's quantities.
 
 use crate::estimate::Estimate;
-use crate::problem::{Kind, Measured, Named, Quantity, Role, Unit};
+use crate::problem::{Kind, Measured, Named, Quantity, Role, SCHEDULED, Unit};
 
 /// What a step did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +47,12 @@ pub struct StepRecord {
 }
 
 impl StepRecord {
+    /// Whether it measured the system that `last` did: a schedule may have begun with another.
+    pub fn like(&self, last: &StepRecord) -> bool {
+        let scheduled = |r: &StepRecord| r.values.get(SCHEDULED).map(|e| e.value);
+        scheduled(self) == scheduled(last)
+    }
+
     /// What a step measured; everything else unknown.
     pub fn new(step: usize, seconds: f64, measured: &Measured) -> StepRecord {
         StepRecord { step, seconds, values: measured.values.clone(), nonfinite: measured.failed, ..Default::default() }

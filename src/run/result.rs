@@ -36,10 +36,14 @@ impl Summary {
     pub fn of_records(kind: &'static Kind, s: &Values, device: &str, records: &[StepRecord]) -> Result<Summary> {
         let (batch, draws) = (s.get::<usize>("batch"), (kind.draws)(s));
         let phase = |phase: Phase| -> Vec<StepRecord> { records.iter().filter(|r| r.phase == phase).cloned().collect() };
-        let (training, frozen) = (phase(Phase::Training), phase(Phase::Frozen));
+        let (mut training, frozen) = (phase(Phase::Training), phase(Phase::Frozen));
         let steps = training.len();
+        // only steps of the system itself are averaged; those of a schedule were of others
+        if let Some(last) = records.last() {
+            training.retain(|r| r.like(last));
+        }
         let (averaged, over) = if frozen.is_empty() {
-            let half = &training[steps / 2..];
+            let half = &training[training.len() / 2..];
             (half, format!("the last {} of {steps} training steps of {batch} walkers", half.len()))
         } else {
             (&frozen[..], format!("{} steps of {batch} walkers with frozen parameters", frozen.len()))
@@ -51,7 +55,8 @@ impl Summary {
         let f = averages[0].1;
         let mut summary = Summary::new(kind, s, batch, device, steps, last.seconds, estimates(&averages), over);
         summary.errors = meaning(&f, averaged.len(), frozen.is_empty(), draws);
-        summary.start = training.first().map(|first| estimates(&self::averages(kind, s, std::slice::from_ref(first))));
+        summary.start =
+            training.first().filter(|first| first.step == 0).map(|first| estimates(&self::averages(kind, s, std::slice::from_ref(first))));
         summary.exact = Some((kind.exact.of)(s)?);
         // the share of candidates of exact draws is a known number
         let accepted = averaged.iter().map(|r| r.values[ACCEPTANCE].value).sum::<f64>() / averaged.len() as f64;

@@ -3,23 +3,22 @@
 use super::couplings::Couplings;
 use crate::error::{Error, Result};
 
-/// Which neighbours are coupled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lattice {
-    /// (i, j) with (i + 1, j) and (i, j + 1).
-    Square,
-    /// Those of the square lattice and (i + 1, j + 1).
-    Triangular,
-}
-
-/// What happens at the edges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Boundary {
-    /// A torus.
-    Periodic,
-    /// No bond leads over an edge.
-    Open,
-}
+crate::config::choice!(
+    /// Which neighbours are coupled.
+    Lattice, "square or triangular":
+        /// (i, j) with (i + 1, j) and (i, j + 1).
+        #[default]
+        Square = "square",
+        /// Those of the square lattice and (i + 1, j + 1).
+        Triangular = "triangular");
+crate::config::choice!(
+    /// What happens at the edges.
+    Boundary, "periodic or open":
+        /// A torus.
+        #[default]
+        Periodic = "periodic",
+        /// No bond leads over an edge.
+        Open = "open");
 
 impl Lattice {
     /// Steps (down, right) to the neighbours of which each bond is counted from.

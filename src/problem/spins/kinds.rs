@@ -1,0 +1,238 @@
+//! The systems of spins: their rows, what is known of them exactly, their models.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::settings::{self, GIVEN, GLASS, Given, Glass, ISING, Ising, MASKED, MEMORY, Memory, TEMPERATURE, Temperature};
+use super::{Energy, Spins, of_couplings};
+use crate::config::{Bearing, Group, Key, Resolved, System, Values};
+use crate::error::Result;
+use crate::estimate::Draws;
+use crate::kernels::stencil::Stencil;
+use crate::optimize::OPTIMISATION;
+use crate::problem::{Beside, Exact, Kind, Means, Named, Parameter, Quantity, Role, TRAINING, Unit};
+use crate::system::spins::{Boundary, Couplings, Enumeration, Hopfield, Lattice, Thermodynamics, hopfield, torus};
+
+/// Spins up to which all states are summed on the host.
+const SUMMED: usize = 20;
+/// Defaults of spins for shared settings.
+const DEFAULTS: &[(&str, &str)] = &[("optimizer", "adam"), ("learning_rate", "0.01"), ("steps", "1000")];
+
+/// What a quantity is, which is 0 at infinite temperature unless it says so.
+const fn result(name: &'static str, meaning: &'static str, formula: &'static str, unit: Unit, beside: Beside) -> Quantity {
+    Quantity { name, meaning, formula, unit, role: Role::Result, beside }
+}
+
+const fn diagnostic(name: &'static str, meaning: &'static str, unit: &'static str) -> Quantity {
+    Quantity { name, meaning, formula: "", unit: Unit::Of(unit), role: Role::Diagnostic, beside: Beside::Nothing }
+}
+
+/// What all spins share: a row to start another from.
+pub const SPINS: Kind = Kind {
+    system: &ISING_SYSTEM,
+    per: "spin",
+    count: "*n*",
+    quantities: &[
+        result("F", "free energy", "E − TS", Unit::Energy, Beside::Own),
+        result("E", "energy", "", Unit::Energy, Beside::Own),
+        result("S", "entropy", "−⟨ln q⟩", Unit::Entropy, Beside::Own),
+        result("m2", "squared magnetisation", "⟨(Σ s/n)²⟩", Unit::Of(""), Beside::Own),
+        diagnostic("std_r", "standard deviation of R = ln q + β E from sample to sample", ""),
+        diagnostic("ess", "effective share of the samples under the weights e^(-R)", ""),
+        diagnostic("beta", "inverse temperature of the step", "1/J"),
+        diagnostic("grad", "Euclidean norm of the gradient of β F", ""),
+    ],
+    parameters: &[Parameter { name: "beta", short: "beta", meaning: "inverse temperature" }],
+    scanned: &[("beta", "*β*")],
+    title: "Spins, *β* = <beta>",
+    exact: Exact { name: "exact sum", index: "exact", of: |_| Ok(Named::default()) },
+    energy_unit: |_| "J",
+    means,
+    beta: |v| Ok(Temperature::read(v).beta),
+    caveat: |_, _| Some("F is an upper bound of the exact free energy, up to its error".into()),
+    draws: |_| Draws::Independent,
+    sampling: |_| "exact draws".into(),
+    sizes: &[("width", None), ("depth", None), ("n", None), ("L", None)],
+    tables: |v| settings::tables(model(v)?.n(), v),
+    settle: |gpu, v| settings::settle(gpu, model(v)?.n(), v),
+    open: |gpu, v, parameters| {
+        let options = settings::options(v);
+        let (energy, n) = energy(v, options.training.chunk)?;
+        let made = settings::made(n, v);
+        let first = parameters.and_then(|vectors| vectors.into_iter().next());
+        Ok(Box::new(Spins::new(gpu, energy, made, options, first)?))
+    },
+};
+
+/// Lattices of spins.
+pub static ISING_KIND: Kind = Kind {
+    parameters: &[
+        Parameter { name: "lattice", short: "", meaning: "lattice" },
+        Parameter { name: "L", short: "L", meaning: "sites of a row" },
+        Parameter { name: "beta", short: "beta", meaning: "inverse temperature" },
+        Parameter { name: "J", short: "J", meaning: "coupling" },
+    ],
+    scanned: &[("beta", "*β*"), ("L", "*L*")],
+    title: "Ising model, <lattice> lattice, *L* = <L>, *J* = <J>, *β* = <beta>",
+    exact: Exact { name: "torus", index: "exact", of: exact },
+    ..SPINS
+};
+
+/// Sherrington–Kirkpatrick glasses.
+pub static SK: Kind = Kind {
+    system: &SK_SYSTEM,
+    parameters: &[
+        Parameter { name: "n", short: "n", meaning: "number of spins" },
+        Parameter { name: "disorder", short: "disorder", meaning: "seed of the couplings" },
+        Parameter { name: "beta", short: "beta", meaning: "inverse temperature" },
+    ],
+    title: "Sherrington–Kirkpatrick glass, *n* = <n>, *β* = <beta>",
+    exact: Exact { name: "sum over all states", index: "exact", of: exact },
+    ..SPINS
+};
+
+/// Hopfield networks.
+pub static HOPFIELD: Kind = Kind {
+    system: &HOPFIELD_SYSTEM,
+    parameters: &[
+        Parameter { name: "n", short: "n", meaning: "number of spins" },
+        Parameter { name: "patterns", short: "patterns", meaning: "number of patterns" },
+        Parameter { name: "beta", short: "beta", meaning: "inverse temperature" },
+    ],
+    scanned: &[("beta", "*β*"), ("n", "*n*")],
+    title: "Hopfield network, *n* = <n>, <patterns> patterns, *β* = <beta>",
+    exact: Exact { name: "sum over overlaps", index: "exact", of: exact },
+    ..SPINS
+};
+
+/// A user's couplings.
+pub static COUPLINGS: Kind = Kind {
+    system: &COUPLINGS_SYSTEM,
+    parameters: &[
+        Parameter { name: "couplings", short: "", meaning: "file of the couplings" },
+        Parameter { name: "beta", short: "beta", meaning: "inverse temperature" },
+    ],
+    title: "Spins of a given coupling, *β* = <beta>",
+    exact: Exact { name: "sum over all states", index: "exact", of: exact },
+    ..SPINS
+};
+
+const fn system(name: &'static str, example: &'static [(&'static str, &'static str)], keys: &'static [&'static [Key]]) -> System {
+    System {
+        name,
+        example,
+        keys,
+        defaults: DEFAULTS,
+        derive,
+        mistakes,
+        bearing: |key| match key.group {
+            "network" => Bearing::Meaning,
+            "system" => Bearing::Start,
+            _ if key.name == "beta" => Bearing::Start,
+            _ => Bearing::None,
+        },
+    }
+}
+
+static ISING_SYSTEM: System = system("ising", &[("L", "16"), ("beta", "0.44")], &[ISING, TEMPERATURE, MASKED, TRAINING, OPTIMISATION]);
+static SK_SYSTEM: System = system("sk", &[("n", "20"), ("beta", "1")], &[GLASS, TEMPERATURE, MASKED, TRAINING, OPTIMISATION]);
+static HOPFIELD_SYSTEM: System =
+    system("hopfield", &[("n", "100"), ("beta", "1.5")], &[MEMORY, TEMPERATURE, MASKED, TRAINING, OPTIMISATION]);
+static COUPLINGS_SYSTEM: System =
+    system("couplings", &[("couplings", "J.csv"), ("beta", "1")], &[GIVEN, TEMPERATURE, MASKED, TRAINING, OPTIMISATION]);
+
+/// Which of the systems settings are of, by the settings they have.
+enum Which {
+    Lattice(Ising),
+    Glass(Glass),
+    Memory(Memory),
+    Given(Given),
+}
+
+fn which(values: &Values) -> Which {
+    let has = |name: &str| values.key(name).is_some();
+    match () {
+        () if has("lattice") => Which::Lattice(Ising::read(values)),
+        () if has("patterns") => Which::Memory(Memory::read(values)),
+        () if has("disorder") => Which::Glass(Glass::read(values)),
+        () => Which::Given(Given::read(values)),
+    }
+}
+
+fn memory(s: &Memory) -> Result<Hopfield> {
+    if s.patterns == 2 && s.n.is_multiple_of(4) { Hopfield::canonical(s.n) } else { Hopfield::random(s.n, s.patterns, s.disorder as u64) }
+}
+
+/// The couplings that settings describe.
+pub fn model(values: &Values) -> Result<Couplings> {
+    match which(values) {
+        Which::Lattice(s) => Couplings::lattice(s.lattice, s.L, s.boundary, s.J)?.with_field(s.h),
+        Which::Memory(s) => Ok(memory(&s)?.couplings()),
+        Which::Glass(s) if s.couplings.is_empty() => Couplings::sherrington_kirkpatrick(s.n, s.disorder as u64),
+        Which::Glass(Glass { couplings, .. }) | Which::Given(Given { couplings }) => Couplings::read(Path::new(&couplings)),
+    }
+}
+
+/// Their energy on the device, and the number of spins.
+fn energy(values: &Values, chunk: usize) -> Result<(Box<dyn Energy>, usize)> {
+    if let Which::Lattice(s) = which(values) {
+        let (triangular, periodic) = (s.lattice == Lattice::Triangular, s.boundary == Boundary::Periodic);
+        let stencil = Stencil { side: s.L, triangular, periodic, coupling: s.J, field: s.h };
+        stencil.check()?;
+        return Ok((Box::new(stencil), s.L * s.L));
+    }
+    let model = model(values)?;
+    Ok((of_couplings(&model, chunk)?, model.n()))
+}
+
+fn derive(resolved: &mut Resolved) -> std::result::Result<(), String> {
+    settings::locate(resolved, "couplings");
+    let model = model(&resolved.values).map_err(|e| e.to_string())?;
+    if resolved.values.key("disorder").is_some() && !resolved.values.left("couplings") && resolved.values.key("couplings").is_some() {
+        if ["n", "disorder"].iter().any(|name| resolved.values.moved(name)) && resolved.values.get::<usize>("n") != model.n() {
+            return Err(format!("n={}: the file of couplings has {} spins; drop n", resolved.values.text("n"), model.n()));
+        }
+        resolved.derive("n", &model.n().to_string(), "that of the couplings");
+    }
+    settings::derive(resolved, model.is_even())
+}
+
+fn mistakes(values: &Values) -> Vec<String> {
+    settings::mistakes(values)
+}
+
+/// F, E, S and ⟨m²⟩ per spin where a formula or a sum over all states gives them.
+fn exact(values: &Values) -> Result<Named<f64>> {
+    let beta = Temperature::read(values).beta;
+    let known = |t: Thermodynamics, square: Option<f64>| {
+        let all = [("F", Some(t.free_energy_per_site())), ("E", t.energy_per_site()), ("S", t.entropy_per_site()), ("m2", square)];
+        all.into_iter().filter_map(|(name, v)| Some((name, v?))).collect()
+    };
+    match which(values) {
+        Which::Lattice(s) if s.boundary == Boundary::Periodic && s.h == 0.0 && s.L * s.L > SUMMED => {
+            Ok(known(torus::exact(s.lattice, s.L, s.J, beta)?, None))
+        }
+        Which::Memory(s) if s.n > SUMMED => {
+            let sums: Option<hopfield::Overlaps> = memory(&s)?.exact(beta)?;
+            Ok(sums.map_or_else(Named::default, |o| known(o.thermodynamics, None)))
+        }
+        _ => {
+            let model = model(values)?;
+            if model.n() > SUMMED {
+                return Ok(Named::default());
+            }
+            let all = Enumeration::new(&model)?;
+            let n2 = (model.n() * model.n()) as f64;
+            Ok(known(all.at(beta)?, Some(all.magnetisation_squared(beta) / n2)))
+        }
+    }
+}
+
+fn means(values: &Values) -> Result<Means> {
+    let model = model(values)?;
+    let (n, bonds) = (model.n(), model.bonds().len());
+    let parameters = settings::tables(n, values)?[0].0.len();
+    let lines = vec![format!("{n} spins, {bonds} couplings between them"), format!("{parameters} parameters of the network")];
+    Ok(Means { lines, json: json!({ "spins": n, "couplings": bonds, "parameters": parameters }) })
+}

@@ -1,0 +1,38 @@
+//! Classical spins s_i = ±1 at temperature 1/β: their Boltzmann distribution from an autoregressive network q(s).
+//!
+//! β F_q = E_q\[ln q + β E\] ≥ -ln Z (Wu, Wang, Zhang, Phys. Rev. Lett. 122, 080602 (2019), doi
+//! 10.1103/PhysRevLett.122.080602). Samples are drawn from q itself and are independent. k_B = 1, entropies in nats, energies
+//! in those of the couplings.
+
+mod energy;
+pub mod kinds;
+pub mod settings;
+mod state;
+
+use std::sync::Arc;
+
+pub use crate::kernels::couplings::Observables;
+pub use energy::{Energy, of_couplings};
+pub use kinds::SPINS;
+pub use state::{Options, Spins};
+
+use crate::model::layer::Layer;
+use crate::model::made::Made;
+use crate::model::parameters::Table;
+
+/// A network q(s_i | s_1 .. s_(i-1)) before training.
+#[derive(Clone)]
+pub struct Network {
+    /// From one spin a site to one logit a site.
+    pub layers: Vec<Layer>,
+    /// Names and shapes of its parameters.
+    pub table: Table,
+    /// The first parameters, from a seed.
+    pub initial: Arc<dyn Fn(u64) -> Vec<f32> + Send + Sync>,
+}
+
+impl From<Made> for Network {
+    fn from(made: Made) -> Network {
+        Network { layers: made.layers(), table: made.parameters(), initial: Arc::new(move |seed| made.initial(seed)) }
+    }
+}

@@ -1,0 +1,178 @@
+//! Settings of spins: of each system its own, of all of them the network and the annealing.
+
+use std::path::Path;
+
+use super::{Network, Options};
+use crate::config::{Group, Origin, Range, Resolved, Values};
+use crate::error::{Error, Result};
+use crate::gpu::{DeviceType, Gpu};
+use crate::model::made::Made;
+use crate::optimize::Optimisation;
+use crate::problem::{Tables, Training};
+use crate::system::spins::{Boundary, Lattice};
+
+crate::config::choice!(
+    /// Symmetry of q(s).
+    Symmetry, "none or z2":
+        /// None.
+        #[default]
+        None = "none",
+        /// q(s) = q(-s).
+        Z2 = "z2");
+
+crate::config::settings! {
+    /// A lattice of spins.
+    #[allow(non_snake_case)] // as the field writes them
+    pub struct Ising, ISING
+    "system" {
+        L: usize = "", Range::Within(3.0, 244.0), "", "sites of a row, and rows";
+        lattice: Lattice = "square", Range::Any, "", "lattice: each site has 4 neighbours (square) or 6 (triangular)";
+        J: f64 = "1", Range::Either(-1.0, 1.0), "J", "coupling of neighbours: E = -J Σ s s' - h Σ s";
+        h: f64 = "0", Range::Within(-100.0, 100.0), "J", "field";
+        boundary: Boundary = "periodic", Range::Any, "", "opposite edges are joined (periodic) or not (open)";
+    }
+}
+
+crate::config::settings! {
+    /// A Sherrington–Kirkpatrick glass.
+    pub struct Glass, GLASS
+    "system" {
+        n: usize = "20", Range::Within(2.0, 8192.0), "", "number of spins, all of them coupled";
+        disorder: u32 = "1", Range::AtLeast(0.0), "", "seed of the couplings J_ij, normal with variance 1/n: E = -Σ_{i<j} J_ij s_i s_j";
+        couplings: String = "none", Range::Any, "", "file with the couplings, instead of n and disorder";
+    }
+}
+
+crate::config::settings! {
+    /// A Hopfield network.
+    pub struct Memory, MEMORY
+    "system" {
+        n: usize = "", Range::Within(2.0, 8192.0), "", "number of spins; E = -Σ_p (ξ_p·s)²/(2n) + patterns/2";
+        patterns: usize = "2", Range::Within(1.0, 1024.0), "", "number of patterns ξ_p; two are orthogonal where n is divisible by 4, others random";
+        disorder: u32 = "1", Range::AtLeast(0.0), "", "seed of random patterns";
+    }
+}
+
+crate::config::settings! {
+    /// A user's couplings.
+    pub struct Given, GIVEN
+    "system" {
+        couplings: String = "", Range::Any, "", "file with the couplings: .json, .csv, .npy, .safetensors, .qubo; dense, or a list of i,j,J";
+    }
+}
+
+crate::config::settings! {
+    /// The temperature.
+    pub struct Temperature, TEMPERATURE
+    "temperature" {
+        beta: f64 = "", Range::Within(1e-4, 1e3), "1/J", "inverse temperature";
+        anneal: f64 = "0.5", Range::Within(0.0, 1.0), "", "share of the training steps in which beta rises evenly from 0";
+    }
+}
+
+crate::config::settings! {
+    /// A masked autoregressive network.
+    pub struct Masked, MASKED
+    "network" {
+        depth: usize = "2", Range::Within(1.0, 16.0), "", "masked layers of the network; 1: one matrix";
+        width: usize = "4", Range::Within(1.0, 256.0), "", "channels of a site in the layers between";
+        bias: bool = "yes", Range::Any, "", "layers have biases";
+        symmetry: Symmetry = "auto", Range::Any, "", "q(s) = q(-s) (z2) or not (none); auto: that of the energy";
+    }
+}
+
+/// Fills in `symmetry` for an energy that is even or not.
+///
+/// # Errors
+/// For a symmetry that the energy does not have.
+pub fn derive(resolved: &mut Resolved, even: bool) -> std::result::Result<(), String> {
+    if resolved.values.left("symmetry") {
+        resolved.derive("symmetry", if even { "z2" } else { "none" }, "that of the energy");
+    } else if !even && resolved.values.get::<Symmetry>("symmetry") == Symmetry::Z2 {
+        return Err("symmetry=z2: a field tells s from -s; drop it, or the field".into());
+    }
+    Ok(())
+}
+
+/// The path of a file that a setting names, relative to the settings file where that names it, made absolute.
+pub fn locate(resolved: &mut Resolved, name: &str) {
+    let origin = resolved.origin(name).clone();
+    let given = resolved.values.text(name).to_string();
+    if resolved.values.left(name) || given.is_empty() {
+        return;
+    }
+    let path = match &origin {
+        Origin::File { path, .. } => path.parent().unwrap_or(Path::new("")).join(&given),
+        _ => Path::new(&given).to_path_buf(),
+    };
+    if let Some(path) = std::path::absolute(path).ok().as_deref().and_then(Path::to_str) {
+        resolved.derive(name, path, origin.to_string());
+    }
+}
+
+/// What clashes among what all spins share.
+pub fn mistakes(values: &Values) -> Vec<String> {
+    let (training, masked) = (Training::read(values), Masked::read(values));
+    let mut found: Vec<String> = training.mistakes().into_iter().chain(Optimisation::mistakes(values, &[])).collect();
+    if masked.depth == 1 && values.moved("width") {
+        found.push(format!("width={} has no use with depth=1, which is one matrix: drop it or add layers", masked.width));
+    }
+    found
+}
+
+/// The network of `n` spins that the settings describe.
+pub fn made(n: usize, values: &Values) -> Made {
+    let s = Masked::read(values);
+    Made { sites: n, depth: s.depth, width: s.width, bias: s.bias, prelu: true }
+}
+
+/// How the settings have it trained.
+pub fn options(values: &Values) -> Options {
+    let (t, training) = (Temperature::read(values), Training::read(values));
+    let z2 = values.get::<Symmetry>("symmetry") == Symmetry::Z2;
+    Options { beta: t.beta, anneal: t.anneal, z2, training, optimisation: Optimisation::read(values) }
+}
+
+/// See [`crate::problem::Kind::tables`].
+pub fn tables(n: usize, values: &Values) -> Result<Tables> {
+    let made = made(n, values);
+    made.check()?;
+    Ok(vec![(Network::from(made).table, "q/")])
+}
+
+/// Multiply-adds of a batch on a CPU, and the most samples.
+const WORK: f64 = 2e9;
+const MOST: usize = 10_000;
+/// Memory that the arrays of a chunk may take, words.
+const CHUNK: usize = 1 << 28;
+
+/// Batch and chunk of `n` spins where they are left to the program.
+///
+/// # Errors
+/// [`Error::Device`] if not one sample fits, or a chunk that was asked for does not.
+pub fn settle(gpu: &Gpu, n: usize, values: &Values) -> Result<(usize, usize)> {
+    let (training, made) = (Training::read(values), made(n, values));
+    made.check()?;
+    let layers = made.layers();
+    let work = made.parameters().len() as f64;
+    let faster = if gpu.info.device_type == DeviceType::Cpu { 1.0 } else { 100.0 };
+    let batch = match training.batch {
+        0 => ((faster * WORK / work) as usize).clamp(500, MOST),
+        given => given,
+    };
+    // activations in rows, and once more in the cache of the draws; gradients of the widest twice
+    let widest = layers.iter().map(|l| l.outputs()).max().unwrap_or(n);
+    let words = 2 * n + 2 * layers.iter().map(|l| l.outputs()).sum::<usize>() + 3 * widest;
+    let fits = (CHUNK / words).min(gpu.max_words() / words).min(32_768);
+    if fits == 0 {
+        return Err(Error::Device(format!("n = {n}: one sample needs more memory than {} can bind; use a smaller width", gpu.info.name)));
+    }
+    match training.chunk {
+        0 => Ok((batch, batch.min(fits))),
+        chunk if chunk > fits => Err(Error::Device(format!(
+            "chunk = {chunk}: at most {fits} samples of {n} spins fit the memory of {}; use chunk={fits} or chunk=auto",
+            gpu.info.name
+        ))),
+        chunk => Ok((batch, chunk)),
+    }
+}

@@ -1,0 +1,273 @@
+//! Spins in training.
+
+use super::{Energy, Network, Observables};
+use crate::error::{Error, Result};
+use crate::estimate::Estimate;
+use crate::estimate::free_energy::{Averages, Quantity, Weighted};
+use crate::gpu::{Buffer, Gpu, Recording};
+use crate::kernels::Chunk;
+use crate::kernels::bernoulli::Factors;
+use crate::kernels::free_energy::{FreeEnergy, Samples};
+use crate::kernels::z2::{self, Logarithms};
+use crate::network::Autoregressive;
+use crate::number::philox::{Stream, purpose};
+use crate::optimize::{Learner, Optimisation, Optimizer, Options as Sr, Start};
+use crate::problem::{Conclusion, Drawn, Ending, Measured, Named, Problem, Reweighted, Training};
+
+/// How spins are trained.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Options {
+    /// β.
+    pub beta: f64,
+    /// Share of the training steps in which β rises evenly from 0.
+    pub anneal: f64,
+    /// q(s) = q(-s), by drawing from the mean of a network's distribution and its mirror image.
+    pub z2: bool,
+    /// Batch and chunk (both given), seed, steps.
+    pub training: Training,
+    /// How parameters are updated.
+    pub optimisation: Optimisation,
+}
+
+/// Spins with an energy, and the network that draws them.
+pub struct Spins {
+    options: Options,
+    sites: usize,
+    energy: Box<dyn Energy>,
+    network: Autoregressive,
+    learner: Learner,
+    sums: FreeEnergy,
+    chunks: Vec<Chunk>,
+    /// f32 ±1 `[sample][n]`.
+    pub spins: Buffer,
+    /// ln q0 of the samples as they are, and of their mirror images; f32 `[sample]`.
+    plus: Buffer,
+    minus: Buffer,
+    /// ln q, f32 `[sample]`.
+    pub log_q: Buffer,
+    /// E and M, f32 `[sample]`.
+    pub energies: Buffer,
+    magnetisations: Buffer,
+    forward: Buffer,
+    backward: Buffer,
+    draws: u32,
+    /// Sums over the samples since the parameters last changed.
+    frozen: Option<(Averages, Weighted)>,
+}
+
+impl Spins {
+    /// Spins of an energy, drawn by `network`, whose parameters begin with `parameters` or fresh.
+    ///
+    /// # Errors
+    /// [`Error::User`] for a network of other spins, for z2 where the energy is not even, and for sizes that make no batch.
+    pub fn new(
+        gpu: &Gpu,
+        energy: Box<dyn Energy>,
+        network: impl Into<Network>,
+        options: Options,
+        parameters: Option<Vec<f32>>,
+    ) -> Result<Spins> {
+        let Network { layers, table, initial } = network.into();
+        let (n, batch, chunk) = (energy.sites(), options.training.batch, options.training.chunk);
+        let inputs = layers.first().map_or(0, |layer| layer.inputs());
+        if inputs != n || batch < 2 || !(1..=batch).contains(&chunk) {
+            return Err(Error::User(format!("{n} spins, a network of {inputs}, batch {batch} (at least 2) in chunks of {chunk}")));
+        }
+        if options.z2 && !energy.even() {
+            return Err(Error::User("z2: the energy is not even in the spins (a field?)".into()));
+        }
+        let count = table.len();
+        let (seed, s) = (options.training.seed as u64, &options.optimisation);
+        let values = std::sync::Arc::new(move || parameters.clone().unwrap_or_else(|| initial(seed)));
+        let start = Start { name: "network", norm: "grad", prefix: "q/", table, values };
+        let learner = match s.optimizer {
+            Optimizer::Sr => Learner::of_scores(s, start, batch, 1, Sr::default())?,
+            Optimizer::Adam => Learner::of_gradient(s, start),
+        };
+        let result = |name: &str, words: usize| Buffer::result(name, words);
+        Ok(Spins {
+            sites: n,
+            network: Autoregressive::new(&layers, count, chunk, gpu.profile)?,
+            learner,
+            sums: FreeEnergy::new(batch, n),
+            chunks: (0..batch).step_by(chunk).map(|first| Chunk { first, count: chunk.min(batch - first) }).collect(),
+            spins: result("spins", batch * n),
+            plus: result("ln q0", batch),
+            minus: result("ln q0 of mirror images", batch),
+            log_q: result("ln q", batch),
+            energies: result("energies", batch),
+            magnetisations: result("magnetisations", batch),
+            forward: result("forward factors", batch),
+            backward: result("backward factors", batch),
+            energy,
+            options,
+            draws: 0,
+            frozen: None,
+        })
+    }
+
+    /// β of the present training step.
+    fn beta(&self) -> f64 {
+        let rising = self.options.anneal * self.options.training.steps as f64;
+        let share = if rising >= 1.0 { ((self.learner.updates() + 1) as f64 / rising).min(1.0) } else { 1.0 };
+        self.options.beta * share
+    }
+
+    fn log_q(&self) -> &Buffer {
+        if self.options.z2 { &self.log_q } else { &self.plus }
+    }
+
+    fn samples(&self) -> Samples<'_> {
+        Samples { log_q: self.log_q(), energy: &self.energies, magnetisation: &self.magnetisations }
+    }
+
+    fn logs(&self) -> Logarithms<'_> {
+        Logarithms { plus: &self.plus, minus: &self.minus }
+    }
+
+    /// Records fresh samples. Those of an even q stand for themselves and their mirror images: nothing that is measured tells
+    /// the two apart.
+    fn record_draw(&mut self, rec: &mut Recording) {
+        let at = Stream { seed: self.options.training.seed as u64, step: self.draws, purpose: purpose::SPINS, first_walker: 0 };
+        self.draws += 1;
+        rec.phase("sampling");
+        self.network.record_pack(rec, &self.learner.parameters);
+        for chunk in &self.chunks {
+            self.network.record_sample(rec, at, *chunk, &self.learner.parameters, &self.spins, &self.plus);
+        }
+    }
+
+    /// Records energies, ln q and the sums of both.
+    fn record_measure(&self, rec: &mut Recording, beta: f64) {
+        rec.phase("energies");
+        let out = Observables { energy: &self.energies, magnetisation: &self.magnetisations };
+        self.chunks.iter().for_each(|chunk| self.energy.record(rec, *chunk, &self.spins, out));
+        if self.options.z2 {
+            rec.phase("mirror images");
+            self.chunks.iter().for_each(|chunk| self.network.record_log_q(rec, *chunk, -1.0, &self.spins, &self.minus));
+            z2::record_join(rec, self.options.training.batch, self.logs(), &self.log_q);
+        }
+        rec.phase("averages");
+        self.sums.record_averages(rec, self.samples(), beta);
+        self.sums.record_importance(rec, self.samples(), beta);
+    }
+
+    /// Records the gradient of β F.
+    fn record_gradients(&self, rec: &mut Recording, beta: f64) {
+        rec.phase("gradient");
+        let batch = self.options.training.batch;
+        // the unbiased mean over samples, each against the mean of the others
+        self.sums.record_factors(rec, self.samples(), beta, 1.0 / batch as f64);
+        if self.options.optimisation.optimizer == Optimizer::Sr {
+            return self.record_scores(rec);
+        }
+        let factors = Factors { buffer: &self.sums.factors, first: 0, step: 1 };
+        let signs: &[(f32, &Buffer)] = if self.options.z2 {
+            z2::record_split(rec, batch, self.logs(), factors, &self.forward, &self.backward);
+            &[(1.0, &self.forward), (-1.0, &self.backward)]
+        } else {
+            &[(1.0, &self.sums.factors)]
+        };
+        let mut more = false;
+        for chunk in &self.chunks {
+            for (sign, factors) in signs {
+                self.network.record_gradient(rec, *chunk, *sign, &self.spins, factors, &self.learner.gradient, more);
+                more = true;
+            }
+        }
+    }
+
+    /// The same by way of the scores of every sample, which stochastic reconfiguration needs.
+    fn record_scores(&self, rec: &mut Recording) {
+        for chunk in &self.chunks {
+            self.network.record_scores(rec, *chunk, 1.0, &self.spins, &self.learner.scores, chunk.first);
+        }
+        self.learner.record_gradient(rec, &self.sums.factors, 1.0);
+    }
+
+    /// A mean over the exact distribution, per site where it is extensive.
+    fn reweighted(&self, averages: &Averages, weighted: &Weighted) -> Reweighted {
+        let (n, beta) = (self.sites as f64, self.options.beta);
+        let scaled = |e: Estimate, factor: f64| Estimate::new(factor * e.value, factor.abs() * e.error);
+        let values = [
+            ("F", scaled(weighted.log_z(), -1.0 / (beta * n))),
+            ("E", scaled(weighted.mean(Quantity::Energy), 1.0 / n)),
+            ("m2", weighted.mean(Quantity::Square)),
+        ];
+        Reweighted { values: values.into(), ess: weighted.effective() / averages.counted() as f64 }
+    }
+}
+
+/// Averages per site; F is that at the β of R.
+fn measured(averages: &Averages, weighted: &Weighted, beta: f64, sites: usize) -> Measured {
+    let n = sites as f64;
+    let per = |q: Quantity, factor: f64| {
+        let Estimate { value, error, .. } = averages.mean(q);
+        Estimate::new(factor * value, factor.abs() * error)
+    };
+    let values: Named<Estimate> = [
+        ("F", per(Quantity::Reduced, 1.0 / (beta * n))),
+        ("E", per(Quantity::Energy, 1.0 / n)),
+        ("S", per(Quantity::LogQ, -1.0 / n)),
+        ("m2", averages.mean(Quantity::Square)),
+        ("std_r", averages.variance(Quantity::Reduced).sqrt().into()),
+        ("ess", (weighted.effective() / averages.counted() as f64).into()),
+        ("beta", beta.into()),
+    ]
+    .into();
+    Measured { values, counted: averages.counted(), failed: averages.failed() }
+}
+
+impl Problem for Spins {
+    fn learners(&mut self) -> Vec<&mut Learner> {
+        vec![&mut self.learner]
+    }
+
+    fn record_step(&mut self, gpu: &Gpu) -> Result<Recording> {
+        let mut rec = Recording::new();
+        self.record_draw(&mut rec);
+        self.record_measure(&mut rec, self.options.beta);
+        self.record_gradients(&mut rec, self.options.beta);
+        self.learner.record_update(&mut rec, gpu)?;
+        Ok(rec)
+    }
+
+    fn draw(&mut self, gpu: &Gpu) -> Result<Drawn> {
+        let mut rec = Recording::new();
+        self.record_draw(&mut rec);
+        gpu.run(&rec)?;
+        Ok(Drawn { fault: None, values: Named::default() })
+    }
+
+    fn measure(&mut self, gpu: &Gpu, learn: bool) -> Result<Measured> {
+        let beta = if learn { self.beta() } else { self.options.beta };
+        let mut rec = Recording::new();
+        self.record_measure(&mut rec, beta);
+        gpu.run(&rec)?;
+        let centre: Vec<f32> = gpu.read(&self.sums.centre)?;
+        let averages = Averages::finish(&centre, &gpu.read::<f32>(&self.sums.partial)?);
+        let weighted = Weighted::finish(&centre, &gpu.read::<f32>(&self.sums.weighted)?);
+        let measured = measured(&averages, &weighted, beta, self.sites);
+        self.frozen = match self.frozen.take().filter(|_| !learn) {
+            _ if learn => None,
+            None => Some((averages, weighted)),
+            Some((mut a, mut w)) => {
+                a.merge(&averages);
+                w.merge(&weighted);
+                Some((a, w))
+            }
+        };
+        Ok(measured)
+    }
+
+    fn gradients(&mut self, gpu: &Gpu) -> Result<()> {
+        let mut rec = Recording::new();
+        self.record_gradients(&mut rec, self.beta());
+        gpu.run(&rec)
+    }
+
+    fn conclude(&mut self, _gpu: &Gpu, _end: &Ending, _say: &mut dyn FnMut(&str)) -> Result<Conclusion> {
+        let reweighted = self.frozen.as_ref().map(|(averages, weighted)| self.reweighted(averages, weighted));
+        Ok(Conclusion { reweighted, ..Conclusion::default() })
+    }
+}
