@@ -106,6 +106,8 @@ pub use model::occupation::Occupation;
 pub use number::philox::Stream;
 pub use optimize::{Adam, Learner, StochasticReconfiguration};
 pub use problem::electron_gas::{Energies, LocalEnergy, Settings, Trainer};
+pub use problem::spins::{Energy, Spins};
+pub use problem::{Kind, Problem, train};
 pub use sample::{Exact, Metropolis, Sampler};
 pub use system::{ElectronGas, Ewald, IdealGas};
 pub use wave_function::WaveFunction;

@@ -168,3 +168,37 @@ fn reference_cases_agree() {
     assert_eq!(o.status.code(), Some(4), "{}", text(&o.stdout));
     assert!(text(&o.stdout).contains("FAIL"), "{}", text(&o.stdout));
 }
+
+/// A system that another program adds is trained by the library's loop, and by every command of the command line.
+#[test]
+fn a_system_of_ones_own_is_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_helmholtz")).with_file_name("examples").join("own_system");
+    assert!(program.is_file(), "{} is not built: `cargo test` builds the examples", program.display());
+    let own = |line: &str| {
+        let o = std::process::Command::new(&program).args(line.split_whitespace()).current_dir(folder.path()).output().unwrap();
+        assert!(o.status.success(), "{line}: {}", text(&o.stderr));
+        text(&o.stdout)
+    };
+    // each plaquette is free: ln Z is known; 25 standard errors of the last step are no more than what is left to learn
+    let loop_ = own("");
+    let last: Vec<&str> = loop_.lines().rev().take(2).collect();
+    let f = |line: &str| line.split("F = ").nth(1).unwrap().split_whitespace().next().unwrap().parse::<f64>().unwrap();
+    assert!((f(last[0]) - -1.172_84).abs() < 1e-5, "{loop_}");
+    assert!((f(last[0])..f(last[0]) + 0.05).contains(&f(last[1])), "{loop_}");
+    let s: serde_json::Value =
+        serde_json::from_str(own("train plaquettes L=4 beta=0.3 steps=120 batch=500 --out a --json").trim()).unwrap();
+    let (f, exact) = (s["result"]["f"]["value"].as_f64().unwrap(), s["exact"]["f"].as_f64().unwrap());
+    assert!(f > exact - 6.0 * s["result"]["f"]["error"].as_f64().unwrap() && f - exact < 0.02 * exact.abs(), "{s}");
+    let r = &s["reweighted"]["f"];
+    assert!((r["value"].as_f64().unwrap() - exact).abs() < 6.0 * r["error"].as_f64().unwrap(), "{s}");
+    for (line, part) in [
+        ("report a", "free plaquettes, exact"),
+        ("check plaquettes L=4 beta=0.7", "16 spins"),
+        ("profile plaquettes L=4 beta=0.7 batch=100", "plaquettes"),
+        ("keys plaquettes", "sites of a row"),
+        ("keys sk", "seed of the couplings"),
+    ] {
+        assert!(own(line).contains(part), "{line}");
+    }
+}

@@ -71,7 +71,7 @@ enum Command {
 const EXIT_CODES: &str = "Exit codes: 0 done, 2 user error, 3 device or memory, 4 numerics, 5 files, 130 stopped by the user after saving.";
 
 /// Runs the command line of this process for systems of its own beside those of this crate.
-pub fn main_with(own: &'static [&'static Kind]) -> ExitCode {
+pub fn main_with(own: impl IntoIterator<Item = &'static Kind>) -> ExitCode {
     register(own);
     main()
 }

@@ -103,6 +103,7 @@ pub enum Beside {
 }
 
 /// A setting that names a system: as in files, in the name of a run's folder, in words.
+#[derive(Clone, Copy)]
 pub struct Parameter {
     pub name: &'static str,
     pub short: &'static str,

@@ -27,16 +27,16 @@ static KINDS: &[&Kind] =
     &[&electron_gas::KIND, &spins::kinds::ISING_KIND, &spins::kinds::SK, &spins::kinds::HOPFIELD, &spins::kinds::COUPLINGS];
 
 /// Those that another program adds.
-static ADDED: OnceLock<&'static [&'static Kind]> = OnceLock::new();
+static ADDED: OnceLock<Vec<&'static Kind>> = OnceLock::new();
 
 /// Every system that can be simulated.
 pub fn kinds() -> impl Iterator<Item = &'static Kind> {
-    KINDS.iter().chain(ADDED.get().copied().unwrap_or_default()).copied()
+    KINDS.iter().chain(ADDED.get().into_iter().flatten()).copied()
 }
 
 /// Adds systems to those of this program; once, before anything else.
-pub fn register(kinds: &'static [&'static Kind]) {
-    let _ = ADDED.set(kinds);
+pub fn register(kinds: impl IntoIterator<Item = &'static Kind>) {
+    let _ = ADDED.set(kinds.into_iter().collect());
 }
 
 /// The kind of this name.
@@ -116,6 +116,44 @@ pub trait Problem {
     fn conclude(&mut self, _gpu: &Gpu, _end: &Ending, _say: &mut dyn FnMut(&str)) -> Result<Conclusion> {
         Ok(Conclusion::default())
     }
+}
+
+/// Updates taken back in a row after which no more are.
+const MOST_TAKEN_BACK: usize = 10;
+
+/// Draws samples; takes updates back until they can be used. `tell` hears the fault, and by which factor steps are shorter.
+///
+/// # Errors
+/// [`Error::Numerics`] where that does not help.
+pub fn draw(gpu: &Gpu, problem: &mut dyn Problem, mut tell: impl FnMut(&str, f64)) -> Result<Drawn> {
+    let mut last = String::new();
+    for _ in 0..MOST_TAKEN_BACK {
+        let drawn = problem.draw(gpu)?;
+        let Some(fault) = drawn.fault else { return Ok(drawn) };
+        tell(&fault, problem.take_back(gpu)?);
+        last = fault;
+    }
+    Err(Error::Numerics(format!(
+        "{last} in {MOST_TAKEN_BACK} rounds of draws in a row, although its updates were taken back; start from other parameters, with a smaller max_norm or learning_rate"
+    )))
+}
+
+/// Trains a problem for some steps; `tell` hears what each of them measured before its update.
+///
+/// # Errors
+/// The first of a step; an update that is refused is one.
+pub fn train(gpu: &Gpu, problem: &mut dyn Problem, steps: usize, mut tell: impl FnMut(usize, &Measured)) -> Result<()> {
+    while problem.warm_up(gpu)?.is_some() {}
+    for step in 0..steps {
+        draw(gpu, problem, |_, _| {})?;
+        let measured = problem.measure(gpu, true)?;
+        tell(step, &measured);
+        problem.gradients(gpu)?;
+        for learner in problem.learners() {
+            learner.update(gpu)?.map_or(Ok(()), Err)?;
+        }
+    }
+    Ok(())
 }
 
 /// What a step of [`Problem::warm_up`] did.

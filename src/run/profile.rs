@@ -6,7 +6,7 @@ use crate::config::Resolved;
 use crate::error::Result;
 use crate::gpu::{Gpu, Timed};
 use crate::kernels::roof::{self, Roof};
-use crate::problem::{Problem, memory};
+use crate::problem::{memory, train};
 
 /// A measured step.
 pub struct Measured {
@@ -38,12 +38,12 @@ pub fn measure(gpu: &Gpu, resolved: &Resolved, roof: Roof, steps: usize) -> Resu
     let pipelines_s = gpu.compiled().1 - before;
     drop(recording);
     let begun = Instant::now();
-    step(gpu, problem.as_mut())?;
+    train(gpu, problem.as_mut(), 1, |_, _| {})?;
+    gpu.wait()?;
     let first_step_s = begun.elapsed().as_secs_f64();
     let begun = Instant::now();
-    for _ in 0..steps.max(1) {
-        step(gpu, problem.as_mut())?;
-    }
+    train(gpu, problem.as_mut(), steps.max(1), |_, _| {})?;
+    gpu.wait()?;
     let wall_s = begun.elapsed().as_secs_f64() / steps.max(1) as f64;
     let begun = Instant::now();
     let recording = problem.record_step(gpu)?;
@@ -55,14 +55,4 @@ pub fn measure(gpu: &Gpu, resolved: &Resolved, roof: Roof, steps: usize) -> Resu
 /// Measures the device's roof with its two kernels.
 pub fn roof(gpu: &Gpu) -> Result<Roof> {
     roof::measure(gpu, 10)
-}
-
-fn step(gpu: &Gpu, problem: &mut dyn Problem) -> Result<()> {
-    problem.draw(gpu)?;
-    problem.measure(gpu, true)?;
-    problem.gradients(gpu)?;
-    for learner in problem.learners() {
-        learner.update(gpu)?;
-    }
-    gpu.wait()
 }

@@ -7,12 +7,10 @@ use super::{Job, Phase, StepRecord, Summary};
 use crate::error::{Error, Result};
 use crate::model::file::Part;
 use crate::problem::initial::{Initial, initial};
-use crate::problem::{Drawn, Ending, Problem, Training, WarmUp, memory};
+use crate::problem::{self, Drawn, Ending, Problem, Training, WarmUp, memory};
 
 /// Refused updates in a row after which a run stops.
 const MOST_REFUSED: usize = 5;
-/// Updates taken back in a row after which a run stops.
-const MOST_TAKEN_BACK: usize = 10;
 
 /// How a run ended.
 pub struct Outcome {
@@ -203,19 +201,17 @@ impl Run {
     }
 }
 
-/// Draws samples; takes updates back until they can be used.
+/// Draws samples that can be used.
 fn draw(job: &mut Job, problem: &mut dyn Problem, step: usize) -> Result<Drawn> {
-    let mut last = String::new();
-    for _ in 0..MOST_TAKEN_BACK {
-        let drawn = problem.draw(&job.gpu)?;
-        let Some(fault) = &drawn.fault else { return Ok(drawn) };
-        let pace = problem.take_back(&job.gpu)?;
-        job.warning(&format!("step {step}: {fault}: its last update is taken back, the next step is {pace:.2e} of the usual"));
-        last = fault.clone();
-    }
-    Err(Error::Numerics(format!(
-        "step {step}: {last} in {MOST_TAKEN_BACK} rounds of draws in a row, although its updates were taken back; start from other parameters, with a smaller max_norm or learning_rate, or use sampler=metropolis, which cannot notice"
-    )))
+    let mut warnings = Vec::new();
+    let drawn = problem::draw(&job.gpu, problem, |fault, pace| {
+        warnings.push(format!("step {step}: {fault}: its last update is taken back, the next step is {pace:.2e} of the usual"));
+    });
+    warnings.iter().for_each(|text| job.warning(text));
+    drawn.map_err(|e| match e {
+        Error::Numerics(text) => Error::Numerics(format!("step {step}: {text}")),
+        other => other,
+    })
 }
 
 fn save_now_and_then(job: &mut Job, problem: &mut dyn Problem) -> Result<()> {

@@ -30,7 +30,7 @@ const fn diagnostic(name: &'static str, meaning: &'static str, unit: &'static st
 
 /// What all spins share: a row to start another from.
 pub const SPINS: Kind = Kind {
-    system: &ISING_SYSTEM,
+    system: &SYSTEM,
     per: "spin",
     count: "*n*",
     quantities: &[
@@ -67,6 +67,7 @@ pub const SPINS: Kind = Kind {
 
 /// Lattices of spins.
 pub static ISING_KIND: Kind = Kind {
+    system: &ISING_SYSTEM,
     parameters: &[
         Parameter { name: "lattice", short: "", meaning: "lattice" },
         Parameter { name: "L", short: "L", meaning: "sites of a row" },
@@ -118,21 +119,24 @@ pub static COUPLINGS: Kind = Kind {
     ..SPINS
 };
 
+/// What all spins share whose energy is even: a system to start another from.
+pub const SYSTEM: System = System {
+    name: "spins",
+    example: &[("beta", "1")],
+    keys: &[TEMPERATURE, MASKED, TRAINING, OPTIMISATION],
+    defaults: DEFAULTS,
+    derive: |resolved| settings::derive(resolved, true),
+    mistakes: settings::mistakes,
+    bearing: |key| match key.group {
+        "network" => Bearing::Meaning,
+        "system" => Bearing::Start,
+        _ if key.name == "beta" => Bearing::Start,
+        _ => Bearing::None,
+    },
+};
+
 const fn system(name: &'static str, example: &'static [(&'static str, &'static str)], keys: &'static [&'static [Key]]) -> System {
-    System {
-        name,
-        example,
-        keys,
-        defaults: DEFAULTS,
-        derive,
-        mistakes,
-        bearing: |key| match key.group {
-            "network" => Bearing::Meaning,
-            "system" => Bearing::Start,
-            _ if key.name == "beta" => Bearing::Start,
-            _ => Bearing::None,
-        },
-    }
+    System { name, example, keys, derive, ..SYSTEM }
 }
 
 static ISING_SYSTEM: System = system("ising", &[("L", "16"), ("beta", "0.44")], &[ISING, TEMPERATURE, MASKED, TRAINING, OPTIMISATION]);
@@ -196,10 +200,6 @@ fn derive(resolved: &mut Resolved) -> std::result::Result<(), String> {
         resolved.derive("n", &model.n().to_string(), "that of the couplings");
     }
     settings::derive(resolved, model.is_even())
-}
-
-fn mistakes(values: &Values) -> Vec<String> {
-    settings::mistakes(values)
 }
 
 /// F, E, S and ⟨m²⟩ per spin where a formula or a sum over all states gives them.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 pub use crate::kernels::couplings::Observables;
 pub use energy::{Energy, of_couplings};
-pub use kinds::SPINS;
+pub use kinds::{SPINS, SYSTEM};
 pub use state::{Options, Spins};
 
 use crate::model::layer::Layer;

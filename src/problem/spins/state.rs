@@ -29,6 +29,15 @@ pub struct Options {
     pub optimisation: Optimisation,
 }
 
+impl Options {
+    /// Batches of `batch` samples in one chunk, `steps` of Adam; β = 1, not annealed, no symmetry.
+    pub fn adam(batch: usize, steps: usize, learning_rate: f64) -> Options {
+        let training = Training { batch, chunk: batch, seed: 42, steps, eval_steps: 0 };
+        let optimisation = Optimisation { optimizer: Optimizer::Adam, learning_rate, ..Optimisation::default() };
+        Options { beta: 1.0, anneal: 0.0, z2: false, training, optimisation }
+    }
+}
+
 /// Spins with an energy, and the network that draws them.
 pub struct Spins {
     options: Options,
