@@ -52,6 +52,7 @@ fn numbers(d: &Dispatch) -> Option<Numbers> {
         "dpp" => (number("walkers"), 0..number("n") << 16),
         "metropolis_propose" => (number("walkers"), 0..number("size").div_ceil(4)),
         "metropolis_accept" => (number("walkers"), u64::from(u32::MAX)..1 << 32),
+        "made_bits" => (number("count"), 0..number("sites")),
         "z2_flip" => (number("count"), 0..1),
         "backflow_directions" if word("flags") == 0 => return None,
         "backflow_directions" => {

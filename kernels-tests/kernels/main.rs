@@ -32,6 +32,7 @@ mod linear;
 mod local_energy;
 mod log_psi;
 mod made;
+mod made_bits;
 mod memory;
 mod metropolis;
 mod network;

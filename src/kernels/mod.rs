@@ -21,6 +21,7 @@ pub mod krylov;
 pub mod linear;
 pub mod local_energy;
 pub mod log_psi;
+pub mod made_bits;
 pub mod masked_outer;
 pub mod metropolis;
 pub mod newton;
@@ -125,6 +126,7 @@ pub static ALL: &[&Kernel] = &[
     &linear::KERNEL,
     &local_energy::KERNEL,
     &log_psi::KERNEL,
+    &made_bits::KERNEL,
     &masked_outer::KERNEL,
     &metropolis::ACCEPT,
     &metropolis::ADAPT,

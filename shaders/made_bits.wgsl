@@ -1,0 +1,84 @@
+// made_bits: up to 32 spins drawn from a masked network of one layer, with ln q0 of them and of their mirror image, E and M.
+//
+//   logit l_i = b_i + sum_(j<i) W_ij s_j,   q(s_i = +1 | s_<i) = 1 / (1 + exp(-l_i)),   ln q0 = sum_i log_sigmoid(s_i l_i)
+//   E = -sum_i s_i (h_i + sum_(j<i) J_ij s_j), M = sum_i s_i
+//   parameters: rows of W below the diagonal without gaps from word `weights`, flag 1: b from word `bias`
+//   table: J in rows of ld = sites padded to 4, then h
+//   spins of sample first + w at (first + w) sites; plus, minus, energy, magnetisation [first + w]
+// One triangular pass gives all of it: -s has the logits b_i - (l_i - b_i). Random numbers, and the order of sums, are those of
+// `ancestral`: the same spins and ln q0 to the bit. One invocation owns TILE samples, the spins of each as bits of a word; they
+// share the loaded weights. Trips: sites (sites + 1) / 2 + 10 TILE sites.
+struct Params {
+  seed_low: u32, seed_high: u32, step: u32, purpose: u32,
+  first_walker: u32, count: u32, sites: u32, first: u32,
+  weights: u32, bias: u32, flags: u32, pad: u32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> parameters: array<f32>;
+@group(0) @binding(2) var<storage, read> table: array<f32>;
+@group(0) @binding(3) var<storage, read_write> spins: array<f32>;
+@group(0) @binding(4) var<storage, read_write> plus: array<f32>;
+@group(0) @binding(5) var<storage, read_write> minus: array<f32>;
+@group(0) @binding(6) var<storage, read_write> energy: array<f32>;
+@group(0) @binding(7) var<storage, read_write> magnetisation: array<f32>;
+
+// By bits: a logit that is not finite leaves no finite ln q0.
+fn log_probability(a: f32) -> f32 { return select(log_sigmoid(a), a, !finite(a)); }
+
+fn draw(w: u32, site: u32, logit: f32) -> f32 {
+  let e = exp(-abs(logit));
+  let up = select(e, 1.0, logit > 0.0) / (1.0 + e);
+  let counter = vec4<u32>(site, p.first_walker + w, p.step, p.purpose);
+  return select(-1.0, 1.0, uniform4(philox(vec2<u32>(p.seed_low, p.seed_high), counter)).x < up);
+}
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let w = (flat_group(group, groups) * WG + lane) * TILE;
+  if (w >= p.count) { return; }
+  let ld = (p.sites + 3u) / 4u * 4u;
+  #for t in TILE
+  var state$t = 0u;
+  var spin$t = 0.0;
+  var plus$t = 0.0;
+  var minus$t = 0.0;
+  var energy$t = 0.0;
+  #end
+  var row = p.weights;
+  for (var i = 0u; i < p.sites; i++) {
+    #for t in TILE
+    var sum$t = 0.0;
+    var field$t = 0.0;
+    #end
+    for (var j = 0u; j < i; j++) {
+      let a = parameters[row + j];
+      let c = table[i * ld + j];
+      #for t in TILE
+      let s$t = select(-1.0, 1.0, ((state$t >> j) & 1u) == 1u);
+      sum$t += s$t * a;
+      field$t += s$t * c;
+      #end
+    }
+    row += i;
+    var b = 0.0;
+    if ((p.flags & 1u) != 0u) { b = parameters[p.bias + i]; }
+    let h = table[ld * ld + i];
+    #for t in TILE
+    let drawn$t = draw(w + $tu, i, sum$t + b);
+    plus$t += log_probability(drawn$t * (sum$t + b));
+    minus$t += log_probability(drawn$t * (sum$t - b));
+    energy$t -= drawn$t * (field$t + h);
+    spin$t += drawn$t;
+    state$t |= select(0u, 1u << i, drawn$t > 0.0);
+    if (w + $tu < p.count) { spins[(p.first + w + $tu) * p.sites + i] = drawn$t; }
+    #end
+  }
+  #for t in TILE
+  if (w + $tu < p.count) {
+    plus[p.first + w + $tu] = plus$t;
+    minus[p.first + w + $tu] = minus$t;
+    energy[p.first + w + $tu] = energy$t;
+    magnetisation[p.first + w + $tu] = spin$t;
+  }
+  #end
+}
