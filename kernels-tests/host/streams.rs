@@ -53,6 +53,8 @@ fn numbers(d: &Dispatch) -> Option<Numbers> {
         "metropolis_propose" => (number("walkers"), 0..number("size").div_ceil(4)),
         "metropolis_accept" => (number("walkers"), u64::from(u32::MAX)..1 << 32),
         "made_bits" => (number("count"), 0..number("sites")),
+        "tempering_sweep" => (number("chains"), number("site") / 4..number("end").div_ceil(4)),
+        "tempering_swap" => (number("rungs") * number("ladders"), u64::from(u32::MAX)..1 << 32),
         "z2_flip" => (number("count"), 0..1),
         "backflow_directions" if word("flags") == 0 => return None,
         "backflow_directions" => {

@@ -48,5 +48,6 @@ mod roof;
 mod scores;
 mod slater;
 mod special;
+mod tempering;
 mod timing;
 mod z2;

@@ -39,6 +39,7 @@ pub mod slater_gradient;
 pub mod slater_laplacian;
 pub mod special;
 pub mod stencil;
+pub mod tempering;
 pub mod z2;
 
 use crate::gpu::Kernel;
@@ -156,6 +157,8 @@ pub static ALL: &[&Kernel] = &[
     &slater_laplacian::KERNEL,
     &special::KERNEL,
     &stencil::KERNEL,
+    &tempering::SWAP,
+    &tempering::SWEEP,
     &z2::FLIP,
     &z2::JOIN,
     &z2::SPLIT,

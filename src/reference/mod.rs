@@ -25,4 +25,5 @@ pub mod roof;
 pub mod scores;
 pub mod slater;
 pub mod special;
+pub mod tempering;
 pub mod z2;
