@@ -2,7 +2,8 @@
 // r the least R of the span, COLUMNS = 20 a workgroup:
 //
 //   0..3 sum of w d   4..7 sum of w^2 d   8..11 sum of w^2 d^2   d = x - c, x = (E, |m|, m^2, m^4), m = M / n
-//   12 sum of w   13 sum of w^2   14 sum of w dE^2   15 r   16 samples counted   17 samples left out, as in `free_energy`   18, 19: 0
+//   12 sum of w   13 sum of w^2   14 sum of w dE^2   15 r   16 samples counted   17 samples left out, as in `free_energy`
+//   18 sum of 1 - w   19 sum of (1 - w)^2: the spread of weights that hardly differ
 //   centre f32 [20] of `free_energy`, c at 2, 4, 5, 6;  partial f32 [workgroup][20]
 // No weight is above 1 and one of them is 1, so that no sum overflows or vanishes; the host brings the rows to one r.
 // A lane takes samples lane, lane + WG, ... of the span, then lane q adds vec4 q over the lanes. Trips: 2 span/WG + 2 WG + 4.
@@ -48,7 +49,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       s1 += weight * weight * d;
       s2 += weight * weight * d * d;
       s3 += weight * vec4<f32>(1.0, weight, d.x * d.x, 0.0);
-      s4.x += 1.0;
+      // without the cancellation of 1 - w
+      let rest = -expm1_(low - r);
+      s4 += vec4<f32>(1.0, 0.0, rest, rest * rest);
     } else {
       s4.y += 1.0;
     }

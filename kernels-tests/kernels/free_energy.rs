@@ -91,7 +91,7 @@ fn columns(what: &str, got: &[f32], terms: &[([f64; 7], [f64; 7])], term: impl F
         let off = term(w, std::array::from_fn(|k| d[k].abs() + rounding[k]), true);
         for c in 0..COLUMNS {
             want[c] += exact[c];
-            bound[c] += off[c] - size[c] + 40.0 * EPS * size[c];
+            bound[c] += (off[c] - size[c]).abs() + 40.0 * EPS * size[c];
         }
     }
     for c in 0..COLUMNS {
@@ -241,6 +241,7 @@ fn broken_kernels_are_noticed() {
     mutant(&free_energy::FACTORS, "&& finite(magnetisation[w])", "&& finite(magnetisation[0])", small);
     mutant(&free_energy::IMPORTANCE, "low = min(low, least[l]);", "low = least[l];", small);
     mutant(&free_energy::IMPORTANCE, "s1 += weight * weight * d;", "s1 += weight * d;", small);
+    mutant(&free_energy::IMPORTANCE, "-expm1_(low - r)", "1.0 + expm1_(low - r)", small);
     mutant(&free_energy::IMPORTANCE, "select(LARGE, r, counts)", "r", small);
-    mutant(&free_energy::IMPORTANCE, "s4.y += 1.0", "s4.x += 1.0", small);
+    mutant(&free_energy::IMPORTANCE, "s4.y += 1.0;", "s4.x += 1.0;", small);
 }

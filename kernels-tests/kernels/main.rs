@@ -50,4 +50,5 @@ mod slater;
 mod special;
 mod tempering;
 mod timing;
+mod variational;
 mod z2;

@@ -142,8 +142,8 @@ pub struct Weighted {
     /// Weights are e^{-(R - shift)}.
     shift: f64,
     counted: f64,
-    /// Σ w, Σ w².
-    weights: [f64; 2],
+    /// Σ w, Σ w², and Σ (w - mean w)², which is more than rounding where weights hardly differ.
+    weights: [f64; 3],
     /// Σ w x, Σ w² x, Σ w² x² of E, |m|, m², m⁴ about the centre.
     sums: [[f64; 3]; 4],
     /// Σ w (E - c)².
@@ -155,11 +155,15 @@ impl Weighted {
     /// From the centre and the rows of weighted sums.
     pub fn finish(centre: &[f32], partial: &[f32]) -> Weighted {
         let centre = [2, 4, 5, 6].map(|c: usize| centre[c] as f64);
-        let none = Weighted { shift: f64::INFINITY, counted: 0.0, weights: [0.0; 2], sums: [[0.0; 3]; 4], squares: 0.0, centre };
+        let none = Weighted { shift: f64::INFINITY, counted: 0.0, weights: [0.0; 3], sums: [[0.0; 3]; 4], squares: 0.0, centre };
         partial.chunks_exact(COLUMNS).fold(none, |mut all, row| {
             let r: Vec<f64> = row.iter().map(|v| *v as f64).collect();
             let sums = std::array::from_fn(|x| [r[x], r[4 + x], r[8 + x]]);
-            all.merge(&Weighted { shift: r[15], counted: r[16], weights: [r[12], r[13]], sums, squares: r[14], centre });
+            // of w, or of 1 - w where that is the smaller one
+            let (close, count) = (r[18] < r[12], r[16].max(1.0));
+            let (first, second) = if close { (r[18], r[19]) } else { (r[12], r[13]) };
+            let weights = [if close { count - first } else { first }, r[13], (second - first * first / count).max(0.0)];
+            all.merge(&Weighted { shift: r[15], counted: r[16], weights, sums, squares: r[14], centre });
             all
         })
     }
@@ -172,7 +176,7 @@ impl Weighted {
         let shift = self.shift.min(other.shift);
         // no weights yet: whatever the factor
         let [a, b] = [&*self, other].map(|s| if s.counted > 0.0 { (shift - s.shift).exp() } else { 0.0 });
-        let [w, w2] = other.weights;
+        let [w, w2, spread] = other.weights;
         let mut squares = other.squares;
         for (x, mine) in self.sums.iter_mut().enumerate() {
             let ([first, second, square], d) = (other.sums[x], other.centre[x] - self.centre[x]);
@@ -185,20 +189,26 @@ impl Weighted {
             }
         }
         self.squares = a * self.squares + b * squares;
-        self.weights = [a * self.weights[0] + b * w, a * a * self.weights[1] + b * b * w2];
+        // spreads about two means add up to that about the common one with the square of their distance
+        let (mine, theirs, counts) = (a * self.weights[0], b * w, [self.counted, other.counted]);
+        let apart = if counts[0] > 0.0 { mine / counts[0] - theirs / counts[1] } else { 0.0 };
+        let between = apart * apart * counts[0] * counts[1] / (counts[0] + counts[1]);
+        self.weights = [mine + theirs, a * a * self.weights[1] + b * b * w2, a * a * self.weights[2] + b * b * spread + between];
         self.counted += other.counted;
         self.shift = shift;
     }
 
-    /// ln Z estimated by ln of the mean of e^{-R}. Its bias, -Var(w)/(2 B w²), is below its error where that is below 1.
+    /// ln Z estimated by ln of the mean of e^{-R}. Its bias is -error²/2; both mean little where few samples are effective.
     pub fn log_z(&self) -> Estimate {
-        let error = (self.counted / self.effective() - 1.0).max(0.0) / (self.counted - 1.0);
-        Estimate::new((self.weights[0] / self.counted).ln() - self.shift, error.sqrt())
+        let mean = self.weights[0] / self.counted;
+        let variance = self.weights[2] / self.counted / (self.counted - 1.0);
+        Estimate::new(mean.ln() - self.shift, variance.sqrt() / mean)
     }
 
     /// Effective number of samples, (Σ w)²/Σ w².
     pub fn effective(&self) -> f64 {
-        self.weights[0].powi(2) / self.weights[1]
+        let [w, _, spread] = self.weights;
+        w * w / (spread + w * w / self.counted)
     }
 
     /// ⟨x⟩ over e^{-βE}/Z for E, |m|, m² or m⁴.
@@ -208,7 +218,7 @@ impl Weighted {
     pub fn mean(&self, q: Quantity) -> Estimate {
         let places = [Quantity::Energy, Quantity::Modulus, Quantity::Square, Quantity::Fourth];
         let x = places.iter().position(|p| *p == q).unwrap_or_else(|| panic!("{q:?} has no weighted sums"));
-        let ([first, second, square], [w, w2]) = (self.sums[x], self.weights);
+        let ([first, second, square], [w, w2, _]) = (self.sums[x], self.weights);
         let shift = first / w;
         let variance = square - 2.0 * shift * second + shift * shift * w2;
         Estimate::new(self.centre[x] + shift, variance.max(0.0).sqrt() / w)

@@ -27,6 +27,7 @@ pub fn weighted(d: [f64; 7], weight: f64) -> [f64; 20] {
         (row[k], row[4 + k], row[8 + k]) = (weight * d, weight * weight * d, (weight * d).powi(2));
     }
     (row[12], row[13], row[14], row[16]) = (weight, weight * weight, weight * d[1] * d[1], 1.0);
+    (row[18], row[19]) = (1.0 - weight, (1.0 - weight).powi(2));
     row
 }
 
