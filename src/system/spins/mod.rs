@@ -2,7 +2,8 @@
 //!
 //! k_B = 1, energies in the units of the couplings, entropies in nats. [`Couplings`] is any Ising model with pair
 //! couplings and fields: the square and the triangular lattice, a Sherrington-Kirkpatrick instance, a Hopfield network, a
-//! user's file. Beside a run stand [`torus`] (lattices of any size), [`enumeration`] (any model of few spins), [`hopfield`]
+//! user's file. Beside a run stand [`torus`] (lattices of any size), [`transfer`] (open
+//! ones up to L = 16), [`enumeration`] (any model of few spins), [`hopfield`]
 //! (two patterns), [`chain`], and the approximations [`mean_field`] (a bound), [`bethe`] (none) and [`inverse_ising`].
 
 pub mod bethe;
@@ -21,6 +22,7 @@ mod tests;
 mod text;
 pub mod thermodynamics;
 pub mod torus;
+pub mod transfer;
 
 pub use couplings::{Bond, Couplings, Neighbours};
 pub use enumeration::Enumeration;

@@ -119,8 +119,8 @@ impl Model {
         }
     }
 
-    /// P in two parts: the product of the roots, and ln of the product of the other factors.
-    fn pfaffian(&self, a: usize, b: usize, side: usize) -> (Jet, Jet) {
+    /// P in two parts: the product of the roots, and ln of the product of the other factors; `None` where P is 0.
+    fn pfaffian(&self, a: usize, b: usize, side: usize) -> Option<(Jet, Jet)> {
         let (mut roots, mut log) = (Jet(1.0, 0.0, 0.0), Jet(0.0, 0.0, 0.0));
         for (p, q) in (0..side).flat_map(|m| (0..side).map(move |n| (2 * m + a, 2 * n + b))) {
             if p % side == 0 && q % side == 0 {
@@ -129,13 +129,13 @@ impl Model {
             }
             let Jet(v, d, dd) = self.factor(p, q, side);
             if v <= 0.0 {
-                // below the smallest number: this P is 0
-                return (Jet(0.0, 0.0, 0.0), Jet(0.0, 0.0, 0.0));
+                // k = (2π/3, 2π/3) of the frustrated lattice, when y is below the smallest number
+                return None;
             }
             // of the two of ±k each takes a half
             log = log + Jet(0.5 * v.ln(), 0.5 * d / v, 0.5 * (dd / v - (d / v).powi(2)));
         }
-        (roots, log)
+        Some((roots, log))
     }
 }
 
@@ -160,16 +160,16 @@ pub fn exact(lattice: Lattice, side: usize, coupling: f64, beta: f64) -> Result<
     let x = (-2.0 * kappa).exp();
     let x = Jet(x, -2.0 * x, 4.0 * x);
     let model = Model { lattice, ferromagnet: coupling > 0.0, x, y: x * x };
-    let terms = [(0, 0, -1.0), (0, 1, 1.0), (1, 0, 1.0), (1, 1, 1.0)].map(|(a, b, sign)| {
-        let (roots, log) = model.pfaffian(a, b, side);
-        (sign * roots, log)
-    });
+    let terms: Vec<(Jet, Jet)> = [(0, 0, -1.0), (0, 1, 1.0), (1, 0, 1.0), (1, 1, 1.0)]
+        .into_iter()
+        .filter_map(|(a, b, sign)| model.pfaffian(a, b, side).map(|(roots, log)| (sign * roots, log)))
+        .collect();
     // about the largest term, and about its slope: the rest is small
     let top = terms.iter().map(|(roots, log)| (roots.0.abs().ln() + log.0, log)).max_by(|a, b| a.0.total_cmp(&b.0));
-    let top = *top.expect("four terms").1;
+    let top = *top.expect("P(½,½) is not 0").1;
     let mut sum = Jet(0.0, 0.0, 0.0);
     let mut largest = 0.0f64;
-    for (roots, log) in terms.into_iter().filter(|(roots, _)| roots.0 != 0.0 || roots.1 != 0.0) {
+    for (roots, log) in terms {
         let (slope, front) = (log.1 - top.1, (log.0 - top.0).exp());
         let term = roots * (front * Jet(1.0, slope, log.2 + slope * slope));
         largest = largest.max(term.0.abs());
