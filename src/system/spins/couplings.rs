@@ -217,3 +217,6 @@ impl Couplings {
         self.offset - pairs - singles
     }
 }
+
+#[cfg(test)]
+mod tests;

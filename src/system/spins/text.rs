@@ -101,14 +101,17 @@ fn once(entries: &[Entry], key: impl Fn(&Entry) -> (usize, usize)) -> Result<()>
     Ok(())
 }
 
-/// A matrix, or a list of bonds. Three lines of three numbers are a matrix if they are symmetric with zero diagonal, which no
-/// list is: its first two lines would be one bond.
+/// A matrix, or a list of bonds. Three lines of three numbers are a matrix unless they can be a list; a symmetric matrix with
+/// zero diagonal cannot: its first two lines would be one bond.
 pub(super) fn couplings(bytes: &[u8]) -> Result<Couplings> {
     let lines = lines(readable(bytes)?, |l| l.starts_with('#'))?;
     let triples = !lines.is_empty() && lines.iter().all(|l| l.values.len() == 3);
     let dense = rows(&lines.iter().map(|l| l.values.clone()).collect::<Vec<_>>(), |i| format!("line {}", lines[i].number));
     let sites = |l: &Line| l.values[..2].iter().all(|v| v.fract() == 0.0 && *v >= 0.0);
-    if dense.is_ok() || !triples || (lines.len() == 3 && !lines.iter().all(sites)) {
+    // with a zero diagonal, the same bond in the first two lines, were it a list
+    let twice = |l: &[Line]| (0..3).all(|i| l[i].values[i] == 0.0) && l[0].values[1] == l[1].values[0];
+    let matrix = triples && lines.len() == 3 && (twice(&lines) || !lines.iter().all(sites));
+    if dense.is_ok() || !triples || matrix {
         return dense;
     }
     let (n, entries) = list(&lines, "J")?;

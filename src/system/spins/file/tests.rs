@@ -143,6 +143,8 @@ fn faults_are_refused_with_their_place() {
         ("a.csv", json("0,inf\ninf,0\n"), "line 1, column 1: inf is not finite in single precision"),
         ("a.csv", json("0,1e39\n1e39,0\n"), "line 1, column 1: 1e39 is not finite in single precision"),
         ("a.csv", vec![0x30, 0x2c, 0xff, 0x0a], "byte 2 is no text; save it as UTF-8"),
+        ("a.csv", json("0,1,2\n1,0,3\n2,4,0\n"), "J[1][2] = 3, but J[2][1] = 4"),
+        ("a.csv", json("1,0.5,2\n0.5,0,3\n2,3,0\n"), "J[0][0] = 1 on the diagonal"),
         // lists
         ("a.csv", json("0,1,1\n1,2,1\n2,2,1\n3,0,1\n"), "line 3: a bond of site 2 with itself; leave it out (fields h are given in .json"),
         ("a.csv", json("0,1,1\n\n1,2,1\n2,1,4\n1,3,1\n"), "line 4: sites 2 and 1 stand in line 3 already; keep one of them"),
