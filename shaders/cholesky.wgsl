@@ -1,4 +1,4 @@
-// cholesky: the steps between the block products of A + regularisation = L L^T, blocks of 64.
+// cholesky: the steps between the block products of A + regularisation = L L^T, blocks of BLOCK.
 //
 //   matrix [4 ld4][4 ld4], lower block triangle; rows past `order` are zero
 //   phase 0 (before the Gram matrix): attempt 0 starts afresh; a later one only if the former broke down
@@ -8,15 +8,17 @@
 //            pivoting in place leaves the inverse of the unit factor below the diagonal. A pivot that is
 //            not positive stops the attempt (BREAKDOWN).
 //   phase 3 (after the last attempt): a breakdown becomes STATUS |= 2, SKIP_SOLVE = 1
-// One workgroup. Trips: order / WG + 8, or 64 (2 + 1024 / WG).
+// One workgroup. Trips: order / WG + 8, or BLOCK (2 + BLOCK^2 / 4 / WG).
 struct Params { phase: u32, order: u32, ld4: u32, block: u32, damping: f32, shift: f32, attempt: u32, pad0: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> matrix: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> state: array<u32>;
 
+const BLOCK4 = BLOCK / 4u;
+
 var<workgroup> partial: array<f32, WG>;
-var<workgroup> factor: array<f32, 64>;
-var<workgroup> diagonal: array<f32, 64>;
+var<workgroup> factor: array<f32, BLOCK>;
+var<workgroup> diagonal: array<f32, BLOCK>;
 var<workgroup> word: u32;
 
 // A state word, the same for the whole workgroup.
@@ -47,18 +49,18 @@ fn trace_of(lane: u32) {
 }
 
 fn diagonal_block(lane: u32) {
-  let base = 64u * p.block * p.ld4 + 16u * p.block;
+  let base = BLOCK * p.block * p.ld4 + BLOCK4 * p.block;
   let regularised = bitcast<f32>(state_word(REGULARISED, lane));
-  for (var j = 0u; j < 64u; j++) {
-    let added = select(1.0, regularised, 64u * p.block + j < p.order);
+  for (var j = 0u; j < BLOCK; j++) {
+    let added = select(1.0, regularised, BLOCK * p.block + j < p.order);
     let d = matrix[base + j * p.ld4 + j / 4u][j % 4u] + added;
     if (lane == 0u) { diagonal[j] = d; }
-    for (var i = j + 1u + lane; i < 64u; i += WG) { factor[i] = matrix[base + i * p.ld4 + j / 4u][j % 4u] / d; }
+    for (var i = j + 1u + lane; i < BLOCK; i += WG) { factor[i] = matrix[base + i * p.ld4 + j / 4u][j % 4u] / d; }
     storageBarrier();
     workgroupBarrier();
-    for (var e = lane; e < (63u - j) * 16u; e += WG) {
-      let i = j + 1u + e / 16u;
-      let c = e % 16u;
+    for (var e = lane; e < (BLOCK - 1u - j) * BLOCK4; e += WG) {
+      let i = j + 1u + e / BLOCK4;
+      let c = e % BLOCK4;
       var v = matrix[base + i * p.ld4 + c] - factor[i] * matrix[base + j * p.ld4 + c];
       if (c == j / 4u) { v[j % 4u] = -factor[i]; }
       matrix[base + i * p.ld4 + c] = v;
@@ -66,16 +68,16 @@ fn diagonal_block(lane: u32) {
     storageBarrier();
     workgroupBarrier();
   }
-  for (var e = lane; e < 1024u; e += WG) {
-    let i = e / 16u;
-    let c = e % 16u;
+  for (var e = lane; e < BLOCK * BLOCK4; e += WG) {
+    let i = e / BLOCK4;
+    let c = e % BLOCK4;
     let column = vec4<u32>(4u * c, 4u * c + 1u, 4u * c + 2u, 4u * c + 3u);
     var v = select(matrix[base + i * p.ld4 + c], vec4<f32>(1.0), column == vec4<u32>(i));
     v = select(v, vec4<f32>(), column > vec4<u32>(i));
     matrix[base + i * p.ld4 + c] = v / sqrt(diagonal[i]);
   }
   if (lane == 0u) {
-    for (var j = 0u; j < 64u; j++) {
+    for (var j = 0u; j < BLOCK; j++) {
       if (!(diagonal[j] > 0.0) || !is_finite(diagonal[j])) {
         state[BREAKDOWN] = 1u;
         state[SKIP_FACTOR] = 1u;

@@ -1,4 +1,4 @@
-// gram: C_IJ = beta C_IJ + alpha sum_k X[i][k] Y[j][k] for blocks of 64 x 64, all in f32.
+// gram: C_IJ = beta C_IJ + alpha sum_k X[i][k] Y[j][k] for blocks of BLOCK x BLOCK, all in f32.
 //
 //   rows X: source row x_row + i, Y: source row y_row + j, from column 4 column4 on, 4 depth4 columns;
 //   source row-major with 4 source_ld4 columns; target row-major with 4 target_ld4 columns, block (0, 0)
@@ -28,7 +28,7 @@ fn put(at: u32, value: vec4<f32>) {
 }
 
 const TILE = 8u * ROWS;
-const SIDE = 64u / TILE;
+const SIDE = BLOCK / TILE;
 
 @compute @workgroup_size(SIDE * SIDE)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -47,8 +47,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     bj = id % p.block_columns;
   }
   if (bi >= p.block_rows) { return; }
-  let i = 64u * bi + TILE * (lane / SIDE);
-  let j = 64u * bj + TILE * (lane % SIDE);
+  let i = BLOCK * bi + TILE * (lane / SIDE);
+  let j = BLOCK * bj + TILE * (lane % SIDE);
   var x = (p.x_row + i) * p.source_ld4 + p.column4;
   var y = (p.y_row + j) * p.source_ld4 + p.y_column4;
   let s = p.source_ld4;

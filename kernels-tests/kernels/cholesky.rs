@@ -73,6 +73,6 @@ fn broken_factorisations_are_noticed() {
     mutant(&GRAM, "a += p.beta * target_matrix[at];", "a += 0.0;", solves);
     mutant(&CHOLESKY, "v[j % 4u] = -factor[i]", "v[j % 4u] = factor[i]", solves);
     mutant(&CHOLESKY, "select(1.0, regularised,", "select(0.0, regularised,", solves);
-    mutant(&TRIANGULAR, "rhs[64u * g + lane] -= sum", "rhs[64u * g + lane] += sum", solves);
-    mutant(&TRIANGULAR, "rhs[64u * i + lane] -= sum", "rhs[64u * i + lane] += sum", solves);
+    mutant(&TRIANGULAR, "rhs[BLOCK * g + lane] -= sum", "rhs[BLOCK * g + lane] += sum", solves);
+    mutant(&TRIANGULAR, "rhs[BLOCK * i + lane] -= sum", "rhs[BLOCK * i + lane] += sum", solves);
 }

@@ -19,7 +19,7 @@ pub static GRAM: Kernel = Kernel {
     source: include_str!("../../shaders/gram.wgsl"),
     shared: &["grid", "solver_state"],
     params_bytes: size_of::<GramParams>(),
-    variants: &[&[("ROWS", 1)], &[("ROWS", 2)]],
+    variants: &[&[SIDE, ("ROWS", 1)], &[SIDE, ("ROWS", 2)]],
 };
 
 /// `shaders/cholesky.wgsl`.
@@ -28,7 +28,7 @@ pub static CHOLESKY: Kernel = Kernel {
     source: include_str!("../../shaders/cholesky.wgsl"),
     shared: &["solver_state"],
     params_bytes: size_of::<CholeskyParams>(),
-    variants: &[&[("WG", 64)], &[("WG", 256)]],
+    variants: &[&[SIDE, ("WG", 64)], &[SIDE, ("WG", 256)]],
 };
 
 /// `shaders/triangular.wgsl`.
@@ -37,11 +37,13 @@ pub static TRIANGULAR: Kernel = Kernel {
     source: include_str!("../../shaders/triangular.wgsl"),
     shared: &["grid", "solver_state"],
     params_bytes: size_of::<TriangularParams>(),
-    variants: &[&[]],
+    variants: &[&[SIDE]],
 };
 
 /// Order of the blocks; matrices are padded to multiples of it.
 pub const BLOCK: usize = 64;
+/// The same for the shaders.
+const SIDE: (&str, u32) = ("BLOCK", BLOCK as u32);
 /// Words of the solver's state; the meanings are in shaders/shared/solver_state.wgsl.
 pub const STATE_WORDS: usize = 20;
 /// The word of the state that is 1 once the system is solved, or cannot be.
@@ -204,12 +206,13 @@ impl Factor {
                 let known = if backward { self.blocks([block, 0], [1, block]) } else { self.blocks([block + 1, block], [groups, 1]) };
                 let own = BLOCK * block..BLOCK * (block + 1);
                 rec.launch("triangular solve", &TRIANGULAR, &p)
+                    .constants(&[SIDE])
                     .read(&self.matrix, self.blocks([block, block], [1, 1]))
                     .read(&self.lower, if step + 1 < blocks { known } else { 0..4 })
                     .update(rhs, if backward { 0..own.end } else { own.start..self.padded })
                     .write(solution, own)
                     .read(&self.state, SKIP_SOLVE + 1)
-                    .trips(128)
+                    .trips(2 * BLOCK as u64)
                     .flops(4.0 * (groups * BLOCK * BLOCK) as f64)
                     .moved(8.0 * (groups * BLOCK * BLOCK) as f64)
                     .groups(grid(groups));
@@ -233,7 +236,7 @@ impl Factor {
         let x = words(p.source_ld4, p.x_row, p.column4, [BLOCK * rows, depth]);
         let y = words(p.source_ld4, p.y_row, p.y_column4, [BLOCK * columns, depth]);
         rec.launch(name, &GRAM, &p)
-            .constants(&[("ROWS", if profile == Profile::Simd { 2 } else { 1 })])
+            .constants(&[SIDE, ("ROWS", if profile == Profile::Simd { 2 } else { 1 })])
             .read(source, x.start.min(y.start)..x.end.max(y.end))
             .update(target, words(p.target_ld4, p.target_row, p.target_column4, [BLOCK * rows, BLOCK * columns]))
             .read(&self.state, SKIP_FACTOR + 1)
@@ -253,10 +256,10 @@ impl Factor {
             _ => 0..4,
         };
         rec.launch(name, &CHOLESKY, &p)
-            .constants(&[("WG", wg as u32)])
+            .constants(&[SIDE, ("WG", wg as u32)])
             .update(&self.matrix, words)
             .update(&self.state, STATE_WORDS)
-            .trips((self.order.div_ceil(wg) + 10).max(64 * (3 + 1024 / wg) + 64) as u64)
+            .trips((self.order.div_ceil(wg) + 10).max(BLOCK * (4 + BLOCK * BLOCK / 4 / wg)) as u64)
             .flops(if p.phase == 2 { 2.0 * (BLOCK * BLOCK * BLOCK) as f64 } else { 0.0 })
             .moved(if p.phase == 2 { 4.0 * (BLOCK * BLOCK * BLOCK) as f64 } else { 0.0 })
             .groups([1, 1, 1]);
