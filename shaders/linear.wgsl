@@ -5,12 +5,15 @@
 //   Y_b  rows x 4 out4    at y_offset + b y_stride
 //   bias 4 out4           at b_offset of W's buffer, added to rows r with r % period == 0 (flag 1)
 //   flag 2: add to what Y holds
+// MASK 1: W is 0 where a mask by sites forbids (x_site units of X and y_site of Y a site), and units of X that no column of an
+//   invocation's sees are not read: columns of site i see the sites j < i, with flag 8 j <= i; transposed (flag 4) those of
+//   site j the sites i > j, or i >= j. Without it the last two Params mean nothing.
 // One invocation owns 8 rows x 4 COLS columns in registers. Trips: in4 + 1. Padding of X and W must be 0.
 struct Params {
   batches: u32, rows: u32, in4: u32, out4: u32,
   x_offset: u32, x_stride: u32, w_offset: u32, w_stride: u32,
   w_div: u32, y_offset: u32, y_stride: u32, b_offset: u32,
-  period: u32, flags: u32, pad0: u32, pad1: u32,
+  period: u32, flags: u32, x_site: u32, y_site: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
@@ -50,7 +53,18 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let col$c = min(col + $cu, p.out4 - 1u);
   #end
   var a: array<vec4<f32>, 8u * COLS>;
-  for (var k = 0u; k < p.in4; k++) {
+  var begin = 0u;
+  var end = p.in4;
+  if (MASK == 1u) {
+    let own = (p.flags >> 3u) & 1u;
+    if ((p.flags & 4u) == 0u) {
+      end = min(end, (((4u * (col + COLS) - 1u) / p.y_site + own) * p.x_site + 3u) / 4u);
+    } else {
+      begin = (4u * col / p.y_site + 1u - own) * p.x_site / 4u;
+    }
+    at += 4u * begin * p.out4;
+  }
+  for (var k = begin; k < end; k++) {
     #for c in COLS
     let w0_$c = w[at + col$c]; let w1_$c = w[at + p.out4 + col$c]; let w2_$c = w[at + 2u * p.out4 + col$c]; let w3_$c = w[at + 3u * p.out4 + col$c];
     #end

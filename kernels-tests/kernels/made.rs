@@ -3,7 +3,7 @@
 
 use helmholtz::gpu::{Buffer, Gpu, Profile, Recording};
 use helmholtz::kernels::Chunk;
-use helmholtz::kernels::{bernoulli, masked_outer, pad4, prelu};
+use helmholtz::kernels::{bernoulli, linear, masked_outer, pad4, prelu};
 use helmholtz::model::made::Made;
 use helmholtz::network::{Autoregressive, Layer, Net, Triangle};
 use helmholtz::reference::made::Twin;
@@ -81,9 +81,16 @@ pub fn evaluate(gpu: &Gpu, s: &Setup, batch: usize, sign: f32) -> Result<[Vec<f3
     k.record_pack(&mut rec, &params);
     for first in (0..samples).step_by(batch) {
         let chunk = Chunk { first, count: batch.min(samples - first) };
-        k.record_log_q(&mut rec, chunk, sign, &spins, &log_q);
-        k.record_scores(&mut rec, chunk, sign, &spins, &scores, first);
-        k.record_gradient(&mut rec, chunk, sign, &spins, &factors, &gradient, first > 0);
+        // each chunk with passes of its own, or with those of ln q
+        let pass = k.record_log_q(&mut rec, chunk, sign, &spins, &log_q);
+        if first == 0 {
+            k.record_scores(&mut rec, chunk, sign, &spins, &scores, first);
+            k.record_gradient(&mut rec, chunk, sign, &spins, &factors, &gradient, false);
+        } else {
+            k.record_scores_of(&mut rec, pass, &spins, &scores, first);
+            let pass = k.record_log_q(&mut rec, chunk, sign, &spins, &log_q);
+            k.record_gradient_of(&mut rec, pass, &spins, &factors, &gradient, true);
+        }
     }
     gpu.run(&rec).map_err(failed)?;
     let read = |b: &Buffer, words: usize| gpu.read_words::<f32>(b, words).map_err(failed);
@@ -158,6 +165,11 @@ fn sizes(gpu: &Gpu) -> Check {
 /// One shape with every kind of parameter, in chunks, for the mutants.
 fn chunks(gpu: &Gpu) -> Check {
     compare(gpu, &Setup::random(shape(7, 3, 3, true, true), 37), 33, -1.0)
+}
+
+/// More units a site than a vec4 holds: whole blocks lie above the diagonal.
+fn wide(gpu: &Gpu) -> Check {
+    compare(gpu, &Setup::random(shape(7, 3, 5, true, true), 9), 9, 1.0)
 }
 
 /// Products with arbitrary gradients by the logits, from given rows to rows.
@@ -427,6 +439,9 @@ fn broken_kernels_are_noticed() {
     mutant(&prelu::KERNEL, "y[id] = d * slope;", "y[id] = d;", chunks);
     mutant(&prelu::KERNEL, "select(d * v, vec4<f32>(), positive)", "d * v", chunks);
     mutant(&prelu::KERNEL, "p.first + id % p.units4", "p.first", chunks);
+    mutant(&linear::KERNEL, "p.x_site + 3u) / 4u", "p.x_site) / 4u", chunks);
+    mutant(&linear::KERNEL, "1u - own", "1u", wide);
+    mutant(&linear::KERNEL, "at += 4u * begin * p.out4;", "", wide);
     mutant(&masked_outer::KERNEL, "p.inclusive) * p.inputs", "1u) * p.inputs", chunks);
     mutant(&masked_outer::KERNEL, "select(site, 0u, p.inclusive == 1u)", "0u", chunks);
     mutant(&masked_outer::KERNEL, "min(4u * r + 7u, rows - 1u)", "4u * r", chunks);

@@ -1,6 +1,7 @@
 //! `linear`: batched matrix products Y = X W (+ bias), the layer every network here is made of.
 
 use crate::gpu::{Buffer, Kernel, Recording, grid};
+use crate::model::layer::Triangle;
 
 use super::WG;
 
@@ -10,7 +11,14 @@ pub static KERNEL: Kernel = Kernel {
     source: include_str!("../../shaders/linear.wgsl"),
     shared: &["grid"],
     params_bytes: size_of::<Params>(),
-    variants: &[&[("WG", 64), ("COLS", 1)], &[("WG", 64), ("COLS", 2)], &[("WG", 64), ("COLS", 3)]],
+    variants: &[
+        &[("WG", 64), ("COLS", 1), ("MASK", 0)],
+        &[("WG", 64), ("COLS", 2), ("MASK", 0)],
+        &[("WG", 64), ("COLS", 3), ("MASK", 0)],
+        &[("WG", 64), ("COLS", 1), ("MASK", 1)],
+        &[("WG", 64), ("COLS", 2), ("MASK", 1)],
+        &[("WG", 64), ("COLS", 3), ("MASK", 1)],
+    ],
 };
 
 /// Shapes and places, in vec4 units (4 f32) where a unit is needed; see the kernel's header.
@@ -37,13 +45,17 @@ pub struct Params {
     /// The bias is added to every `period`-th row.
     pub period: u32,
     pub flags: u32,
-    pub pad: [u32; 2],
+    /// Units of X, and of Y, a site of the mask; 0: none.
+    pub x_site: u32,
+    pub y_site: u32,
 }
 
 /// Add the bias at `b_offset` (flag of [`Params::flags`]).
 pub const BIAS: u32 = 1;
 /// Add to what Y holds (flag of [`Params::flags`]).
 pub const ACCUMULATE: u32 = 2;
+const TRANSPOSED: u32 = 4;
+const INCLUSIVE: u32 = 8;
 
 impl Params {
     /// One X (`rows` x 4 `in4`) times one W at `w_offset` (vec4 units).
@@ -68,6 +80,14 @@ impl Params {
         self
     }
 
+    /// Does not read what the mask forbids: W is that of `shape`, of which a row is a column of Y, or its transpose.
+    pub fn masked(mut self, shape: Triangle, transposed: bool) -> Self {
+        let sites = [shape.inputs as u32, shape.outputs as u32];
+        [self.x_site, self.y_site] = if transposed { [sites[1], sites[0]] } else { sites };
+        self.flags |= if transposed { TRANSPOSED } else { 0 } | if shape.inclusive { INCLUSIVE } else { 0 };
+        self
+    }
+
     /// Adds to what Y holds.
     pub fn accumulate(mut self) -> Self {
         self.flags |= ACCUMULATE;
@@ -86,7 +106,10 @@ pub fn record(rec: &mut Recording, name: &str, p: Params, x: &Buffer, w: &Buffer
     // the tile that loads least: 8 of X and 4 of W a column block and vec4 of X
     let cols = (1..=3).min_by_key(|c| p.out4.div_ceil(*c) * (2 + c)).unwrap_or(1);
     let threads = p.batches as usize * (p.rows as usize).div_ceil(8) * p.out4.div_ceil(cols) as usize;
-    let macs = p.batches as f64 * p.rows as f64 * 16.0 * p.in4 as f64 * p.out4 as f64;
+    // a mask leaves half of the matrix, nearly
+    let masked = p.y_site > 0;
+    let part = if masked { 0.5 } else { 1.0 };
+    let macs = part * p.batches as f64 * p.rows as f64 * 16.0 * p.in4 as f64 * p.out4 as f64;
     let (batches, rows, in4, out4) = (p.batches as usize, p.rows as usize, p.in4 as usize, p.out4 as usize);
     let matrices = batches.div_ceil(p.w_div.max(1) as usize);
     let x_words = extent(p.x_offset, batches, p.x_stride, rows * in4);
@@ -96,12 +119,13 @@ pub fn record(rec: &mut Recording, name: &str, p: Params, x: &Buffer, w: &Buffer
         let bias = extent(p.b_offset, 1, 0, out4);
         w_words = w_words.start.min(bias.start)..w_words.end.max(bias.end);
     }
-    let launch = rec.launch(name, &KERNEL, &p).constants(&[("WG", WG), ("COLS", cols)]).read(x, x_words).read(w, w_words);
+    let launch =
+        rec.launch(name, &KERNEL, &p).constants(&[("WG", WG), ("COLS", cols), ("MASK", masked as u32)]).read(x, x_words).read(w, w_words);
     let adds = p.flags & ACCUMULATE != 0;
     let launch = if adds { launch.update(y, y_words) } else { launch.write(y, y_words) };
     launch
         .trips(p.in4 as u64 + 1)
         .flops(2.0 * macs)
-        .moved(16.0 * (batches * rows * (in4 + out4 * (1 + adds as usize)) + 4 * matrices * in4 * out4) as f64)
+        .moved(16.0 * ((batches * rows * (in4 + out4 * (1 + adds as usize))) as f64 + part * (4 * matrices * in4 * out4) as f64))
         .groups(grid(threads.div_ceil(WG as usize)));
 }

@@ -12,6 +12,14 @@ use crate::kernels::{Chunk, pad4};
 
 use super::{Layer, Net};
 
+/// Samples whose logits and activations the network holds, until it next reads others or the pass is used up.
+#[derive(Debug)]
+pub struct Pass {
+    count: usize,
+    first: usize,
+    sign: f32,
+}
+
 /// Buffers of one model on one device, for chunks of at most a batch of samples.
 pub struct Autoregressive {
     net: Net,
@@ -69,19 +77,26 @@ impl Autoregressive {
         ancestral::record(rec, self.profile, &self.program, at, chunk.first, count, params, out);
     }
 
-    /// ln q0 of `chunk`'s samples of `spins`, into the same rows of `log_q`.
-    pub fn record_log_q(&self, rec: &mut Recording, chunk: Chunk, sign: f32, spins: &Buffer, log_q: &Buffer) {
-        let spins = self.forward(rec, chunk, sign, spins);
-        bernoulli::record(rec, spins, self.net.output(), None, log_q, chunk.first);
+    /// ln q0 of `chunk`'s samples of `spins`, into the same rows of `log_q`. The pass through the network may serve scores or
+    /// a gradient of the same samples that are recorded next.
+    pub fn record_log_q(&self, rec: &mut Recording, chunk: Chunk, sign: f32, spins: &Buffer, log_q: &Buffer) -> Pass {
+        let pass = self.forward(rec, chunk, sign, spins);
+        bernoulli::record(rec, self.spins(&pass, spins), self.net.output(), None, log_q, chunk.first);
+        pass
     }
 
     /// Scores d ln q0 / d theta of `chunk`'s samples into rows `first_row` .. of `scores` (f32 \[..\]\[[`Net::leading`]\],
     /// parameters in table order, padding 0).
     pub fn record_scores(&self, rec: &mut Recording, chunk: Chunk, sign: f32, spins: &Buffer, scores: &Buffer, first_row: usize) {
-        let spins = self.forward(rec, chunk, sign, spins);
+        let pass = self.forward(rec, chunk, sign, spins);
+        self.record_scores_of(rec, pass, spins, scores, first_row);
+    }
+
+    /// The same of the samples of a pass, the last one recorded, through the network.
+    pub fn record_scores_of(&self, rec: &mut Recording, pass: Pass, spins: &Buffer, scores: &Buffer, first_row: usize) {
         let ones = Factors { buffer: &self.one, first: 0, step: 0 };
-        bernoulli::record(rec, spins, self.net.output(), Some(ones), &self.log_q, 0);
-        self.net.record_scores(rec, spins.count, &self.rows, self.net.output(), scores, first_row);
+        bernoulli::record(rec, self.spins(&pass, spins), self.net.output(), Some(ones), &self.log_q, 0);
+        self.net.record_scores(rec, pass.count, &self.rows, self.net.output(), scores, first_row);
     }
 
     /// Sum over `chunk`'s samples of factors\[row\] d ln q0 / d theta into `gradient` (f32 \[[`Net::leading`]\]);
@@ -97,19 +112,36 @@ impl Autoregressive {
         gradient: &Buffer,
         accumulate: bool,
     ) {
-        let spins = self.forward(rec, chunk, sign, spins);
-        let factors = Factors { buffer: factors, first: chunk.first, step: 1 };
-        bernoulli::record(rec, spins, self.net.output(), Some(factors), &self.log_q, 0);
-        self.net.record_vjp(rec, spins.count, &self.rows, self.net.output(), gradient, accumulate, None);
+        let pass = self.forward(rec, chunk, sign, spins);
+        self.record_gradient_of(rec, pass, spins, factors, gradient, accumulate);
     }
 
-    /// The logits of a chunk, which is returned as the kernels take it.
-    fn forward<'b>(&self, rec: &mut Recording, chunk: Chunk, sign: f32, spins: &'b Buffer) -> Spins<'b> {
-        let count = chunk.count.min(self.net.batch());
-        let spins = Spins { buffer: spins, sites: self.sites, first: chunk.first, count, sign };
-        bernoulli::record_rows(rec, spins, &self.rows);
-        self.net.record_forward(rec, count, &self.rows);
-        spins
+    /// The same over the samples of a pass, the last one recorded, through the network.
+    pub fn record_gradient_of(
+        &self,
+        rec: &mut Recording,
+        pass: Pass,
+        spins: &Buffer,
+        factors: &Buffer,
+        gradient: &Buffer,
+        accumulate: bool,
+    ) {
+        let factors = Factors { buffer: factors, first: pass.first, step: 1 };
+        bernoulli::record(rec, self.spins(&pass, spins), self.net.output(), Some(factors), &self.log_q, 0);
+        self.net.record_vjp(rec, pass.count, &self.rows, self.net.output(), gradient, accumulate, None);
+    }
+
+    /// The logits of a chunk.
+    fn forward(&self, rec: &mut Recording, chunk: Chunk, sign: f32, spins: &Buffer) -> Pass {
+        let pass = Pass { count: chunk.count.min(self.net.batch()), first: chunk.first, sign };
+        bernoulli::record_rows(rec, self.spins(&pass, spins), &self.rows);
+        self.net.record_forward(rec, pass.count, &self.rows);
+        pass
+    }
+
+    /// A pass's samples as the kernels take them.
+    fn spins<'b>(&self, pass: &Pass, buffer: &'b Buffer) -> Spins<'b> {
+        Spins { buffer, sites: self.sites, first: pass.first, count: pass.count, sign: pass.sign }
     }
 }
 

@@ -8,6 +8,6 @@ mod placed;
 mod reverse;
 
 pub use crate::model::layer::{Dense, Layer, Triangle};
-pub use autoregressive::Autoregressive;
+pub use autoregressive::{Autoregressive, Pass};
 pub use net::Net;
 pub use occupation::OccupationKernels;

@@ -134,6 +134,7 @@ impl Net {
     fn product(&self, rec: &mut Recording, name: &str, rows: usize, m: Matrix, x: &Buffer, (y, adds): (&Buffer, bool)) {
         let p = linear::Params::new(rows, m.in4, m.out4, m.forward);
         let p = if let Some(bias) = m.bias { p.bias(bias, 1) } else { p };
+        let p = if let Some(mask) = m.mask { p.masked(mask, false) } else { p };
         linear::record(rec, name, if adds { p.accumulate() } else { p }, x, &self.packed, y);
     }
 

@@ -16,6 +16,8 @@ pub(super) struct Matrix {
     pub forward: usize,
     pub transposed: usize,
     pub bias: Option<usize>,
+    /// What of it is not 0.
+    pub mask: Option<Triangle>,
 }
 
 /// A layer on its device.
@@ -74,6 +76,7 @@ impl Placed {
                         forward: pack.block(columns, out, move |c, r| shape.word(r, c).map(|w| first + w)),
                         transposed: pack.block(out, columns, move |r, c| shape.word(r, c).map(|w| first + w)),
                         bias: bias.map(|b| pack.vector(b, shape.rows())),
+                        mask: (shape.sites > 1).then_some(shape),
                     };
                     Step::Masked { shape, weights: *weights, bias: *bias, matrix }
                 }
@@ -100,7 +103,7 @@ fn side_by_side<const K: usize>(pack: &mut pack::Layout, parts: [Dense; K]) -> M
     let [forward, bias] = pack.dense(parts, rows, columns);
     let bias = parts.iter().any(|p| p.bias.is_some()).then_some(bias);
     let transposed = pack.dense_transposed(parts, rows, columns);
-    Matrix { in4: rows.wide() / 4, out4: K * columns.wide() / 4, forward, transposed, bias }
+    Matrix { in4: rows.wide() / 4, out4: K * columns.wide() / 4, forward, transposed, bias, mask: None }
 }
 
 /// Refuses layers that do not follow each other or lie beyond the parameters; `within` names the residual they are in.

@@ -201,8 +201,9 @@ impl Net {
                 }
             };
             let Some((to, adds)) = (if l == 0 { input } else { free.next() }) else { break };
-            let Matrix { in4, out4, transposed, .. } = *matrix;
+            let Matrix { in4, out4, transposed, mask, .. } = *matrix;
             let p = linear::Params::new(rows, out4, in4, transposed);
+            let p = if let Some(mask) = mask { p.masked(mask, true) } else { p };
             linear::record(rec, "reverse", if adds { p.accumulate() } else { p }, outputs, &self.packed, to);
             d = to;
         }
