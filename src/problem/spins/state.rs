@@ -9,7 +9,7 @@ use crate::kernels::Chunk;
 use crate::kernels::bernoulli::Factors;
 use crate::kernels::free_energy::{FreeEnergy, Samples};
 use crate::kernels::z2::{self, Logarithms};
-use crate::network::Autoregressive;
+use crate::network::{Autoregressive, Pass};
 use crate::number::philox::{Stream, purpose};
 use crate::optimize::{Learner, Optimisation, Optimizer, Options as Sr, Start};
 use crate::problem::{Conclusion, Drawn, Ending, Measured, Named, Problem, Reweighted, Training};
@@ -60,6 +60,8 @@ pub struct Spins {
     forward: Buffer,
     backward: Buffer,
     draws: u32,
+    /// The mirror images as the network last saw them, if that was all of them.
+    pass: Option<Pass>,
     /// Sums over the samples since the parameters last changed.
     frozen: Option<(Averages, Weighted)>,
 }
@@ -111,6 +113,7 @@ impl Spins {
             energy,
             options,
             draws: 0,
+            pass: None,
             frozen: None,
         })
     }
@@ -147,13 +150,14 @@ impl Spins {
     }
 
     /// Records energies, ln q and the sums of both.
-    fn record_measure(&self, rec: &mut Recording, beta: f64) {
+    fn record_measure(&mut self, rec: &mut Recording, beta: f64) {
         rec.phase("energies");
         let out = Observables { energy: &self.energies, magnetisation: &self.magnetisations };
         self.chunks.iter().for_each(|chunk| self.energy.record(rec, *chunk, &self.spins, out));
         if self.options.z2 {
             rec.phase("mirror images");
-            self.chunks.iter().for_each(|chunk| self.network.record_log_q(rec, *chunk, -1.0, &self.spins, &self.minus));
+            let passes = self.chunks.iter().map(|chunk| self.network.record_log_q(rec, *chunk, -1.0, &self.spins, &self.minus));
+            self.pass = passes.last().filter(|_| self.chunks.len() == 1);
             z2::record_join(rec, self.options.training.batch, self.logs(), &self.log_q);
         }
         rec.phase("averages");
@@ -162,7 +166,7 @@ impl Spins {
     }
 
     /// Records the gradient of β F.
-    fn record_gradients(&self, rec: &mut Recording, beta: f64) {
+    fn record_gradients(&mut self, rec: &mut Recording, beta: f64) {
         rec.phase("gradient");
         let batch = self.options.training.batch;
         // the unbiased mean over samples, each against the mean of the others
@@ -171,15 +175,19 @@ impl Spins {
             return self.record_scores(rec);
         }
         let factors = Factors { buffer: &self.sums.factors, first: 0, step: 1 };
-        let signs: &[(f32, &Buffer)] = if self.options.z2 {
+        let mut signs: Vec<(f32, &Buffer)> = vec![(1.0, &self.sums.factors)];
+        if self.options.z2 {
             z2::record_split(rec, batch, self.logs(), factors, &self.forward, &self.backward);
-            &[(1.0, &self.forward), (-1.0, &self.backward)]
-        } else {
-            &[(1.0, &self.sums.factors)]
-        };
+            signs = vec![(-1.0, &self.backward), (1.0, &self.forward)];
+        }
         let mut more = false;
+        if let Some(pass) = self.pass.take() {
+            self.network.record_gradient_of(rec, pass, &self.spins, &self.backward, &self.learner.gradient, false);
+            signs.remove(0);
+            more = true;
+        }
         for chunk in &self.chunks {
-            for (sign, factors) in signs {
+            for (sign, factors) in &signs {
                 self.network.record_gradient(rec, *chunk, *sign, &self.spins, factors, &self.learner.gradient, more);
                 more = true;
             }

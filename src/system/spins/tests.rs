@@ -314,6 +314,13 @@ fn uniform_ferromagnets_are_those_of_the_general_solvers() {
         let lowest = bethe::propagate(&model, beta, 2, 0).unwrap().lowest.unwrap();
         close("Bethe", lowest.free_energy / 16.0, bethe, 1e-12);
     }
+    // of two fixed points in a weak field, that along it: all spins up, where the first start leads, is the higher one
+    let model = model.with_field(-0.05).unwrap();
+    let (up, lowest) = (bethe::propagate(&model, 0.8, 1, 0).unwrap(), bethe::propagate(&model, 0.8, 8, 0).unwrap());
+    let (up, lowest) = (up.lowest.unwrap(), lowest.lowest.unwrap());
+    assert!(up.magnetisations[0] > 0.9 && lowest.magnetisations[0] < -0.9 && lowest.free_energy < up.free_energy);
+    let naive = [1, 8].map(|starts| MeanField::new(&model, 0.8, starts, 0).unwrap());
+    assert!(naive[0].magnetisations[0] > 0.9 && naive[1].magnetisations[0] < -0.9 && naive[1].free_energy < naive[0].free_energy);
 }
 
 /// Orders in β: independent pairs and mean field miss J by β, and Sessak-Monasson by β² and more; two spins are exact.
