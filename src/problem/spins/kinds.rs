@@ -12,7 +12,7 @@ use crate::estimate::Draws;
 use crate::kernels::stencil::Stencil;
 use crate::optimize::OPTIMISATION;
 use crate::problem::{Beside, Exact, Kind, Means, Named, Parameter, Quantity, Role, TRAINING, Unit};
-use crate::system::spins::{Boundary, Couplings, Enumeration, Hopfield, Lattice, Thermodynamics, hopfield, torus};
+use crate::system::spins::{Boundary, Couplings, Enumeration, Hopfield, Lattice, Thermodynamics, hopfield, torus, transfer};
 
 /// Spins up to which all states are summed on the host.
 const SUMMED: usize = 20;
@@ -46,7 +46,7 @@ pub const SPINS: Kind = Kind {
     parameters: &[Parameter { name: "beta", short: "beta", meaning: "inverse temperature" }],
     scanned: &[("beta", "*β*")],
     title: "Spins, *β* = <beta>",
-    exact: Exact { name: "exact sum", index: "exact", of: |_| Ok(Named::default()) },
+    exact: Exact { name: "all states", index: "exact", of: |_| Ok(Named::default()) },
     energy_unit: |_| "J",
     means,
     beta: |v| Ok(Temperature::read(v).beta),
@@ -58,10 +58,11 @@ pub const SPINS: Kind = Kind {
     settle: |gpu, v| settings::settle(gpu, model(v)?.n(), v),
     open: |gpu, v, parameters| {
         let options = settings::options(v);
-        let (energy, n) = energy(v, options.training.chunk)?;
-        let made = settings::made(n, v);
+        let model = model(v)?;
+        let made = settings::made(model.n(), v);
         let first = parameters.and_then(|vectors| vectors.into_iter().next());
-        Ok(Box::new(Spins::new(gpu, energy, made, options, first)?))
+        let spins = Spins::new(gpu, energy(v, &model, options.training.chunk)?, made, options, first)?;
+        Ok(Box::new(spins.beside(model)))
     },
 };
 
@@ -76,7 +77,7 @@ pub static ISING_KIND: Kind = Kind {
     ],
     scanned: &[("beta", "*β*"), ("L", "*L*")],
     title: "Ising model, <lattice> lattice, *L* = <L>, *J* = <J>, *β* = <beta>",
-    exact: Exact { name: "torus", index: "exact", of: exact },
+    exact: Exact { name: "all states", index: "exact", of: exact },
     ..SPINS
 };
 
@@ -89,7 +90,7 @@ pub static SK: Kind = Kind {
         Parameter { name: "beta", short: "beta", meaning: "inverse temperature" },
     ],
     title: "Sherrington–Kirkpatrick glass, *n* = <n>, *β* = <beta>",
-    exact: Exact { name: "sum over all states", index: "exact", of: exact },
+    exact: Exact { name: "all states", index: "exact", of: exact },
     ..SPINS
 };
 
@@ -103,7 +104,7 @@ pub static HOPFIELD: Kind = Kind {
     ],
     scanned: &[("beta", "*β*"), ("n", "*n*")],
     title: "Hopfield network, *n* = <n>, <patterns> patterns, *β* = <beta>",
-    exact: Exact { name: "sum over overlaps", index: "exact", of: exact },
+    exact: Exact { name: "all states", index: "exact", of: exact },
     ..SPINS
 };
 
@@ -115,7 +116,7 @@ pub static COUPLINGS: Kind = Kind {
         Parameter { name: "beta", short: "beta", meaning: "inverse temperature" },
     ],
     title: "Spins of a given coupling, *β* = <beta>",
-    exact: Exact { name: "sum over all states", index: "exact", of: exact },
+    exact: Exact { name: "all states", index: "exact", of: exact },
     ..SPINS
 };
 
@@ -178,16 +179,15 @@ pub fn model(values: &Values) -> Result<Couplings> {
     }
 }
 
-/// Their energy on the device, and the number of spins.
-fn energy(values: &Values, chunk: usize) -> Result<(Box<dyn Energy>, usize)> {
+/// Their energy on the device.
+fn energy(values: &Values, model: &Couplings, chunk: usize) -> Result<Box<dyn Energy>> {
     if let Which::Lattice(s) = which(values) {
         let (triangular, periodic) = (s.lattice == Lattice::Triangular, s.boundary == Boundary::Periodic);
         let stencil = Stencil { side: s.L, triangular, periodic, coupling: s.J, field: s.h };
         stencil.check()?;
-        return Ok((Box::new(stencil), s.L * s.L));
+        return Ok(Box::new(stencil));
     }
-    let model = model(values)?;
-    Ok((of_couplings(&model, chunk)?, model.n()))
+    of_couplings(model, chunk)
 }
 
 fn derive(resolved: &mut Resolved) -> std::result::Result<(), String> {
@@ -212,6 +212,9 @@ fn exact(values: &Values) -> Result<Named<f64>> {
     match which(values) {
         Which::Lattice(s) if s.boundary == Boundary::Periodic && s.h == 0.0 && s.L * s.L > SUMMED => {
             Ok(known(torus::exact(s.lattice, s.L, s.J, beta)?, None))
+        }
+        Which::Lattice(s) if s.boundary == Boundary::Open && s.L <= transfer::MOST => {
+            Ok(known(transfer::exact(s.lattice, s.L, s.J, s.h, beta)?, None))
         }
         Which::Memory(s) if s.n > SUMMED => {
             let sums: Option<hopfield::Overlaps> = memory(&s)?.exact(beta)?;

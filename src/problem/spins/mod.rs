@@ -29,10 +29,17 @@ pub struct Network {
     pub table: Table,
     /// The first parameters, from a seed.
     pub initial: Arc<dyn Fn(u64) -> Vec<f32> + Send + Sync>,
+    /// Itself, if it is one masked matrix, whose draws and energies of few spins are one launch.
+    pub one_layer: Option<Made>,
 }
 
 impl From<Made> for Network {
     fn from(made: Made) -> Network {
-        Network { layers: made.layers(), table: made.parameters(), initial: Arc::new(move |seed| made.initial(seed)) }
+        Network {
+            layers: made.layers(),
+            table: made.parameters(),
+            one_layer: (made.depth == 1).then(|| made.clone()),
+            initial: Arc::new(move |seed| made.initial(seed)),
+        }
     }
 }

@@ -8,11 +8,13 @@ use crate::gpu::{Buffer, Gpu, Recording};
 use crate::kernels::Chunk;
 use crate::kernels::bernoulli::Factors;
 use crate::kernels::free_energy::{FreeEnergy, Samples};
+use crate::kernels::made_bits::{self, OneLayer};
 use crate::kernels::z2::{self, Logarithms};
 use crate::network::{Autoregressive, Pass};
 use crate::number::philox::{Stream, purpose};
 use crate::optimize::{Learner, Optimisation, Optimizer, Options as Sr, Start};
 use crate::problem::{Conclusion, Drawn, Ending, Measured, Named, Problem, Reweighted, Training};
+use crate::system::spins::{Couplings, MeanField, bethe};
 
 /// How spins are trained.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -44,6 +46,8 @@ pub struct Spins {
     sites: usize,
     energy: Box<dyn Energy>,
     network: Autoregressive,
+    /// Draws, ln q0 of both signs and energies in one launch, where there is such a one.
+    bits: Option<OneLayer>,
     learner: Learner,
     sums: FreeEnergy,
     chunks: Vec<Chunk>,
@@ -60,6 +64,8 @@ pub struct Spins {
     forward: Buffer,
     backward: Buffer,
     draws: u32,
+    /// The same energy on the host, for what mean fields make of it.
+    couplings: Option<Couplings>,
     /// The mirror images as the network last saw them, if that was all of them.
     pass: Option<Pass>,
     /// Sums over the samples since the parameters last changed.
@@ -78,7 +84,7 @@ impl Spins {
         options: Options,
         parameters: Option<Vec<f32>>,
     ) -> Result<Spins> {
-        let Network { layers, table, initial } = network.into();
+        let Network { layers, table, initial, one_layer } = network.into();
         let (n, batch, chunk) = (energy.sites(), options.training.batch, options.training.chunk);
         let inputs = layers.first().map_or(0, |layer| layer.inputs());
         if inputs != n || batch < 2 || !(1..=batch).contains(&chunk) {
@@ -98,6 +104,7 @@ impl Spins {
         let result = |name: &str, words: usize| Buffer::result(name, words);
         Ok(Spins {
             sites: n,
+            bits: one_layer.filter(|_| energy.table().is_some()).and_then(|made| OneLayer::new(&made, gpu.profile).ok()),
             network: Autoregressive::new(&layers, count, chunk, gpu.profile)?,
             learner,
             sums: FreeEnergy::new(batch, n),
@@ -113,9 +120,15 @@ impl Spins {
             energy,
             options,
             draws: 0,
+            couplings: None,
             pass: None,
             frozen: None,
         })
+    }
+
+    /// With couplings of the same energy, of which the end of a run gives the mean-field values.
+    pub fn beside(self, model: Couplings) -> Spins {
+        Spins { couplings: Some(model), ..self }
     }
 
     /// β of the present training step.
@@ -145,19 +158,35 @@ impl Spins {
         rec.phase("sampling");
         self.network.record_pack(rec, &self.learner.parameters);
         for chunk in &self.chunks {
-            self.network.record_sample(rec, at, *chunk, &self.learner.parameters, &self.spins, &self.plus);
+            match (&self.bits, self.energy.table()) {
+                (Some(bits), Some(table)) => {
+                    let out = made_bits::Outputs {
+                        spins: &self.spins,
+                        plus: &self.plus,
+                        minus: &self.minus,
+                        energy: &self.energies,
+                        magnetisation: &self.magnetisations,
+                    };
+                    bits.record(rec, at, *chunk, &self.learner.parameters, table, out);
+                }
+                _ => self.network.record_sample(rec, at, *chunk, &self.learner.parameters, &self.spins, &self.plus),
+            }
         }
     }
 
     /// Records energies, ln q and the sums of both.
     fn record_measure(&mut self, rec: &mut Recording, beta: f64) {
-        rec.phase("energies");
-        let out = Observables { energy: &self.energies, magnetisation: &self.magnetisations };
-        self.chunks.iter().for_each(|chunk| self.energy.record(rec, *chunk, &self.spins, out));
+        if self.bits.is_none() {
+            rec.phase("energies");
+            let out = Observables { energy: &self.energies, magnetisation: &self.magnetisations };
+            self.chunks.iter().for_each(|chunk| self.energy.record(rec, *chunk, &self.spins, out));
+        }
         if self.options.z2 {
             rec.phase("mirror images");
-            let passes = self.chunks.iter().map(|chunk| self.network.record_log_q(rec, *chunk, -1.0, &self.spins, &self.minus));
-            self.pass = passes.last().filter(|_| self.chunks.len() == 1);
+            if self.bits.is_none() {
+                let passes = self.chunks.iter().map(|chunk| self.network.record_log_q(rec, *chunk, -1.0, &self.spins, &self.minus));
+                self.pass = passes.last().filter(|_| self.chunks.len() == 1);
+            }
             z2::record_join(rec, self.options.training.batch, self.logs(), &self.log_q);
         }
         rec.phase("averages");
@@ -202,37 +231,42 @@ impl Spins {
         self.learner.record_gradient(rec, &self.sums.factors, 1.0);
     }
 
+    /// An energy per site with what the device leaves out.
+    fn whole(&self, e: Estimate) -> Estimate {
+        Estimate { value: e.value + self.energy.offset() / self.sites as f64, ..e }
+    }
+
+    /// Averages per site; F is that at the β of R.
+    fn measured(&self, averages: &Averages, weighted: &Weighted, beta: f64) -> Measured {
+        let n = self.sites as f64;
+        let per = |q: Quantity, factor: f64| {
+            let Estimate { value, error, .. } = averages.mean(q);
+            Estimate::new(factor * value, factor.abs() * error)
+        };
+        let values: Named<Estimate> = [
+            ("F", self.whole(per(Quantity::Reduced, 1.0 / (beta * n)))),
+            ("E", self.whole(per(Quantity::Energy, 1.0 / n))),
+            ("S", per(Quantity::LogQ, -1.0 / n)),
+            ("m2", averages.mean(Quantity::Square)),
+            ("std_r", averages.variance(Quantity::Reduced).sqrt().into()),
+            ("ess", (weighted.effective() / averages.counted() as f64).into()),
+            ("beta", beta.into()),
+        ]
+        .into();
+        Measured { values, counted: averages.counted(), failed: averages.failed() }
+    }
+
     /// A mean over the exact distribution, per site where it is extensive.
     fn reweighted(&self, averages: &Averages, weighted: &Weighted) -> Reweighted {
         let (n, beta) = (self.sites as f64, self.options.beta);
         let scaled = |e: Estimate, factor: f64| Estimate::new(factor * e.value, factor.abs() * e.error);
         let values = [
-            ("F", scaled(weighted.log_z(), -1.0 / (beta * n))),
-            ("E", scaled(weighted.mean(Quantity::Energy), 1.0 / n)),
+            ("F", self.whole(scaled(weighted.log_z(), -1.0 / (beta * n)))),
+            ("E", self.whole(scaled(weighted.mean(Quantity::Energy), 1.0 / n))),
             ("m2", weighted.mean(Quantity::Square)),
         ];
         Reweighted { values: values.into(), ess: weighted.effective() / averages.counted() as f64 }
     }
-}
-
-/// Averages per site; F is that at the β of R.
-fn measured(averages: &Averages, weighted: &Weighted, beta: f64, sites: usize) -> Measured {
-    let n = sites as f64;
-    let per = |q: Quantity, factor: f64| {
-        let Estimate { value, error, .. } = averages.mean(q);
-        Estimate::new(factor * value, factor.abs() * error)
-    };
-    let values: Named<Estimate> = [
-        ("F", per(Quantity::Reduced, 1.0 / (beta * n))),
-        ("E", per(Quantity::Energy, 1.0 / n)),
-        ("S", per(Quantity::LogQ, -1.0 / n)),
-        ("m2", averages.mean(Quantity::Square)),
-        ("std_r", averages.variance(Quantity::Reduced).sqrt().into()),
-        ("ess", (weighted.effective() / averages.counted() as f64).into()),
-        ("beta", beta.into()),
-    ]
-    .into();
-    Measured { values, counted: averages.counted(), failed: averages.failed() }
 }
 
 impl Problem for Spins {
@@ -264,7 +298,7 @@ impl Problem for Spins {
         let centre: Vec<f32> = gpu.read(&self.sums.centre)?;
         let averages = Averages::finish(&centre, &gpu.read::<f32>(&self.sums.partial)?);
         let weighted = Weighted::finish(&centre, &gpu.read::<f32>(&self.sums.weighted)?);
-        let measured = measured(&averages, &weighted, beta, self.sites);
+        let measured = self.measured(&averages, &weighted, beta);
         self.frozen = match self.frozen.take().filter(|_| !learn) {
             _ if learn => None,
             None => Some((averages, weighted)),
@@ -285,6 +319,25 @@ impl Problem for Spins {
 
     fn conclude(&mut self, _gpu: &Gpu, _end: &Ending, _say: &mut dyn FnMut(&str)) -> Result<Conclusion> {
         let reweighted = self.frozen.as_ref().map(|(averages, weighted)| self.reweighted(averages, weighted));
-        Ok(Conclusion { reweighted, ..Conclusion::default() })
+        let seed = self.options.training.seed as u64;
+        let notes = self.couplings.as_ref().map_or(Ok(Vec::new()), |model| mean_fields(model, self.options.beta, seed))?;
+        Ok(Conclusion { reweighted, notes })
     }
+}
+
+/// Starts of a mean field, and bonds times starts that it may take.
+const STARTS: usize = 50;
+const EFFORT: usize = 2_000_000;
+
+/// What mean fields make of the same couplings, in words.
+fn mean_fields(model: &Couplings, beta: f64, seed: u64) -> Result<Vec<String>> {
+    let n = model.n() as f64;
+    let starts = (EFFORT / model.bonds().len().max(1)).clamp(1, STARTS);
+    let naive = MeanField::new(model, beta, starts, seed)?.free_energy / n;
+    let found = bethe::propagate(model, beta, starts, seed)?;
+    let bethe = match &found.lowest {
+        Some(point) => format!("F = {:.6}, no bound ({} of {starts} starts converged)", point.free_energy / n, found.converged),
+        None => format!("no value: belief propagation converged from none of {starts} starts"),
+    };
+    Ok(vec![format!("naive mean field: F = {naive:.6}, a bound too (lowest of {starts} starts); Bethe: {bethe}")])
 }
