@@ -106,3 +106,30 @@ fn foreign_parameter_files_are_refused() {
     refused(&train(), 2, &["p.safetensors: it is damaged: its checksum is"], "a flipped bit");
     assert!(!folder.path().join("runs").exists(), "a refused run leaves a directory");
 }
+
+/// Couplings that are none, in every form a user may bring: refused with the place of the fault, before a folder is made.
+#[test]
+fn wrong_couplings_are_refused_with_the_place() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text, parts) in [
+        ("ragged.csv", "0,1,2\n1,0\n2,1,0\n0,0,0\n", &["ragged.csv", "line"][..]),
+        ("asymmetric.csv", "0,1,2,3\n1,0,1,1\n2,1,0,1\n3,1,9,0\n", &["asymmetric.csv", "9"]),
+        ("nan.csv", "0,nan,1,1\n1,0,1,1\n1,1,0,1\n1,1,1,0\n", &["nan.csv"]),
+        ("diagonal.csv", "1,1,1,1\n1,0,1,1\n1,1,0,1\n1,1,1,0\n", &["diagonal.csv", "diagonal"]),
+        ("twice.csv", "0,1,0.5\n1,2,0.5\n2,3,1\n1,0,0.5\n", &["twice.csv", "line 4"]),
+        ("empty.csv", "", &["empty.csv", "empty"]),
+        ("j.json", "{\"n\": 3, \"J\": [[0, 1], [1, 0]]}", &["j.json"]),
+        ("j.doc", "0,1", &["j.doc", ".csv"]),
+    ] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+        let o = run_in(folder.path(), &["train", "couplings", &format!("couplings={name}"), "beta=1"]);
+        refused(&o, 2, parts, name);
+    }
+    assert!(!folder.path().join("runs").exists(), "a refused run leaves a directory");
+    // a settings file names couplings beside it, from wherever it is read
+    std::fs::create_dir(folder.path().join("set")).unwrap();
+    std::fs::write(folder.path().join("set/j.csv"), "0,1,0.5\n1,2,-0.5\n2,3,1\n").unwrap();
+    std::fs::write(folder.path().join("set/run.toml"), "system = \"couplings\"\ncouplings = \"j.csv\"\nbeta = 1.0\n").unwrap();
+    let o = run_in(folder.path(), &["check", "set/run.toml"]);
+    assert!(o.status.success() && out(&o).contains("4 spins, 3 couplings"), "{}{}", out(&o), err(&o));
+}

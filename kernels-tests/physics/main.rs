@@ -11,6 +11,7 @@ mod harness;
 mod ideal;
 #[path = "../reference_data.rs"]
 mod reference_data;
+mod spins;
 mod states;
 mod symmetry;
 mod training;

@@ -87,3 +87,28 @@ fn meaning(f: &Average, steps: usize, changing: bool, draws: Draws) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::resolve;
+
+    /// Steps at another β than the last one's are no part of the result, and none of them is its start.
+    #[test]
+    fn steps_of_a_schedule_are_left_out() {
+        let words = ["n=4", "beta=2", "batch=100", "steps=8"].map(String::from);
+        let run = resolve("sk", &words).unwrap();
+        let record = |step: usize| {
+            let beta = (0.5 * (step + 1) as f64).min(2.0);
+            let values = [("F", Estimate::new(-1.0 / beta, 0.01)), ("beta", beta.into())].into();
+            StepRecord { step, values, ..StepRecord::default() }
+        };
+        let records: Vec<StepRecord> = (0..8).map(record).collect();
+        let summary = Summary::of_records(run.kind(), &run.values, "device", &records).unwrap();
+        assert!((summary.result["F"].value + 0.5).abs() < 1e-12 && summary.start.is_none(), "{:?}", summary.result);
+        assert!(summary.averaged_over.contains("the last 3 of 8 training steps"), "{}", summary.averaged_over);
+        // without a schedule the first step is the start
+        let flat: Vec<StepRecord> = (3..8).map(record).map(|r| StepRecord { step: r.step - 3, ..r }).collect();
+        assert!(Summary::of_records(run.kind(), &run.values, "device", &flat).unwrap().start.is_some());
+    }
+}

@@ -1,0 +1,160 @@
+//! Spins: what a trained network says of F, E, S and ⟨m²⟩ against sums over all states, and what must not depend on how it is
+//! computed.
+
+use std::path::Path;
+
+use helmholtz::kernels::Chunk;
+use helmholtz::kernels::couplings::Observables;
+use helmholtz::kernels::stencil::Stencil;
+use helmholtz::optimize::Optimizer;
+use helmholtz::problem::spins::{Options, of_couplings};
+use helmholtz::problem::{Ending, Measured, Named, Problem};
+use helmholtz::system::Couplings;
+use helmholtz::system::spins::{Boundary, Enumeration, Lattice};
+use helmholtz::{Buffer, Energy, Made, Recording, Spins, train};
+
+use crate::harness::device;
+
+/// 10 spins, all coupled.
+fn glass() -> Couplings {
+    Couplings::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels-tests/data/sk_n10_seed4.json")).unwrap()
+}
+
+fn made(sites: usize, depth: usize) -> Made {
+    Made { sites, depth, width: 4, bias: true, prelu: true }
+}
+
+/// Trains, then measures `steps` batches with frozen parameters: their averages, and the reweighted ones.
+fn trained(mut spins: Spins, training: usize, steps: usize) -> (Vec<Measured>, helmholtz::problem::Reweighted) {
+    let gpu = device();
+    train(gpu, &mut spins, training, |_, _| {}).unwrap();
+    let measured: Vec<Measured> = (0..steps)
+        .map(|_| {
+            spins.draw(gpu).unwrap();
+            spins.measure(gpu, false).unwrap()
+        })
+        .collect();
+    let end = Ending { result: &Named::default(), frozen: steps, stopped: false };
+    (measured, spins.conclude(gpu, &end, &mut |_| {}).unwrap().reweighted.unwrap())
+}
+
+/// Mean over batches of equal size, and its error.
+fn mean(measured: &[Measured], name: &str) -> (f64, f64) {
+    let count = measured.len() as f64;
+    let sum = |f: &dyn Fn(&Measured) -> f64| measured.iter().map(f).sum::<f64>();
+    (sum(&|m| m.values[name].value) / count, sum(&|m| m.values[name].error.powi(2)).sqrt() / count)
+}
+
+/// F from above and near, reweighted means exact, S = β(E - F).
+fn holds(name: &str, spins: Spins, model: &Couplings, beta: f64, training: usize, near: f64) {
+    let all = Enumeration::new(model).unwrap();
+    let (exact, n) = (all.at(beta).unwrap(), model.n() as f64);
+    let (f, e) = (exact.free_energy_per_site(), exact.energy_per_site().unwrap());
+    let m2 = all.magnetisation_squared(beta) / (n * n);
+    let (measured, weighted) = trained(spins, training, 20);
+    let [(got, error), (energy, _), (entropy, _)] = ["F", "E", "S"].map(|q| mean(&measured, q));
+    println!("{name}: F {got:.6} ± {error:.6}, exact {f:.6}, {:?}, effective {:.3}", weighted.values["F"], weighted.ess);
+    assert!(got > f - 5.0 * error && got - f < near, "{name}: F = {got} ± {error}, exact {f}");
+    // R is rounded to single precision, n β |F| of them
+    assert!((entropy - beta * (energy - got)).abs() < 1e-5 * beta * got.abs().max(1.0), "{name}: S = {entropy}");
+    for (q, want) in [("F", f), ("E", e), ("m2", m2)] {
+        let w = weighted.values[q];
+        // five errors, which must be small enough to tell it from the network's own value at the start
+        assert!((w.value - want).abs() < 5.0 * w.error && w.error < 0.02, "{name}: reweighted {q} {w:?}, exact {want}");
+    }
+    assert!((0.5..=1.0).contains(&weighted.ess), "{name}: {}", weighted.ess);
+}
+
+fn options(beta: f64, z2: bool, training: usize) -> Options {
+    Options { beta, anneal: 0.5, z2, ..Options::adam(500, training, 0.02) }
+}
+
+/// Draws of one launch (one layer, dense couplings), draws layer by layer, with and without the symmetry.
+#[test]
+fn trained_glasses_are_bounds_and_reweight_to_the_exact_values() {
+    let model = glass();
+    for (depth, z2, near) in [(1, true, 0.02), (2, true, 2e-3), (2, false, 0.02)] {
+        let spins = Spins::new(device(), of_couplings(&model, 500).unwrap(), made(10, depth), options(1.0, z2, 200), None).unwrap();
+        holds(&format!("depth {depth}, z2 {z2}"), spins, &model, 1.0, 200, near);
+    }
+}
+
+/// A field, and a lattice's own kernel; costs of a QUBO problem with what is constant in them.
+#[test]
+fn fields_and_constants_count() {
+    let (lattice, beta) = (Stencil { side: 3, triangular: true, periodic: true, coupling: -1.0, field: 0.3 }, 0.4);
+    let model = Couplings::lattice(Lattice::Triangular, 3, Boundary::Periodic, -1.0).unwrap().with_field(0.3).unwrap();
+    let spins = Spins::new(device(), Box::new(lattice), made(9, 2), options(beta, false, 200), None).unwrap();
+    holds("triangle with a field", spins, &model, beta, 200, 0.01);
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cost.qubo");
+    let lines: Vec<String> =
+        (0..10).flat_map(|i| (i..10).map(move |j| format!("{i} {j} {}", ((7 * i + 3 * j) % 5) as f64 - 1.0))).collect();
+    std::fs::write(&path, lines.join("\n")).unwrap();
+    let model = Couplings::read(&path).unwrap();
+    assert!(model.offset().abs() > 1.0);
+    let spins = Spins::new(device(), of_couplings(&model, 500).unwrap(), made(10, 2), options(0.5, false, 200), None).unwrap();
+    holds("QUBO", spins, &model, 0.5, 200, 0.02);
+}
+
+/// Couplings whose table is not shown: draws and energies are then several launches.
+struct Plain(Box<dyn Energy>);
+
+impl Energy for Plain {
+    fn sites(&self) -> usize {
+        self.0.sites()
+    }
+
+    fn even(&self) -> bool {
+        self.0.even()
+    }
+
+    fn record(&self, rec: &mut Recording, chunk: Chunk, spins: &Buffer, out: Observables) {
+        self.0.record(rec, chunk, spins, out);
+    }
+}
+
+/// What three steps measure, whatever the chunk and the launches: samples are the same, sums differ by rounding.
+#[test]
+fn chunks_and_launches_change_nothing() {
+    let gpu = device();
+    let model = glass();
+    for depth in [1, 2] {
+        let steps = |plain: bool, chunk: usize| {
+            let energy = of_couplings(&model, chunk).unwrap();
+            let energy = if plain { Box::new(Plain(energy)) } else { energy };
+            let mut options = options(1.0, true, 3);
+            (options.training.batch, options.training.chunk, options.anneal) = (100, chunk, 0.0);
+            let mut spins = Spins::new(gpu, energy, made(10, depth), options, None).unwrap();
+            let mut found = Vec::new();
+            train(gpu, &mut spins, 3, |_, m| found.extend(["F", "E", "S", "m2", "ess"].map(|q| m.values[q].value))).unwrap();
+            found
+        };
+        let want = steps(false, 100);
+        for (plain, chunk) in [(true, 100), (false, 37), (true, 1)] {
+            let got = steps(plain, chunk);
+            // Adam turns rounding of a gradient near 0 into a whole step of 0.02; three of them move F by less than 1e-3
+            let off = got.iter().zip(&want).fold(0.0, |m: f64, (a, b)| m.max((a - b).abs()));
+            assert!(off < 1e-3, "depth {depth}, chunk {chunk}: {off}\n{got:?}\n{want:?}");
+            assert!(got[..4].iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-5), "the first step: {got:?}, {want:?}");
+        }
+    }
+}
+
+/// What cannot be is refused.
+#[test]
+fn spins_that_do_not_fit_are_refused() {
+    let gpu = device();
+    let energy = || of_couplings(&glass(), 500).unwrap();
+    let field = Box::new(Stencil { side: 3, triangular: false, periodic: true, coupling: 1.0, field: 0.1 });
+    for (what, made) in [
+        ("a network of 9", Spins::new(gpu, energy(), made(9, 2), options(1.0, true, 1), None)),
+        ("not even", Spins::new(gpu, field, made(9, 2), options(1.0, true, 1), None)),
+        ("at least 2", Spins::new(gpu, energy(), made(10, 2), Options::adam(1, 1, 0.1), None)),
+    ] {
+        let text = made.err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(text.contains(what), "{what}: {text:?}");
+    }
+    assert_eq!(options(1.0, true, 1).optimisation.optimizer, Optimizer::Adam);
+}
