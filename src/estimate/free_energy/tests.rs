@@ -127,5 +127,9 @@ fn batches_merge_to_the_whole() {
         close(weights.mean(q), all_weights.mean(q));
     }
     assert!((weights.heat_capacity(BETA) / all_weights.heat_capacity(BETA) - 1.0).abs() < 1e-5);
-    assert!((weights.effective() / all_weights.effective() - 1.0).abs() < 1e-5);
+    // rows of 100 about their own means, against all weights at once
+    let w: Vec<f64> = samples.iter().map(|s| (-values(*s, BETA, SITES)[0]).exp()).collect();
+    let (sum, squares) = (w.iter().sum::<f64>(), w.iter().map(|w| w * w).sum::<f64>());
+    let error = ((900.0 * squares / (sum * sum) - 1.0) / 899.0).sqrt();
+    assert!((weights.effective() * squares / (sum * sum) - 1.0).abs() < 1e-5 && (weights.log_z().error / error - 1.0).abs() < 1e-5);
 }
