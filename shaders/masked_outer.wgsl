@@ -2,12 +2,13 @@
 //
 //   row q < inner of batch b:  Y at y_offset + (b inner + q) y4, X at x_offset + (b inner + q) x4   (vec4 units)
 //   Y has `outputs` columns a site, X has `inputs`; row (i, c) of G keeps the columns of sites j < i, or j <= i where
-//   `inclusive` is 1, and stands behind the rows before it without gaps: as masked weights are stored.
+//   flag 1 (inclusive) is set, and stands behind the rows before it without gaps: as masked weights are stored.
+//   flag 2: add to what G holds.
 //   G_b from word g_offset + b g_stride on.
 // One invocation owns an 8 x 8 block; blocks above the triangle do nothing. Trips: inner.
 struct Params {
   batches: u32, inner: u32, sites: u32, outputs: u32,
-  inputs: u32, inclusive: u32, y_offset: u32, y4: u32,
+  inputs: u32, flags: u32, y_offset: u32, y4: u32,
   x_offset: u32, x4: u32, g_offset: u32, g_stride: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -16,18 +17,24 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> g: array<f32>;
 
 // Columns that row `row` keeps.
-fn length(row: u32) -> u32 { return (row / p.outputs + p.inclusive) * p.inputs; }
+fn length(row: u32) -> u32 { return (row / p.outputs + (p.flags & 1u)) * p.inputs; }
+
+// What is added to.
+fn held(at: u32) -> f32 {
+  if ((p.flags & 2u) == 0u) { return 0.0; }
+  return g[at];
+}
 
 fn put(b: u32, row: u32, col: u32, near: vec4<f32>, far: vec4<f32>) {
   if (row >= p.sites * p.outputs) { return; }
   let site = row / p.outputs;
   let keeps = length(row);
   // sites j < site of all rows before this site's
-  let before = site * (site + 1u) / 2u - select(site, 0u, p.inclusive == 1u);
+  let before = site * (site + 1u) / 2u - select(site, 0u, (p.flags & 1u) == 1u);
   let at = p.g_offset + b * p.g_stride + p.outputs * p.inputs * before + row % p.outputs * keeps + col;
   #for k in 4
-  if (col + $ku < keeps) { g[at + $ku] = near[$k]; }
-  if (col + 4u + $ku < keeps) { g[at + 4u + $ku] = far[$k]; }
+  if (col + $ku < keeps) { g[at + $ku] = near[$k] + held(at + $ku); }
+  if (col + 4u + $ku < keeps) { g[at + 4u + $ku] = far[$k] + held(at + 4u + $ku); }
   #end
 }
 

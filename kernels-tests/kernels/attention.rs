@@ -144,7 +144,7 @@ fn network(gpu: &Gpu) -> Check {
     let mut rec = Recording::new();
     net.record_pack(&mut rec, &gpu.upload("w", &parameters));
     net.record_forward(&mut rec, 3, &xb);
-    net.record_scores(&mut rec, 3, &xb, &db, &scores, 0);
+    net.record_scores(&mut rec, 3, &xb, &db, &scores, 0, false);
     net.record_vjp(&mut rec, 3, &xb, &db, &gradient, false, Some(&dx));
     gpu.run(&rec).map_err(|e| e.to_string())?;
     let read = |b: &Buffer, words: usize| gpu.read_words::<f32>(b, words).map_err(|e| e.to_string());

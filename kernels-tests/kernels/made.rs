@@ -409,7 +409,7 @@ fn short_buffers_are_refused() {
     });
     // 15 rows in 16 words; 8 of 10 columns seen in 12 words
     let t = Triangle { sites: 5, inputs: 2, outputs: 3, inclusive: false };
-    let sums = masked_outer::Rows { first: 1, batches: 2, inner: 3 };
+    let sums = masked_outer::Rows { first: 1, batches: 2, inner: 3, adds: true };
     refuses("masked outer", &[7 * 16, 7 * 12 - 4, 11 + 100 + 60], |rec, b| {
         masked_outer::record(rec, "g", t, sums, &b[0], &b[1], &b[2], (11, 100));
     });

@@ -26,7 +26,7 @@ struct Params {
     sites: u32,
     outputs: u32,
     inputs: u32,
-    inclusive: u32,
+    flags: u32,
     y_offset: u32,
     y4: u32,
     x_offset: u32,
@@ -44,6 +44,8 @@ pub struct Rows {
     pub batches: usize,
     /// Rows of a result.
     pub inner: usize,
+    /// Results are added to what there is.
+    pub adds: bool,
 }
 
 /// Records G_b = the triangle of Σ_rows Y_rowᵀ X_row; `y` and `x` in padded rows, G_b from word `offset + b stride` of `g`.
@@ -68,7 +70,7 @@ pub fn record(
         sites: shape.sites as u32,
         outputs: shape.outputs as u32,
         inputs: shape.inputs as u32,
-        inclusive: shape.inclusive as u32,
+        flags: shape.inclusive as u32 | (rows.adds as u32) << 1,
         y_offset: (rows.first * y4) as u32,
         y4: y4 as u32,
         x_offset: (rows.first * x4) as u32,
@@ -85,7 +87,7 @@ pub fn record(
         .constants(&[("WG", WG)])
         .read(y, extent(p.y_offset, summed, p.y4, y4))
         .read(x, extent(p.x_offset, summed, p.x4, x_read))
-        .write(g, offset..offset + (rows.batches - 1) * stride + shape.words())
+        .update(g, offset..offset + (rows.batches - 1) * stride + shape.words())
         .trips(rows.inner as u64)
         .flops(2.0 * (summed * shape.words()) as f64)
         .moved(4.0 * (summed * (4 * y4 + 4 * x4) + rows.batches * shape.words()) as f64)

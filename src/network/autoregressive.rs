@@ -96,7 +96,26 @@ impl Autoregressive {
     pub fn record_scores_of(&self, rec: &mut Recording, pass: Pass, spins: &Buffer, scores: &Buffer, first_row: usize) {
         let ones = Factors { buffer: &self.one, first: 0, step: 0 };
         bernoulli::record(rec, self.spins(&pass, spins), self.net.output(), Some(ones), &self.log_q, 0);
-        self.net.record_scores(rec, pass.count, &self.rows, self.net.output(), scores, first_row);
+        self.net.record_scores(rec, pass.count, &self.rows, self.net.output(), scores, first_row, false);
+    }
+
+    /// The same, each row times its sample's factor (f32 `[sample]`); `adds`: added to what the rows hold.
+    #[allow(clippy::too_many_arguments)]
+    pub fn record_weighted_scores(
+        &self,
+        rec: &mut Recording,
+        chunk: Chunk,
+        sign: f32,
+        spins: &Buffer,
+        factors: &Buffer,
+        scores: &Buffer,
+        first_row: usize,
+        adds: bool,
+    ) {
+        let pass = self.forward(rec, chunk, sign, spins);
+        let factors = Factors { buffer: factors, first: pass.first, step: 1 };
+        bernoulli::record(rec, self.spins(&pass, spins), self.net.output(), Some(factors), &self.log_q, 0);
+        self.net.record_scores(rec, pass.count, &self.rows, self.net.output(), scores, first_row, adds);
     }
 
     /// Sum over `chunk`'s samples of factors\[row\] d ln q0 / d theta into `gradient` (f32 \[[`Net::leading`]\]);

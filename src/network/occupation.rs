@@ -157,7 +157,7 @@ impl OccupationKernels {
 
     fn scores(&self, rec: &mut Recording, chunk: Chunk, states: &Buffer, factors: Factors, (scores, first_row): (&Buffer, usize)) {
         let count = self.conditionals(rec, chunk, states, Some(factors)).chunk.count;
-        self.net.record_scores(rec, count, &self.momenta, &self.logits, scores, first_row);
+        self.net.record_scores(rec, count, &self.momenta, &self.logits, scores, first_row, false);
         let ld = self.leading();
         let p = outer::Params { g_offset: (first_row * ld) as u32, g_stride: ld as u32, ..self.row_0(count, count) };
         outer::record(rec, "d row 0", p, &self.one, &self.logits, scores);

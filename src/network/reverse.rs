@@ -31,6 +31,8 @@ pub(super) struct Reverse {
 struct Sink<'b> {
     runs: Vec<Run>,
     buffer: &'b Buffer,
+    /// They are added to what it holds.
+    adds: bool,
 }
 
 /// Samples `first` .. in `batches` sums of `samples` each, into rows `row` .. of the sink.
@@ -83,12 +85,22 @@ impl Reverse {
 impl Net {
     /// Gradients by the parameters of each of `samples` samples, whose outputs have the gradient `d`, into rows `first_row` ..
     /// of `scores` (f32 \[..\]\[[`Net::leading`]\], padding 0; parameters of no layer are left alone). For the samples `x` of the
-    /// last [`Net::record_forward`].
-    pub fn record_scores(&self, rec: &mut Recording, samples: usize, x: &Buffer, d: &Buffer, scores: &Buffer, first_row: usize) {
+    /// last [`Net::record_forward`]. `adds`: they are added to what the rows hold.
+    #[allow(clippy::too_many_arguments)]
+    pub fn record_scores(
+        &self,
+        rec: &mut Recording,
+        samples: usize,
+        x: &Buffer,
+        d: &Buffer,
+        scores: &Buffer,
+        first_row: usize,
+        adds: bool,
+    ) {
         // without tokens there is no row that a parameter acts on
         let from = if self.tokens == 0 { 0 } else { self.parameters };
         let padding = self.leading() - from;
-        if padding > 0 && samples > 0 {
+        if padding > 0 && samples > 0 && !adds {
             let p = outer::Params {
                 batches: samples as u32,
                 outer: 1,
@@ -102,7 +114,7 @@ impl Net {
             };
             outer::record(rec, "padding", p, &self.back.ones, &self.back.zeros, scores);
         }
-        let sink = Sink { runs: vec![Run { first: 0, batches: samples, samples: 1, row: first_row }], buffer: scores };
+        let sink = Sink { runs: vec![Run { first: 0, batches: samples, samples: 1, row: first_row }], buffer: scores, adds };
         self.reverse(rec, &self.layers, 0, samples, (x, d), &sink, None);
     }
 
@@ -127,7 +139,7 @@ impl Net {
         let runs = runs.into_iter().filter(|r| r.batches * r.samples > 0).collect();
         // the sum over groups reads whole vec4: what no group wrote must be 0
         rec.clear(partial);
-        self.reverse(rec, &self.layers, 0, samples, (x, d), &Sink { runs, buffer: partial }, input.map(|to| (to, false)));
+        self.reverse(rec, &self.layers, 0, samples, (x, d), &Sink { runs, buffer: partial, adds: false }, input.map(|to| (to, false)));
         let p = linear::Params::new(1, pad4(full + rest.min(1)) / 4, self.leading() / 4, 0);
         linear::record(rec, "gradient", if accumulate { p.accumulate() } else { p }, &self.back.ones, partial, gradient);
     }
@@ -159,7 +171,7 @@ impl Net {
                     for run in &sink.runs {
                         let place = (run.row * self.leading() + weights, self.leading());
                         let [first, inner] = [run.first, run.samples].map(|samples| samples * self.tokens);
-                        let rows = masked_outer::Rows { first, batches: run.batches, inner };
+                        let rows = masked_outer::Rows { first, batches: run.batches, inner, adds: sink.adds };
                         masked_outer::record(rec, "d weights", *shape, rows, d, source, sink.buffer, place);
                     }
                     if let Some(bias) = bias {
@@ -239,7 +251,7 @@ impl Net {
                 y_inner: y.ld4 as u32,
                 g_offset: (run.row * self.leading() + place) as u32,
                 g_stride: self.leading() as u32,
-                flags: ones,
+                flags: ones | if sink.adds { outer::ACCUMULATE } else { 0 },
                 ..Default::default()
             };
             outer::record(rec, name, p, x.buffer, y.buffer, sink.buffer);

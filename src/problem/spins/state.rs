@@ -63,6 +63,7 @@ pub struct Spins {
     magnetisations: Buffer,
     forward: Buffer,
     backward: Buffer,
+    one: Buffer,
     draws: u32,
     /// The same energy on the host, for what mean fields make of it.
     couplings: Option<Couplings>,
@@ -117,6 +118,7 @@ impl Spins {
             magnetisations: result("magnetisations", batch),
             forward: result("forward factors", batch),
             backward: result("backward factors", batch),
+            one: Buffer::filled("one", 4, || vec![1.0f32; 4]),
             energy,
             options,
             draws: 0,
@@ -225,8 +227,20 @@ impl Spins {
 
     /// The same by way of the scores of every sample, which stochastic reconfiguration needs.
     fn record_scores(&self, rec: &mut Recording) {
+        let (batch, scores) = (self.options.training.batch, &self.learner.scores);
+        if self.options.z2 {
+            // the shares that the two signs have of a score
+            let ones = Factors { buffer: &self.one, first: 0, step: 0 };
+            z2::record_split(rec, batch, self.logs(), ones, &self.forward, &self.backward);
+        }
         for chunk in &self.chunks {
-            self.network.record_scores(rec, *chunk, 1.0, &self.spins, &self.learner.scores, chunk.first);
+            if self.options.z2 {
+                for (sign, factors, adds) in [(1.0, &self.forward, false), (-1.0, &self.backward, true)] {
+                    self.network.record_weighted_scores(rec, *chunk, sign, &self.spins, factors, scores, chunk.first, adds);
+                }
+            } else {
+                self.network.record_scores(rec, *chunk, 1.0, &self.spins, scores, chunk.first);
+            }
         }
         self.learner.record_gradient(rec, &self.sums.factors, 1.0);
     }
