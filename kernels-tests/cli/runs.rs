@@ -189,7 +189,7 @@ fn a_system_of_ones_own_is_one_file() {
     let s: serde_json::Value =
         serde_json::from_str(own("train plaquettes L=4 beta=0.3 steps=120 batch=500 --out a --json").trim()).unwrap();
     let (f, exact) = (s["result"]["f"]["value"].as_f64().unwrap(), s["exact"]["f"].as_f64().unwrap());
-    assert!(f > exact - 6.0 * s["result"]["f"]["error"].as_f64().unwrap() && f - exact < 0.02 * exact.abs(), "{s}");
+    assert!(f > exact - 6.0 * s["result"]["f"]["error"].as_f64().unwrap() && f - exact < 0.05 * exact.abs(), "{s}");
     let r = &s["reweighted"]["f"];
     assert!((r["value"].as_f64().unwrap() - exact).abs() < 6.0 * r["error"].as_f64().unwrap(), "{s}");
     for (line, part) in [
