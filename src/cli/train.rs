@@ -58,8 +58,8 @@ pub fn run(args: Args) -> Result<()> {
         }
     };
     let opened = super::open(args.device.as_deref(), args.checked, args.json);
-    let gpu = match opened.and_then(|gpu| memory::fitting(&gpu, &resolved).map(|_| gpu)) {
-        Ok(gpu) => gpu,
+    let (gpu, bill) = match opened.and_then(|gpu| memory::fitting(&gpu, &resolved).map(|bill| (gpu, bill))) {
+        Ok(carried) => carried,
         Err(e) => {
             claim.release();
             return Err(e);
@@ -70,7 +70,7 @@ pub fn run(args: Args) -> Result<()> {
     let console = Console::new(resolved.kind(), (resolved.kind().energy_unit)(&resolved.values), args.quiet, args.json);
     console.line(&format!("run directory: {}", log.path.display()));
     stop::listen();
-    let mut job = Job::new(resolved, gpu, parameters, log, Box::new(console));
+    let mut job = Job::new(resolved, gpu, bill, parameters, log, Box::new(console));
     if let Some(text) = unlocked {
         job.warning(&text);
     }

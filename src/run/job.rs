@@ -6,6 +6,7 @@ use crate::config::Resolved;
 use crate::gpu::Gpu;
 use crate::model::file::{ParameterFile, Part};
 use crate::problem::initial::provenance;
+use crate::problem::memory::Bill;
 
 use super::{Listener, Phase, RunLog, StepRecord, stop};
 
@@ -18,6 +19,8 @@ const SAVE_EVERY: Duration = Duration::from_secs(60);
 pub struct Job {
     pub resolved: Resolved,
     pub gpu: Gpu,
+    /// Batch and chunk that the device carries, planned once.
+    pub bill: Bill,
     /// Initial parameters, if the user gave a file.
     pub parameters: Option<ParameterFile>,
     /// What the summary will note beside what follows from the numbers.
@@ -47,9 +50,16 @@ impl Saves {
 }
 
 impl Job {
-    pub fn new(resolved: Resolved, gpu: Gpu, parameters: Option<ParameterFile>, log: RunLog, listener: Box<dyn Listener>) -> Job {
+    pub fn new(
+        resolved: Resolved,
+        gpu: Gpu,
+        bill: Bill,
+        parameters: Option<ParameterFile>,
+        log: RunLog,
+        listener: Box<dyn Listener>,
+    ) -> Job {
         let saves = Saves { last: Instant::now(), interval: SAVE_FIRST };
-        Job { resolved, gpu, parameters, remarks: Vec::new(), log, listener, records: Vec::new(), saves }
+        Job { resolved, gpu, bill, parameters, remarks: Vec::new(), log, listener, records: Vec::new(), saves }
     }
 
     /// Fixes a setting that was left to the program and rewrites `config.toml`.

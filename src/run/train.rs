@@ -7,7 +7,7 @@ use super::{Job, Phase, StepRecord, Summary};
 use crate::error::{Error, Result};
 use crate::model::file::Part;
 use crate::problem::initial::{Initial, initial};
-use crate::problem::{self, Drawn, Ending, Problem, Training, WarmUp, memory};
+use crate::problem::{self, Drawn, Ending, Problem, Training, WarmUp};
 
 /// Refused updates in a row after which a run stops.
 const MOST_REFUSED: usize = 5;
@@ -56,12 +56,11 @@ pub fn train(job: &mut Job) -> Outcome {
 
 /// Settles batch and chunk, loads parameters, opens the problem, makes its kernels.
 fn prepare(job: &mut Job) -> Result<Box<dyn Problem>> {
-    let bill = memory::fitting(&job.gpu, &job.resolved)?;
+    let (batch, chunk) = (job.bill.batch, job.bill.chunk);
     let training: Training = job.resolved.read();
-    for (name, left, value, why) in [
-        ("batch", training.batch == 0, bill.batch, "by the device"),
-        ("chunk", training.chunk == 0, bill.chunk, "what fits the device's memory"),
-    ] {
+    for (name, left, value, why) in
+        [("batch", training.batch == 0, batch, "by the device"), ("chunk", training.chunk == 0, chunk, "what fits the device's memory")]
+    {
         if left {
             job.derive(name, value, why);
         }
