@@ -202,3 +202,28 @@ fn a_system_of_ones_own_is_one_file() {
         assert!(own(line).contains(part), "{line}");
     }
 }
+
+/// Spins with known values: all states are summed on the device. A value that is off by 1e-4 fails its row.
+#[test]
+fn cases_of_spins_agree() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels-tests/data");
+    let o = run(&data, "verify sk_n20_seed1.json");
+    let table = text(&o.stdout);
+    assert!(o.status.success() && table.contains("5 quantities compared, all agree") && !table.contains("warn"), "{table}");
+    let whole = std::fs::read_to_string(data.join("sk_n10_seed4.json")).unwrap();
+    let mut case: serde_json::Value = serde_json::from_str(&whole).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for (key, row) in [("lnZ", 0), ("E_per_site", 1), ("S_per_site", 2), ("C_per_site", 3)] {
+        let good = case["rows"][row][key].clone();
+        case["rows"][row][key] = (good.as_f64().unwrap() * 1.0001).into();
+        std::fs::write(folder.path().join("c.json"), case.to_string()).unwrap();
+        let o = run(folder.path(), "verify c.json");
+        let table = text(&o.stdout);
+        let off: Vec<&str> = table.lines().filter(|l| l.contains("FAIL")).map(|l| l.split_whitespace().next().unwrap()).collect();
+        assert_eq!((o.status.code(), off), (Some(4), vec![key]), "{table}");
+        case["rows"][row][key] = good;
+    }
+    std::fs::write(folder.path().join("c.json"), r#"{"J": [[0, 1], [1, 0]]}"#).unwrap();
+    let o = run(folder.path(), "verify c.json");
+    assert!(o.status.code() == Some(2) && text(&o.stderr).contains("\"rows\""), "{}", text(&o.stderr));
+}

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use crate::error::{Error, Result};
 use crate::report::say;
-use crate::verify::{Case, evaluate};
+use crate::verify::Reference;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The case's JSON file; its .params.safetensors and .samples.safetensors lie beside it
+    /// The case's JSON file: electrons, with .params.safetensors and .samples.safetensors beside it, or spins, with J and rows
     case: PathBuf,
     /// Adapter: index, part of its name, back end or kind (see `helmholtz devices`)
     #[arg(long, value_name = "SEL")]
@@ -22,14 +22,14 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<()> {
-    let case = Case::read(&args.case)?;
+    let case = Reference::read(&args.case)?;
     let gpu = super::open(args.device.as_deref(), args.checked, args.json)?;
-    let report = evaluate(&case, &gpu)?;
+    let report = case.evaluate(&gpu)?;
     if args.json {
         let text = serde_json::to_string(&report).map_err(|e| Error::Io(format!("the report cannot be encoded: {e}")))?;
         say(&text);
     } else {
         say(&report.text());
     }
-    if report.pass { Ok(()) } else { Err(Error::Numerics(format!("{}: not every quantity agrees with the reference", case.name))) }
+    if report.pass { Ok(()) } else { Err(Error::Numerics(format!("{}: not every quantity agrees with the reference", report.case))) }
 }

@@ -91,12 +91,12 @@ const SHAPES: &[(&str, &str)] = &[
 impl Case {
     /// Reads a case given the path of its JSON file.
     pub fn read(path: &Path) -> Result<Case> {
+        Case::of(path, &super::json(path)?)
+    }
+
+    /// Reads a case given its JSON and the path of that file.
+    pub fn of(path: &Path, json: &Value) -> Result<Case> {
         let shown = path.display();
-        let text = std::fs::read_to_string(path).map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => Error::User(format!("{shown}: no such file")),
-            _ => Error::Io(format!("{shown}: cannot be read: {e}")),
-        })?;
-        let json: Value = serde_json::from_str(&text).map_err(|e| Error::User(format!("{shown} is not valid JSON: {e}")))?;
         let settings = json.get("settings").and_then(Value::as_object).ok_or_else(|| {
             Error::User(format!(
                 "{shown} has no \"settings\": a case is CASE.json beside CASE.params.safetensors and CASE.samples.safetensors"
