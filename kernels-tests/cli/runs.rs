@@ -79,6 +79,10 @@ fn a_run_prints_and_leaves_everything_and_repeats() {
     assert!(o.status.success() && figure.contains("time of training") && figure.contains("seed=7"), "{}", text(&o.stderr));
     let o = run(folder.path(), "train electron-gas TINY rs=2 steps=2 --out f --quiet");
     assert_eq!(o.status.code(), Some(0), "{}", text(&o.stderr));
+    // the result alone, and where its figure is
+    let said = text(&o.stdout);
+    assert!(said.starts_with("electron gas, ") && said.trim_end().ends_with("figure: f/figures/run.svg"), "{said}");
+    assert!(!text(&o.stderr).lines().any(|l| !l.starts_with("warning: ")), "{}", text(&o.stderr));
     let o = run(folder.path(), "report a f --compare both.pdf");
     assert!(o.status.success() && std::fs::read(at("both.pdf")).is_ok_and(|b| b.starts_with(b"%PDF")), "{}", text(&o.stderr));
     let o = run(folder.path(), "report a --figure a.png");

@@ -140,17 +140,17 @@ fn complain(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// Opens the device and says which one it is: on stdout, or on stderr where stdout is kept for one
-/// JSON object.
-fn open(device: Option<&str>, checked: bool, json: bool) -> Result<Gpu> {
+/// Where a command says what it works with: on stdout, on stderr where stdout is kept for one JSON object.
+fn teller(json: bool) -> fn(&str) {
+    if json { complain } else { say }
+}
+
+/// Opens the device and tells which one it is.
+fn open(device: Option<&str>, checked: bool, tell: fn(&str)) -> Result<Gpu> {
     let mut gpu = if checked { Gpu::open_checked(device)? } else { Gpu::open(device)? };
     if let Some(folder) = cache_folder()? {
         gpu.use_cache(&folder);
     }
-    if json {
-        complain(&gpu.describe());
-    } else {
-        say(&gpu.describe());
-    }
+    tell(&gpu.describe());
     Ok(gpu)
 }

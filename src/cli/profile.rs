@@ -28,7 +28,7 @@ pub fn run(args: Args) -> Result<()> {
         // a file that cannot be written is known before the work is done
         atomic_file::check(path)?;
     }
-    let gpu = super::open(args.device.as_deref(), false, args.json)?;
+    let gpu = super::open(args.device.as_deref(), false, super::teller(args.json))?;
     let roof = profile::roof(&gpu)?;
     let measured = profile::measure(&gpu, &resolved, roof, 2)?;
     // kept for the next run; nothing depends on it

@@ -8,7 +8,7 @@ use crate::problem::initial::initial;
 use crate::problem::memory;
 use crate::report::{Console, notes, result_table, say};
 use crate::run::train::Outcome;
-use crate::run::{Claim, Job, Listener, RunLog, stop, train};
+use crate::run::{Claim, Job, RunLog, stop, train};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -30,7 +30,7 @@ pub struct Args {
     /// Print one JSON object, the summary, on stdout; everything else on stderr
     #[arg(long)]
     json: bool,
-    /// No progress; warnings and the result only
+    /// Warnings and the result only, with the path of its figure at the end
     #[arg(long)]
     quiet: bool,
     /// Run kernels with bounds checks and poisoned buffers
@@ -57,7 +57,8 @@ pub fn run(args: Args) -> Result<()> {
             Claim::free(&format!("{}{}", kind.name(), parts.collect::<String>()))?
         }
     };
-    let opened = super::open(args.device.as_deref(), args.checked, args.json);
+    let tell: fn(&str) = if args.quiet { |_| {} } else { super::teller(args.json) };
+    let opened = super::open(args.device.as_deref(), args.checked, tell);
     let (gpu, bill) = match opened.and_then(|gpu| memory::fitting(&gpu, &resolved).map(|bill| (gpu, bill))) {
         Ok(carried) => carried,
         Err(e) => {
@@ -68,7 +69,7 @@ pub fn run(args: Args) -> Result<()> {
     let unlocked = claim.unlocked.clone();
     let log = RunLog::start(claim, &resolved, gpu.manifest())?;
     let console = Console::new(resolved.kind(), (resolved.kind().energy_unit)(&resolved.values), args.quiet, args.json);
-    console.line(&format!("run directory: {}", log.path.display()));
+    tell(&format!("run directory: {}", log.path.display()));
     stop::listen();
     let mut job = Job::new(resolved, gpu, bill, parameters, log, Box::new(console));
     if let Some(text) = unlocked {

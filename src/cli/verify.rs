@@ -23,7 +23,7 @@ pub struct Args {
 
 pub fn run(args: Args) -> Result<()> {
     let case = Reference::read(&args.case)?;
-    let gpu = super::open(args.device.as_deref(), args.checked, args.json)?;
+    let gpu = super::open(args.device.as_deref(), args.checked, super::teller(args.json))?;
     let report = case.evaluate(&gpu)?;
     if args.json {
         let text = serde_json::to_string(&report).map_err(|e| Error::Io(format!("the report cannot be encoded: {e}")))?;
