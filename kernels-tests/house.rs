@@ -120,6 +120,28 @@ fn every_kernel_is_whole() {
     assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
 
+/// Rows of docs/kernels.md: kernels in the first cell, the test that holds the error bound, `file::function`, in the last.
+#[test]
+fn every_kernel_is_in_the_table() {
+    let table = fs::read_to_string(root().join("docs/kernels.md")).unwrap();
+    let names = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_string).collect::<Vec<_>>();
+    let mut listed = Vec::new();
+    for row in table.lines().filter(|l| l.starts_with("| `")) {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").collect();
+        assert!(cells.len() == 5 && cells.iter().all(|c| !c.trim().is_empty()), "not five cells: {row}");
+        listed.extend(names(cells[0]));
+        for test in names(cells[4]) {
+            let (file, function) = test.split_once("::").unwrap_or_default();
+            let text = fs::read_to_string(root().join(format!("kernels-tests/kernels/{file}.rs"))).unwrap_or_default();
+            assert!(text.contains(&format!("#[test]\nfn {function}()")), "docs/kernels.md: no test {test}");
+        }
+    }
+    listed.sort_unstable();
+    let mut all: Vec<&str> = kernels::ALL.iter().map(|k| k.name).collect();
+    all.sort_unstable();
+    assert_eq!(listed, all, "docs/kernels.md has each kernel in one row");
+}
+
 #[test]
 fn every_shader_is_registered_once() {
     let mut names: Vec<&str> = kernels::ALL.iter().map(|k| k.name).collect();

@@ -2,7 +2,8 @@
 //! by WGSL kernels on any GPU.
 //!
 //! The kernels are a library of their own: each records [`gpu::Dispatch`]es over [`Buffer`]s into a
-//! [`Recording`], which a [`Gpu`] runs, times, or prints. Batched determinants of 3 matrices of order 2:
+//! [`Recording`], which a [`Gpu`] runs, times, or prints. Determinants of 3 matrices of order 2 and their gradients,
+//! d ln|det A|/dA = A⁻ᵀ:
 //!
 //! ```
 //! use helmholtz::kernels::determinant::{self, Outputs};
@@ -16,13 +17,17 @@
 //!     (m[0], m[1], m[4], m[5]) = (2.0, 1.0, 1.0, 1.0 + w as f32);
 //! }
 //! let matrices = gpu.upload("matrices", &matrices);
-//! let out = Outputs::real("example", 2, 3, false)?;
+//! let out = Outputs::real("example", 2, 3, true)?;
 //! let mut rec = Recording::new();
-//! determinant::real(&mut rec, "ln|det|", gpu.profile, &matrices, 2, 3, &out);
+//! determinant::real(&mut rec, "ln|det| and inverse", gpu.profile, &matrices, 2, 3, &out);
 //! gpu.run(&rec)?;
 //! let logdet: Vec<f32> = gpu.read_words(&out.logdet, 3)?;
+//! let inverse: Vec<f32> = gpu.read_words(out.inverse.as_ref().unwrap(), 3 * 16)?;
 //! for (w, l) in logdet.iter().enumerate() {
-//!     assert!((l.exp() - (1.0 + 2.0 * w as f32)).abs() < 1e-5);
+//!     let det = 1.0 + 2.0 * w as f32;
+//!     assert!((l.exp() / det - 1.0).abs() < 1e-5);
+//!     // by A_11 (row 1, column 1): A_00/det
+//!     assert!((inverse[16 * w + 5] - 2.0 / det).abs() < 1e-5);
 //! }
 //! # Ok(())
 //! # }
@@ -58,9 +63,44 @@
 //! # }
 //! ```
 //!
+//! Spins drawn from a network with their ln q and the scores ∂ ln q/∂θ, a row a sample:
+//!
+//! ```
+//! use helmholtz::kernels::Chunk;
+//! use helmholtz::network::Autoregressive;
+//! use helmholtz::number::philox::purpose;
+//! use helmholtz::{Buffer, Gpu, Made, Recording, Stream};
+//!
+//! # fn main() -> helmholtz::Result<()> {
+//! let gpu = Gpu::open(None)?;
+//! let model = Made { sites: 9, depth: 2, width: 4, bias: true, prelu: true };
+//! let (count, parameters) = (500, model.parameters().len());
+//! let net = Autoregressive::new(&model.layers(), parameters, count, gpu.profile)?;
+//! let theta = gpu.upload("parameters", &model.initial(1));
+//! let (spins, log_q) = (Buffer::new("spins", count * model.sites), Buffer::new("ln q", count));
+//! let ld = net.net().leading();
+//! let scores = Buffer::new("scores", count * ld);
+//! let at = Stream { seed: 1, step: 0, purpose: purpose::SPINS, first_walker: 0 };
+//! let all = Chunk { first: 0, count };
+//! let mut rec = Recording::new();
+//! net.record_pack(&mut rec, &theta);
+//! net.record_sample(&mut rec, at, all, &theta, &spins, &log_q);
+//! net.record_scores(&mut rec, all, 1.0, &spins, &scores, 0);
+//! gpu.run(&rec)?;
+//! // the mean score is zero: six standard errors
+//! let scores: Vec<f32> = gpu.read_words(&scores, count * ld)?;
+//! for p in 0..parameters {
+//!     let (sum, squares) = scores.iter().skip(p).step_by(ld).fold((0.0, 0.0), |(s, q), x| (s + x, q + x * x));
+//!     assert!(sum.abs() <= 6.0 * squares.sqrt());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! [`Trainer`] puts them together for the uniform electron gas: see
 //! [`system::electron_gas`] for units and conventions, [`wave_function`] and [`kernels::backflow`] for the
-//! wave function and its derivatives, [`optimize`] for the updates.
+//! wave function and its derivatives, [`optimize`] for the updates. [`Spins`] does so for
+//! spins with any [`Energy`], and [`train`] is the loop of both.
 
 #![warn(missing_docs)]
 
