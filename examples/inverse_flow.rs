@@ -6,7 +6,8 @@
 use helmholtz::gpu::{Buffer, Gpu, Recording};
 use helmholtz::kernels::newton::{self, Inputs, Iteration, Phase};
 use helmholtz::model::backflow::Feature;
-use helmholtz::{Backflow, ElectronGas, WaveFunction};
+use helmholtz::number::philox::purpose;
+use helmholtz::{Backflow, ElectronGas, Stream, WaveFunction};
 
 fn main() -> anyhow::Result<()> {
     let (n, dim, walkers, iterations) = (29, 2, 64, 6);
@@ -19,12 +20,8 @@ fn main() -> anyhow::Result<()> {
     let parameters: Vec<f32> = model.initial(1).iter().map(|v| 10.0 * v).collect();
 
     // uniform points in the box
-    let mut state = 1u64;
-    let mut uniform = || {
-        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (state >> 11) as f64 / (1u64 << 53) as f64
-    };
-    let points: Vec<f32> = (0..walkers * n * dim).map(|_| (gas.length() * uniform()) as f32).collect();
+    let stream = Stream { seed: 1, step: 0, purpose: purpose::FILL, first_walker: 0 };
+    let points: Vec<f32> = stream.uniforms().take(walkers * n * dim).map(|u| (gas.length() * u) as f32).collect();
     let (zeta, x) = (gpu.upload("zeta", &points), Buffer::new("x", points.len()));
 
     let size = n * dim;

@@ -5,22 +5,20 @@
 
 use std::time::Instant;
 
+use helmholtz::Stream;
 use helmholtz::gpu::{Gpu, Recording};
 use helmholtz::kernels::determinant::{self, Outputs};
+use helmholtz::number::philox::purpose;
 
 fn main() -> anyhow::Result<()> {
     let (order, batch) = (29, 512);
     let gpu = Gpu::open(None)?;
     println!("{}", gpu.describe());
 
-    // positions on the ring, one set a walker: jittered lattice points, from a linear congruential generator
-    let mut state = 1u64;
-    let mut uniform = || {
-        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (state >> 11) as f64 / (1u64 << 53) as f64
-    };
+    // positions on the ring, one set a walker: jittered lattice points
+    let stream = Stream { seed: 1, step: 0, purpose: purpose::FILL, first_walker: 0 };
     let spacing = std::f64::consts::TAU / order as f64;
-    let x: Vec<f64> = (0..batch * order).map(|i| spacing * ((i % order) as f64 + 0.8 * uniform())).collect();
+    let x: Vec<f64> = (0..batch * order).zip(stream.uniforms()).map(|(i, u)| spacing * ((i % order) as f64 + 0.8 * u)).collect();
 
     // (re, im) of e^(i a x), [walker][particle][orbital]
     let matrices: Vec<f32> =

@@ -45,12 +45,7 @@ pub fn chosen(wanted: &[&str]) -> Vec<Case> {
 }
 
 fn random(count: usize) -> Vec<f32> {
-    let mut state = 1u32;
-    let mut next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 8) as f32 / (1 << 24) as f32 - 0.5
-    };
-    (0..count).map(|_| next()).collect()
+    stream(purpose::FILL).uniforms().take(count).map(|u| u as f32 - 0.5).collect()
 }
 
 fn stream(purpose: u32) -> Stream {

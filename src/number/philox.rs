@@ -78,6 +78,16 @@ impl Stream {
     pub fn bits(self, index: u32) -> [u32; 4] {
         philox(self.key(), [index, self.first_walker, self.step, self.purpose])
     }
+
+    /// Uniform numbers inside (0, 1): those of the first walker, block after block.
+    pub fn uniforms(self) -> impl Iterator<Item = f64> {
+        (0..).flat_map(move |index| uniform4(self.bits(index)))
+    }
+
+    /// Standard normal numbers from the same blocks.
+    pub fn normals(self) -> impl Iterator<Item = f64> {
+        (0..).flat_map(move |index| normal4(self.bits(index)))
+    }
 }
 
 /// Ten rounds on a counter.

@@ -6,7 +6,7 @@
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Gpu, Recording};
 use crate::kernels::metropolis::{self, Accept, AdaptParams, Move, STATE};
-use crate::number::philox::{Stream, purpose, uniform4};
+use crate::number::philox::{Stream, purpose};
 use crate::number::statistics::chains_time;
 use crate::wave_function::WaveFunction;
 
@@ -266,10 +266,7 @@ fn start(s: &Settings, first: usize, walkers: usize) -> Vec<f32> {
     let mut x = Vec::with_capacity(walkers * s.size);
     for w in first..first + walkers {
         let stream = Stream { seed: s.seed, step: 0, purpose: purpose::START, first_walker: (s.first + w) as u32 };
-        for b in 0..s.size.div_ceil(4) {
-            let four = uniform4(stream.bits(b as u32));
-            x.extend(four.iter().take(s.size - 4 * b).map(|u| (u * s.length) as f32));
-        }
+        x.extend(stream.uniforms().take(s.size).map(|u| (u * s.length) as f32));
     }
     x
 }

@@ -2,7 +2,7 @@
 
 use super::couplings::{Couplings, sized};
 use crate::error::Result;
-use crate::number::philox::{Stream, normal4, purpose};
+use crate::number::philox::{Stream, purpose};
 
 impl Couplings {
     /// J_ij ~ N(0, 1/n), rounded to single precision, the same for a seed on every machine.
@@ -14,9 +14,8 @@ impl Couplings {
     pub fn sherrington_kirkpatrick(n: usize, seed: u64) -> Result<Couplings> {
         sized(n)?;
         let stream = Stream { seed, step: 0, purpose: purpose::COUPLINGS, first_walker: 0 };
-        let normals = (0..).flat_map(|block| normal4(stream.bits(block)));
         let pairs = (0..n).flat_map(|i| (i + 1..n).map(move |j| (i, j)));
         let width = 1.0 / (n as f64).sqrt();
-        Couplings::from_bonds(n, pairs.zip(normals).map(|((i, j), x)| (i, j, (x * width) as f32 as f64)))
+        Couplings::from_bonds(n, pairs.zip(stream.normals()).map(|((i, j), x)| (i, j, (x * width) as f32 as f64)))
     }
 }

@@ -6,7 +6,7 @@
 use super::couplings::{Couplings, Neighbours};
 use super::thermodynamics::temperature;
 use crate::error::Result;
-use crate::number::philox::{Stream, purpose, uniform4};
+use crate::number::philox::{Stream, purpose};
 use crate::number::special::ln_2cosh;
 
 /// Largest change of a magnetisation at which a start has converged; F is wrong by its square.
@@ -50,7 +50,7 @@ impl MeanField {
 /// Local fields of a start: all 1, or artanh of uniform numbers in (-1, 1).
 pub(super) fn first(n: usize, start: usize, seed: u64) -> Vec<f64> {
     let stream = Stream { seed, step: 0, purpose: purpose::START, first_walker: start as u32 };
-    let random = (0..).flat_map(|block| uniform4(stream.bits(block))).map(|u| (2.0 * u - 1.0).atanh());
+    let random = stream.uniforms().map(|u| (2.0 * u - 1.0).atanh());
     if start == 0 { vec![1.0; n] } else { random.take(n).collect() }
 }
 
