@@ -7,6 +7,8 @@ mod audit;
 mod chains;
 #[path = "../devices.rs"]
 mod devices;
+#[path = "../noise.rs"]
+mod noise;
 mod planted;
 mod runs;
 mod steps;
@@ -18,6 +20,8 @@ use std::sync::OnceLock;
 use helmholtz::Settings;
 use helmholtz::Trainer;
 use helmholtz::gpu::Gpu;
+
+use noise::Noise;
 
 /// This test's device.
 fn device() -> &'static Gpu {
@@ -37,21 +41,4 @@ fn settings(text: &str) -> Settings {
 
 fn trainer(text: &str) -> Trainer {
     Trainer::new(device(), &settings(text), None, None).unwrap()
-}
-
-/// Numbers from a seed (splitmix64).
-struct Noise(u64);
-
-impl Noise {
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    fn normal(&mut self) -> f64 {
-        (-2.0 * (1.0 - self.uniform()).ln()).sqrt() * (std::f64::consts::TAU * self.uniform()).cos()
-    }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use helmholtz::gpu::{Gpu, Kernel, Profile, SHARED};
 
 use crate::devices;
+use crate::noise::Noise;
 
 /// What a check returns: `Err` says which quantity is off and by how much.
 pub type Check = Result<(), String>;
@@ -107,20 +108,10 @@ pub fn close(what: &str, got: &[f32], want: &[f64], tolerance: f64) -> Check {
     }
 }
 
-/// Uniform numbers in (-1, 1) from a seed (splitmix64).
+/// Uniform numbers in (-1, 1) from a seed, rounded to f32 so that device and twin start from the same.
 pub fn random(seed: u64, count: usize) -> Vec<f64> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (0..count)
-        .map(|_| {
-            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut z = state;
-            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            z ^= z >> 31;
-            // rounded to f32 so that device and twin start from the same numbers
-            ((z >> 11) as f64 / (1u64 << 53) as f64 * 2.0 - 1.0) as f32 as f64
-        })
-        .collect()
+    let mut noise = Noise(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    (0..count).map(|_| (2.0 * noise.uniform() - 1.0) as f32 as f64).collect()
 }
 
 /// Rows of `cols` numbers padded with zeros to multiples of 4, as f32.

@@ -6,6 +6,8 @@
 #[path = "../devices.rs"]
 mod devices;
 mod harness;
+#[path = "../noise.rs"]
+mod noise;
 #[path = "../reference_data.rs"]
 mod reference_data;
 

@@ -11,6 +11,7 @@ use helmholtz::system::ewald::DEVICE;
 use helmholtz::{ElectronGas, Trainer, WaveFunction};
 
 use crate::devices;
+pub use crate::noise::Noise;
 
 pub const EPS: f64 = f32::EPSILON as f64;
 
@@ -31,22 +32,7 @@ pub fn trainer(text: &str) -> Trainer {
     Trainer::new(device(), &settings(text), None, None).unwrap()
 }
 
-/// Uniform numbers in [0, 1) from a seed (splitmix64).
-pub struct Noise(pub u64);
-
 impl Noise {
-    pub fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    pub fn normal(&mut self) -> f64 {
-        (-2.0 * (1.0 - self.uniform()).ln()).sqrt() * (std::f64::consts::TAU * self.uniform()).cos()
-    }
-
     pub fn normals(&mut self, count: usize, deviation: f64) -> Vec<f32> {
         (0..count).map(|_| (deviation * self.normal()) as f32).collect()
     }

@@ -9,6 +9,8 @@ mod devices;
 mod estimators;
 mod harness;
 mod ideal;
+#[path = "../noise.rs"]
+mod noise;
 #[path = "../reference_data.rs"]
 mod reference_data;
 mod spins;
