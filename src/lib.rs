@@ -143,6 +143,7 @@ pub use model::backflow::Backflow;
 pub use model::file::ParameterFile;
 pub use model::made::Made;
 pub use model::occupation::Occupation;
+pub use model::pixel_cnn::PixelCnn;
 pub use number::philox::Stream;
 pub use optimize::{Adam, Learner, StochasticReconfiguration};
 pub use problem::electron_gas::{Energies, LocalEnergy, Settings, Trainer};

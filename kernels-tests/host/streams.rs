@@ -47,6 +47,7 @@ fn numbers(d: &Dispatch) -> Option<Numbers> {
     };
     let number = |name: &str| u64::from(word(name));
     let (walkers, counters) = match d.kernel.name {
+        "ancestral" | "ancestral_convolution" => (number("count"), number("site")..number("end")),
         "occupation_sample" => (number("count"), number("token")..number("token") + number("tokens")),
         "dpp" if word("begin") == 0 => return None,
         "dpp" => (number("walkers"), 0..number("n") << 16),

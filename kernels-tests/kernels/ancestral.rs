@@ -7,16 +7,17 @@ use helmholtz::kernels::philox::{Stream, purpose};
 
 use crate::bounds::refuses;
 use crate::harness::{Check, close, mutant, mutant_in, verify};
-use crate::made::{Setup, evaluate, shape, single, states};
+use crate::made::shape;
+use crate::spins::{Model, Setup, evaluate, single, states};
 
-fn stream(first_walker: u32) -> Stream {
+pub fn stream(first_walker: u32) -> Stream {
     Stream { seed: 0x1_0000_0007, step: 3, purpose: purpose::SPINS, first_walker }
 }
 
 /// Spins, ln q0 and the logits of the cache, drawn in chunks of `batch` (logits: where that is one).
-fn draw(gpu: &Gpu, s: &Setup, batch: usize, samples: usize, first_walker: u32) -> Result<[Vec<f32>; 3], String> {
+pub fn draw<M: Model>(gpu: &Gpu, s: &Setup<M>, batch: usize, samples: usize, first_walker: u32) -> Result<[Vec<f32>; 3], String> {
     let k = s.network(batch, gpu.profile)?;
-    let n = s.model.sites;
+    let n = s.model.sites();
     let (params, spins, log_q) = (s.upload(gpu), Buffer::new("spins", samples * n), Buffer::new("ln q", samples));
     let mut rec = Recording::new();
     for first in (0..samples).step_by(batch) {
@@ -25,15 +26,16 @@ fn draw(gpu: &Gpu, s: &Setup, batch: usize, samples: usize, first_walker: u32) -
     }
     gpu.run(&rec).map_err(|e| e.to_string())?;
     let read = |b: &Buffer, words: usize| gpu.read_words::<f32>(b, words).map_err(|e| e.to_string());
-    let (program, cache) = k.cache();
+    let (sampler, cache) = k.cache();
     let last = (samples - 1) % batch + 1;
-    let logits = read(cache, program.cache_words(last))?[program.logits(last)..].to_vec();
-    Ok([read(&spins, samples * n)?, read(&log_q, samples)?, (0..last * n).map(|at| logits[at % n * last + at / n]).collect()])
+    let all = read(cache, sampler.cache_words(last))?;
+    let logits = (0..last * n).map(|at| all[sampler.logit(last, at / n, at % n)]).collect();
+    Ok([read(&spins, samples * n)?, read(&log_q, samples)?, logits])
 }
 
 /// Draws, their ln q0 and the cache's logits against the twin, and those of a full pass on the device.
-fn agrees(gpu: &Gpu, mut s: Setup, samples: usize, batch: usize) -> Check {
-    let n = s.model.sites;
+pub fn agrees<M: Model>(gpu: &Gpu, mut s: Setup<M>, samples: usize, batch: usize) -> Check {
+    let n = s.model.sites();
     let [spins, log_q, logits] = draw(gpu, &s, batch, samples, 11)?;
     s.spins = spins.iter().map(|&v| v as f64).collect();
     let [full, again, ..] = evaluate(gpu, &s, samples, 1.0)?;
@@ -97,8 +99,7 @@ fn draws_and_logits_are_those_of_the_twin() {
 }
 
 /// Bit by bit, whatever the chunks and where the first walker of a buffer stands.
-fn independence(gpu: &Gpu) -> Check {
-    let s = Setup::random(shape(9, 2, 3, true, true), 1);
+pub fn independent<M: Model>(gpu: &Gpu, s: Setup<M>) -> Check {
     let [spins, log_q, _] = draw(gpu, &s, 70, 70, 5)?;
     for batch in [1, 16, 33] {
         let [again, log_again, _] = draw(gpu, &s, batch, 70, 5)?;
@@ -107,46 +108,51 @@ fn independence(gpu: &Gpu) -> Check {
         }
     }
     let [later, log_later, _] = draw(gpu, &s, 8, 60, 15)?;
-    if later == spins[90..] && log_later == log_q[10..] { Ok(()) } else { Err("walkers 10 on give other samples".into()) }
+    if later == spins[10 * s.model.sites()..] && log_later == log_q[10..] { Ok(()) } else { Err("walkers 10 on give other samples".into()) }
 }
 
 /// A fixed seed; chi square has variance 2 a degree of freedom: four standard deviations. States that are expected less than
 /// 5 times are counted together.
-fn frequencies(gpu: &Gpu) -> Check {
-    for depth in [1, 2] {
-        let (n, samples) = (6, 20_000);
-        let mut s = Setup::random(shape(n, depth, 3, true, true), 1);
-        s.parameters.iter_mut().for_each(|v| *v *= 0.5);
-        let [spins, ..] = draw(gpu, &s, 1 << 14, samples, 0)?;
-        let all = states(n);
-        let mut cells = vec![[0.0, 0.0]; 1];
-        for state in all.chunks(n) {
-            let (got, want) =
-                (spins.chunks(n).filter(|d| single(state) == *d).count() as f64, samples as f64 * s.twin().log_q(state).exp());
-            if want < 5.0 {
-                cells[0] = [cells[0][0] + got, cells[0][1] + want];
-            } else {
-                cells.push([got, want]);
-            }
+pub fn frequencies<M: Model>(gpu: &Gpu, s: Setup<M>) -> Check {
+    let (n, samples) = (s.model.sites(), 20_000);
+    let [spins, ..] = draw(gpu, &s, 1 << 14, samples, 0)?;
+    let mut counts = std::collections::HashMap::new();
+    spins.chunks(n).for_each(|d| *counts.entry(d.iter().map(|s| *s > 0.0).collect::<Vec<_>>()).or_insert(0.0) += 1.0);
+    let twin = s.twin();
+    let mut cells = vec![[0.0, 0.0]; 1];
+    for state in states(n).chunks(n) {
+        let got = counts.get(&state.iter().map(|s| *s > 0.0).collect::<Vec<_>>()).copied().unwrap_or(0.0);
+        let want = samples as f64 * twin.log_q(state).exp();
+        if want < 5.0 {
+            cells[0] = [cells[0][0] + got, cells[0][1] + want];
+        } else {
+            cells.push([got, want]);
         }
-        cells.retain(|c| c[1] > 0.0);
-        let (chi, freedom) = (cells.iter().map(|[g, w]| (g - w).powi(2) / w).sum::<f64>(), cells.len() as f64 - 1.0);
-        println!("depth {depth}: chi square {chi:.1} for {freedom}");
-        if !(chi < freedom + 4.0 * (2.0 * freedom).sqrt() && freedom > 20.0) {
-            return Err(format!("depth {depth}: chi square {chi} for {freedom}"));
-        }
+    }
+    cells.retain(|c| c[1] > 0.0);
+    let (chi, freedom) = (cells.iter().map(|[g, w]| (g - w).powi(2) / w).sum::<f64>(), cells.len() as f64 - 1.0);
+    println!("{:?}: chi square {chi:.1} for {freedom}", s.model);
+    if !(chi < freedom + 4.0 * (2.0 * freedom).sqrt() && freedom > 20.0) {
+        return Err(format!("{:?}: chi square {chi} for {freedom}", s.model));
     }
     Ok(())
 }
 
 #[test]
 fn draws_do_not_depend_on_chunks() {
-    verify(independence);
+    verify(|gpu| independent(gpu, Setup::random(shape(9, 2, 3, true, true), 1)));
 }
 
 #[test]
 fn frequencies_are_the_probabilities() {
-    verify(frequencies);
+    verify(|gpu| {
+        for depth in [1, 2] {
+            let mut s = Setup::random(shape(6, depth, 3, true, true), 1);
+            s.parameters.iter_mut().for_each(|v| *v *= 0.5);
+            frequencies(gpu, s)?;
+        }
+        Ok(())
+    });
 }
 
 #[test]
@@ -155,10 +161,10 @@ fn short_buffers_are_refused() {
     let s = Setup::random(shape(9, 2, 3, true, true), 1);
     for profile in [Profile::Simd, Profile::Gpu] {
         let k = s.network(7, profile).unwrap();
-        let (program, _) = k.cache();
+        let (sampler, _) = k.cache();
         refuses("ancestral", &[s.parameters.len(), 7 * 45, 9 * 9, 9], |rec, b| {
             let out = ancestral::Outputs { cache: &b[1], spins: &b[2], log_q: &b[3] };
-            ancestral::record(rec, profile, program, stream(0), 2, 7, &b[0], out);
+            sampler.record(rec, profile, stream(0), 2, 7, &b[0], out);
         });
     }
 }

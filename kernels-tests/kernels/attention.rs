@@ -130,6 +130,7 @@ fn outputs(layers: &[Layer], w: &[f64], x: &[f64]) -> Vec<f64> {
             x.iter().enumerate().map(|(i, v)| if *v > 0.0 { *v } else { v * w[slopes + i % units] }).collect()
         }
         Layer::Tanh { .. } => x.iter().map(|v| v.tanh()).collect(),
+        Layer::MaskedConvolution { .. } | Layer::ChannelPrelu { .. } => unreachable!("{layer:?}"),
     })
 }
 

@@ -8,7 +8,7 @@ use helmholtz::reference::couplings as twin;
 
 use crate::bounds::refuses;
 use crate::harness::{Check, close, mutant, random, verify};
-use crate::made::single;
+use crate::spins::single;
 
 /// Symmetric, zero on the diagonal, of variance 1/(3n).
 pub fn matrix(n: usize, seed: u64) -> Vec<f64> {

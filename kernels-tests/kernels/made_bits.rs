@@ -4,19 +4,21 @@ use helmholtz::gpu::{Buffer, Gpu, Profile, Recording};
 use helmholtz::kernels::made_bits::{self, OneLayer, Outputs};
 use helmholtz::kernels::philox::{Stream, purpose};
 use helmholtz::kernels::{Chunk, couplings, pad4};
+use helmholtz::model::made::Made;
 use helmholtz::reference::couplings as energies;
 
 use crate::bounds::refuses;
 use crate::couplings::matrix;
 use crate::harness::{Check, close, mutant, random, verify};
-use crate::made::{Setup, shape};
+use crate::made::shape;
+use crate::spins::Setup;
 
 fn stream(first_walker: u32) -> Stream {
     Stream { seed: 0x1_0000_0007, step: 3, purpose: purpose::SPINS, first_walker }
 }
 
 /// Spins, ln q0(s), ln q0(-s), E, M in chunks of `batch`, then spins and ln q0 of `ancestral`.
-fn draw(gpu: &Gpu, s: &Setup, table: &[f32], samples: usize, batch: usize) -> Result<[Vec<f32>; 7], String> {
+fn draw(gpu: &Gpu, s: &Setup<Made>, table: &[f32], samples: usize, batch: usize) -> Result<[Vec<f32>; 7], String> {
     let n = s.model.sites;
     let layer = OneLayer::new(&s.model, gpu.profile).map_err(|e| e.to_string())?;
     let cached = s.network(samples, gpu.profile)?;

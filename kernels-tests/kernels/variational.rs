@@ -9,18 +9,27 @@ use helmholtz::kernels::made_bits::{OneLayer, Outputs};
 use helmholtz::kernels::philox::{Stream, purpose};
 use helmholtz::kernels::z2::{self, Logarithms};
 use helmholtz::kernels::{Chunk, couplings};
+use helmholtz::model::made::Made;
 use helmholtz::reference::couplings::energy;
 use helmholtz::reference::z2 as mixture;
 
 use crate::couplings::matrix;
 use crate::harness::{Check, verify};
-use crate::made::{Setup, shape, states};
+use crate::made::shape;
+use crate::spins::{Setup, states};
 
 /// q, R and d ln q of a state.
 type State = (f64, f64, Vec<f64>);
 
 /// Averages, weighted sums and the gradient of βF from samples of the symmetric mixture of a network, or of the network alone.
-fn step(gpu: &Gpu, s: &Setup, j: &[f64], beta: f64, samples: usize, symmetric: bool) -> Result<(Averages, Weighted, Vec<f32>), String> {
+fn step(
+    gpu: &Gpu,
+    s: &Setup<Made>,
+    j: &[f64],
+    beta: f64,
+    samples: usize,
+    symmetric: bool,
+) -> Result<(Averages, Weighted, Vec<f32>), String> {
     let (n, failed) = (s.model.sites, |e: helmholtz::Error| e.to_string());
     let batch = 2048.min(samples);
     let (layer, net) = (OneLayer::new(&s.model, gpu.profile).map_err(failed)?, s.network(batch, gpu.profile)?);

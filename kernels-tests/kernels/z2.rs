@@ -9,7 +9,8 @@ use helmholtz::reference::z2 as twin;
 
 use crate::bounds::refuses;
 use crate::harness::{Check, close, mutant, random, verify};
-use crate::made::{Setup, shape, single, states};
+use crate::made::shape;
+use crate::spins::{Setup, single, states};
 
 const EPS: f64 = f32::EPSILON as f64;
 

@@ -5,10 +5,12 @@
 pub mod activate;
 pub mod adam;
 pub mod ancestral;
+pub mod ancestral_convolution;
 pub mod attention;
 pub mod backflow;
 pub mod bernoulli;
 pub mod cholesky;
+pub mod convolution;
 pub mod couplings;
 pub mod determinant;
 pub mod distinct;
@@ -49,6 +51,7 @@ pub static ALL: &[&Kernel] = &[
     &activate::KERNEL,
     &adam::KERNEL,
     &ancestral::KERNEL,
+    &ancestral_convolution::KERNEL,
     &attention::ATTENTION,
     &attention::MIX,
     &backflow::CROSS,
@@ -99,6 +102,8 @@ pub static ALL: &[&Kernel] = &[
     &cholesky::CHOLESKY,
     &cholesky::GRAM,
     &cholesky::TRIANGULAR,
+    &convolution::KERNEL,
+    &convolution::OUTER,
     &couplings::DENSE,
     &couplings::SPARSE,
     &determinant::COMPLEX,

@@ -1,5 +1,7 @@
 //! The layers that networks are made of. A layer says where its parameters lie in the flat vector of the model's table.
 
+use super::window::Window;
+
 /// A matrix that is block lower triangular by sites: row (i, c) holds the columns (j, d) of the sites j < i, or j ≤ i.
 ///
 /// Units are site-major, row i `outputs` + c and column j `inputs` + d. What the mask forbids is not stored: the rows stand
@@ -83,6 +85,15 @@ pub enum Layer {
         /// First word of the bias, if there is one.
         bias: Option<usize>,
     },
+    /// A convolution of a lattice, masked ([`Window`]): `weights` and `bias`, one a channel, are the first words of both.
+    MaskedConvolution {
+        /// Lattice, channels and mask.
+        shape: Window,
+        /// First word of the weights.
+        weights: usize,
+        /// First word of the bias, if there is one.
+        bias: Option<usize>,
+    },
     /// y = x W (+ b).
     Dense(Dense),
     /// Causal attention (Vaswani et al., arXiv 1706.03762) among the `tokens` rows of a sample: with q, k, v three dense layers
@@ -108,6 +119,15 @@ pub enum Layer {
         /// First word of the slopes.
         slopes: usize,
     },
+    /// The same, one slope for each of the `channels` of a site, a multiple of 4 of them.
+    ChannelPrelu {
+        /// Sites of a row.
+        sites: usize,
+        /// Numbers of a site.
+        channels: usize,
+        /// First word of the slopes.
+        slopes: usize,
+    },
     /// y = tanh x.
     Tanh {
         /// Numbers of a row.
@@ -125,8 +145,10 @@ impl Layer {
     pub fn inputs(&self) -> usize {
         match self {
             Layer::MaskedLinear { shape, .. } => shape.columns(),
+            Layer::MaskedConvolution { shape, .. } => shape.columns(),
             Layer::Dense(dense) | Layer::Attention { query: dense, .. } => dense.inputs,
             Layer::Residual(layers) => layers.first().map_or(0, Layer::inputs),
+            Layer::ChannelPrelu { sites, channels, .. } => sites * channels,
             Layer::Prelu { units, .. } | Layer::Tanh { units } => *units,
         }
     }
@@ -135,8 +157,10 @@ impl Layer {
     pub fn outputs(&self) -> usize {
         match self {
             Layer::MaskedLinear { shape, .. } => shape.rows(),
+            Layer::MaskedConvolution { shape, .. } => shape.rows(),
             Layer::Dense(dense) | Layer::Attention { value: dense, .. } => dense.outputs,
             Layer::Residual(layers) => layers.last().map_or(0, Layer::outputs),
+            Layer::ChannelPrelu { sites, channels, .. } => sites * channels,
             Layer::Prelu { units, .. } | Layer::Tanh { units } => *units,
         }
     }
@@ -145,10 +169,12 @@ impl Layer {
     pub fn end(&self) -> usize {
         match self {
             Layer::MaskedLinear { shape, weights, bias } => (weights + shape.words()).max(bias.map_or(0, |b| b + shape.rows())),
+            Layer::MaskedConvolution { shape, weights, bias } => (weights + shape.words()).max(bias.map_or(0, |b| b + shape.outputs)),
             Layer::Dense(dense) => dense.end(),
             Layer::Attention { query, key, value, .. } => query.end().max(key.end()).max(value.end()),
             Layer::Residual(layers) => layers.iter().map(Layer::end).max().unwrap_or(0),
             Layer::Prelu { units, slopes } => slopes + units,
+            Layer::ChannelPrelu { channels, slopes, .. } => slopes + channels,
             Layer::Tanh { .. } => 0,
         }
     }

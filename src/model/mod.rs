@@ -6,4 +6,6 @@ pub mod layer;
 pub mod made;
 pub mod occupation;
 pub mod parameters;
+pub mod pixel_cnn;
 pub mod provenance;
+pub mod window;

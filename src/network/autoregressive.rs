@@ -3,14 +3,14 @@
 //! Buffers of the caller hold all samples, spins as f32 ±1 `[sample][sites]`; a [`Chunk`] says which of them a recording works
 //! on, so that memory is that of one chunk. `sign` -1 stands for the same samples with all spins flipped.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gpu::{Buffer, Profile, Recording};
-use crate::kernels::ancestral::{self, Program, Stage, Then};
+use crate::kernels::ancestral;
 use crate::kernels::bernoulli::{self, Factors, Spins};
 use crate::kernels::philox::Stream;
 use crate::kernels::{Chunk, pad4};
 
-use super::{Layer, Net};
+use super::{Layer, Net, Sampler};
 
 /// Samples whose logits and activations the network holds, until it next reads others or the pass is used up.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub struct Autoregressive {
     net: Net,
     profile: Profile,
     sites: usize,
-    program: Program,
+    sampler: Sampler,
     cache: Buffer,
     rows: Buffer,
     log_q: Buffer,
@@ -39,18 +39,17 @@ impl Autoregressive {
     /// [`Error::User`] for layers that are no network ([`Net::new`]), or none of that kind.
     pub fn new(layers: &[Layer], parameters: usize, batch: usize, profile: Profile) -> Result<Autoregressive> {
         let net = Net::new(layers, parameters, batch)?;
-        let stages = stages(layers)?;
+        let sampler = Sampler::new(layers)?;
         let sites = layers[0].inputs();
-        let program = Program::new(stages);
         Ok(Autoregressive {
-            cache: Buffer::new("ancestral cache", program.cache_words(batch)),
+            cache: Buffer::new("ancestral cache", sampler.cache_words(batch)),
             rows: Buffer::new("spin rows", batch * pad4(sites)),
             log_q: Buffer::new("ln q of a chunk", batch),
             one: Buffer::filled("one", 4, || vec![1.0f32; 4]),
             profile,
             sites,
             net,
-            program,
+            sampler,
         })
     }
 
@@ -59,9 +58,9 @@ impl Autoregressive {
         &self.net
     }
 
-    /// Activations and logits of the chunk drawn last; see [`Program::logits`].
-    pub fn cache(&self) -> (&Program, &Buffer) {
-        (&self.program, &self.cache)
+    /// Activations and logits of the chunk drawn last; see [`Sampler::logit`].
+    pub fn cache(&self) -> (&Sampler, &Buffer) {
+        (&self.sampler, &self.cache)
     }
 
     /// Gathers `params` (P f32 in the order of the model's table) for all but [`Autoregressive::record_sample`].
@@ -74,7 +73,7 @@ impl Autoregressive {
     pub fn record_sample(&self, rec: &mut Recording, at: Stream, chunk: Chunk, params: &Buffer, spins: &Buffer, log_q: &Buffer) {
         let count = chunk.count.min(self.net.batch());
         let out = ancestral::Outputs { cache: &self.cache, spins, log_q };
-        ancestral::record(rec, self.profile, &self.program, at, chunk.first, count, params, out);
+        self.sampler.record(rec, self.profile, at, chunk.first, count, params, out);
     }
 
     /// ln q0 of `chunk`'s samples of `spins`, into the same rows of `log_q`. The pass through the network may serve scores or
@@ -161,36 +160,5 @@ impl Autoregressive {
     /// A pass's samples as the kernels take them.
     fn spins<'b>(&self, pass: &Pass, buffer: &'b Buffer) -> Spins<'b> {
         Spins { buffer, sites: self.sites, first: pass.first, count: pass.count, sign: pass.sign }
-    }
-}
-
-/// Masked layers, each with the activation behind it.
-fn stages(layers: &[Layer]) -> Result<Vec<Stage>> {
-    let mut stages: Vec<Stage> = Vec::new();
-    for (l, layer) in layers.iter().enumerate() {
-        let wrong = |what: &str| Error::User(format!("autoregressive network: layer {l} {what}: {layer:?}"));
-        let then = match *layer {
-            Layer::MaskedLinear { shape, weights, bias } => {
-                if stages.first().is_some_and(|first| first.shape.sites != shape.sites) {
-                    return Err(wrong("has other sites"));
-                }
-                if shape.inclusive == stages.is_empty() {
-                    return Err(wrong(if shape.inclusive { "is the first and sees its own site" } else { "does not see its own site" }));
-                }
-                stages.push(Stage { shape, weights, bias, then: Then::Nothing });
-                continue;
-            }
-            Layer::Prelu { slopes, .. } => Then::Prelu(slopes),
-            Layer::Tanh { .. } => Then::Tanh,
-            Layer::Dense(_) | Layer::Attention { .. } | Layer::Residual(_) => return Err(wrong("is not masked")),
-        };
-        match stages.last_mut() {
-            Some(stage) if stage.then == Then::Nothing => stage.then = then,
-            _ => return Err(wrong("is an activation behind none or another")),
-        }
-    }
-    match (stages.first(), stages.last()) {
-        (Some(first), Some(last)) if first.shape.inputs == 1 && last.shape.outputs == 1 => Ok(stages),
-        _ => Err(Error::User("autoregressive network: it leads from one spin a site to one logit a site".into())),
     }
 }

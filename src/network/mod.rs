@@ -6,8 +6,11 @@ mod net;
 mod occupation;
 mod placed;
 mod reverse;
+mod sampler;
 
 pub use crate::model::layer::{Dense, Layer, Triangle};
+pub use crate::model::window::Window;
 pub use autoregressive::{Autoregressive, Pass};
 pub use net::Net;
 pub use occupation::OccupationKernels;
+pub use sampler::Sampler;

@@ -5,7 +5,7 @@ use crate::gpu::{Buffer, Recording};
 use crate::kernels::attention::{self, Columns};
 use crate::kernels::pack::Heads;
 use crate::kernels::prelu::{self, Slopes};
-use crate::kernels::{activate, linear, pack, pad4};
+use crate::kernels::{activate, convolution, linear, pack, pad4};
 
 use super::Layer;
 use super::placed::{self, Matrix, Placed, Step};
@@ -32,7 +32,7 @@ impl Net {
     ///
     /// # Errors
     /// [`Error::User`] for layers that do not follow each other, do not begin and end with a linear one, have parameters beyond
-    /// the last, or attentions among several numbers of tokens.
+    /// the last, channels of convolutions that are not stored by four, or attentions among several numbers of tokens.
     pub fn new(layers: &[Layer], parameters: usize, batch: usize) -> Result<Net> {
         if batch == 0 || !placed::linear(layers.first()) || !placed::linear(layers.last()) {
             return Err(Error::User(format!("network: {} layers, batch {batch}; it begins and ends with a linear layer", layers.len())));
@@ -113,6 +113,10 @@ impl Net {
         let (name, units) = (format!("layer {}", layer.name), pad4(layer.units));
         match &layer.step {
             Step::Masked { matrix, .. } | Step::Dense { matrix, .. } => self.product(rec, &name, rows, *matrix, x, (y, adds)),
+            Step::Convolution { shape, forward, packed_bias, .. } => {
+                let m = convolution::Weights { matrices: *forward, bias: *packed_bias, reverse: false, accumulate: adds };
+                convolution::record(rec, &name, *shape, rows, m, x, &self.packed, y);
+            }
             Step::Attention { heads, matrix, parts, weights, .. } => {
                 self.product(rec, &format!("{name} q k v"), rows, *matrix, x, (parts, false));
                 let (shape, [q, k, v]) = (self.shape(*heads, samples), thirds(parts, units));
@@ -123,8 +127,8 @@ impl Net {
                 rec.copy(x, y, rows * units);
                 self.forward(rec, inner, depth + 1, samples, x, (y, true));
             }
-            Step::Prelu { units, packed, .. } => {
-                let slopes = Slopes { rows, units: *units, buffer: &self.packed, first: *packed };
+            Step::Prelu { sites, units, packed, .. } => {
+                let slopes = Slopes { rows: rows * sites, units: *units, buffer: &self.packed, first: *packed };
                 prelu::record(rec, &name, slopes, x, y, self.back.free(depth));
             }
             Step::Tanh => activate::record(rec, &name, rows * units / 4, x, y),

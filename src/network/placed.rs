@@ -5,6 +5,7 @@ use crate::gpu::Buffer;
 use crate::kernels::pack::{self, Heads};
 use crate::kernels::pad4;
 use crate::model::layer::{Dense, Triangle};
+use crate::model::window::{MOST_SIDE, Window};
 
 use super::Layer;
 
@@ -37,6 +38,15 @@ pub(super) enum Step {
         bias: Option<usize>,
         matrix: Matrix,
     },
+    /// Places (vec4) of the packed matrices of all taps, of their transposes and of the bias.
+    Convolution {
+        shape: Window,
+        weights: usize,
+        bias: Option<usize>,
+        forward: usize,
+        transposed: usize,
+        packed_bias: Option<usize>,
+    },
     Dense {
         dense: Dense,
         matrix: Matrix,
@@ -50,7 +60,9 @@ pub(super) enum Step {
         weights: Buffer,
     },
     Residual(Vec<Placed>),
+    /// A row has the same `units` slopes for each of its sites.
     Prelu {
+        sites: usize,
         units: usize,
         slopes: usize,
         /// Place (vec4) of the packed slopes.
@@ -80,6 +92,22 @@ impl Placed {
                     };
                     Step::Masked { shape, weights: *weights, bias: *bias, matrix }
                 }
+                Layer::MaskedConvolution { shape, weights, bias } => {
+                    let (shape, first) = (*shape, *weights);
+                    let (rows, columns) = (shape.inputs, shape.outputs);
+                    Step::Convolution {
+                        shape,
+                        weights: first,
+                        bias: *bias,
+                        forward: pack.block(shape.taps() * rows, pad4(columns), move |r, c| {
+                            (c < columns).then(|| first + shape.word(r / rows, r % rows, c))
+                        }),
+                        transposed: pack.block(shape.taps() * columns, pad4(rows), move |r, d| {
+                            (d < rows).then(|| first + shape.word(r / columns, d, r % columns))
+                        }),
+                        packed_bias: bias.map(|b| pack.vector(b, columns)),
+                    }
+                }
                 Layer::Dense(dense) => Step::Dense { dense: *dense, matrix: side_by_side(pack, [*dense]) },
                 Layer::Attention { heads, query, key, value, .. } => Step::Attention {
                     query_key_value: [*query, *key, *value],
@@ -89,13 +117,18 @@ impl Placed {
                     weights: buffer(" attention", rows * heads * tokens),
                 },
                 Layer::Residual(inner) => Step::Residual(Placed::all(inner, pack, &format!("{name}."), batch, tokens)),
-                Layer::Prelu { units, slopes } => Step::Prelu { units: *units, slopes: *slopes, packed: pack.vector(*slopes, *units) },
+                Layer::Prelu { units, slopes } => prelu(pack, 1, *units, *slopes),
+                Layer::ChannelPrelu { sites, channels, slopes } => prelu(pack, *sites, *channels, *slopes),
                 Layer::Tanh { .. } => Step::Tanh,
             };
             Placed { units: layer.outputs(), output: buffer("", rows * pad4(layer.outputs())), step, name }
         };
         layers.iter().enumerate().map(place).collect()
     }
+}
+
+fn prelu(pack: &mut pack::Layout, sites: usize, units: usize, slopes: usize) -> Step {
+    Step::Prelu { sites, units, slopes, packed: pack.vector(slopes, units) }
 }
 
 fn side_by_side<const K: usize>(pack: &mut pack::Layout, parts: [Dense; K]) -> Matrix {
@@ -119,6 +152,17 @@ pub(super) fn check(layers: &[Layer], parameters: usize, within: &str) -> Result
             return refuse(l, format!("is empty, or ends beyond the {parameters} parameters: {layer:?}"));
         }
         match layer {
+            Layer::MaskedConvolution { shape, .. } if !shape.valid() => {
+                return refuse(
+                    l,
+                    format!(
+                        "is a convolution without taps, of a side above {MOST_SIDE}, or of channels that are neither 1 nor a multiple of 4: {layer:?}"
+                    ),
+                );
+            }
+            Layer::ChannelPrelu { channels, .. } if !channels.is_multiple_of(4) => {
+                return refuse(l, format!("has channels that are no multiple of 4: {layer:?}"));
+            }
             Layer::Attention { heads, query, key, value, .. } => {
                 let shape = |d: &Dense| (d.inputs, d.outputs);
                 if shape(query) != shape(key) || shape(key) != shape(value) || *heads == 0 || !query.outputs.is_multiple_of(*heads) {
@@ -126,7 +170,7 @@ pub(super) fn check(layers: &[Layer], parameters: usize, within: &str) -> Result
                 }
             }
             Layer::Residual(inner) => {
-                let first = matches!(inner[0], Layer::MaskedLinear { .. } | Layer::Dense(_) | Layer::Attention { .. });
+                let first = linear(inner.first()) || matches!(inner[0], Layer::Attention { .. });
                 if inner.len() < 2 || !first || !linear(inner.last()) || layer.inputs() != layer.outputs() {
                     return refuse(l, "is a residual that does not lead from a linear layer or attention to a linear one as wide".into());
                 }
@@ -139,7 +183,7 @@ pub(super) fn check(layers: &[Layer], parameters: usize, within: &str) -> Result
 }
 
 pub(super) fn linear(layer: Option<&Layer>) -> bool {
-    matches!(layer, Some(Layer::MaskedLinear { .. } | Layer::Dense(_)))
+    matches!(layer, Some(Layer::MaskedLinear { .. } | Layer::MaskedConvolution { .. } | Layer::Dense(_)))
 }
 
 /// Layers with those inside of residuals, and how many residuals each lies in.

@@ -3,7 +3,7 @@
 use crate::gpu::{Buffer, Recording};
 use crate::kernels::attention::{self, Columns};
 use crate::kernels::prelu::{self, Slopes};
-use crate::kernels::{activate, linear, masked_outer, outer, pad4};
+use crate::kernels::{activate, convolution, linear, masked_outer, outer, pad4};
 use crate::model::layer::Dense;
 
 use super::net::thirds;
@@ -44,7 +44,16 @@ struct Run {
     row: usize,
 }
 
-/// Fewest samples of a group, and words that partial sums of groups may take unless one group needs more.
+/// What rows of gradients are multiplied by.
+enum By<'b> {
+    /// Rows of inputs.
+    Inputs(Columns<'b>),
+    /// 1, and a row is the sum of so many parts.
+    Ones(usize),
+}
+
+/// Fewest samples of a group, and words that partial sums of groups may take; eight times as many before there are fewer than
+/// eight groups, whose invocations would leave a GPU idle, and more if one group needs more.
 const GROUP: usize = 16;
 const PARTIAL: usize = 1 << 20;
 
@@ -59,8 +68,8 @@ impl Reverse {
             ["even", "odd"].map(|name| Buffer::new(format!("network d {name} {depth}"), rows * widest))
         });
         let attention = |l: &Layer| if let Layer::Attention { heads, query, .. } = l { [*heads, pad4(query.outputs)] } else { [0; 2] };
-        let slopes = most(&|l| if let Layer::Prelu { units, .. } = l { pad4(*units) } else { 0 });
-        let groups = (PARTIAL / ld).clamp(1, 64).min(batch.div_ceil(GROUP));
+        let slopes = most(&|l| if matches!(l, Layer::Prelu { .. } | Layer::ChannelPrelu { .. }) { pad4(l.outputs()) } else { 0 });
+        let groups = (PARTIAL / ld).clamp((8 * PARTIAL / ld).clamp(1, 8), 64).min(batch.div_ceil(GROUP));
         let padded = pad4(groups + 1);
         // as long as the padding of a gradient, which is all of it without tokens
         let zeros = if tokens == 0 { ld } else { 4 };
@@ -170,14 +179,24 @@ impl Net {
                 Step::Masked { shape, weights, bias, matrix } => {
                     for run in &sink.runs {
                         let place = (run.row * self.leading() + weights, self.leading());
-                        let [first, inner] = [run.first, run.samples].map(|samples| samples * self.tokens);
-                        let rows = masked_outer::Rows { first, batches: run.batches, inner, adds: sink.adds };
-                        masked_outer::record(rec, "d weights", *shape, rows, d, source, sink.buffer, place);
+                        masked_outer::record(rec, "d weights", *shape, self.rows(sink, run), d, source, sink.buffer, place);
                     }
                     if let Some(bias) = bias {
-                        self.sum(rec, "d bias", sink, None, Columns::all(d, units), [1, shape.rows(), *bias]);
+                        self.sum(rec, "d bias", sink, By::Ones(1), Columns::all(d, units), [1, shape.rows(), *bias]);
                     }
                     (matrix, d)
+                }
+                Step::Convolution { shape, weights, bias, transposed, .. } => {
+                    for run in &sink.runs {
+                        let at = |word: usize| run.row * self.leading() + word;
+                        let place = convolution::Place { weights: at(*weights), bias: bias.map(at), stride: self.leading() };
+                        convolution::record_outer(rec, "d weights", *shape, self.rows(sink, run), d, source, sink.buffer, place);
+                    }
+                    let Some((to, adds)) = (if l == 0 { input } else { free.next() }) else { break };
+                    let m = convolution::Weights { matrices: *transposed, bias: None, reverse: true, accumulate: adds };
+                    convolution::record(rec, "reverse", *shape, rows, m, d, &self.packed, to);
+                    d = to;
+                    continue;
                 }
                 Step::Dense { dense, matrix } => {
                     self.leaf(rec, sink, *dense, source, Columns::all(d, units));
@@ -201,10 +220,10 @@ impl Net {
                     continue;
                 }
                 // in place: the layer behind wrote into a buffer of ours
-                Step::Prelu { units, slopes, packed } => {
-                    let s = Slopes { rows, units: *units, buffer: &self.packed, first: *packed };
+                Step::Prelu { sites, units, slopes, packed } => {
+                    let s = Slopes { rows: rows * sites, units: *units, buffer: &self.packed, first: *packed };
                     prelu::record_vjp(rec, "slopes vjp", s, source, d, &self.back.slopes);
-                    self.sum(rec, "d slopes", sink, None, Columns::all(&self.back.slopes, *units), [1, *units, *slopes]);
+                    self.sum(rec, "d slopes", sink, By::Ones(*sites), Columns::all(&self.back.slopes, *units), [1, *units, *slopes]);
                     continue;
                 }
                 Step::Tanh => {
@@ -221,33 +240,43 @@ impl Net {
         }
     }
 
+    /// The rows of the samples of a run.
+    fn rows(&self, sink: &Sink, run: &Run) -> masked_outer::Rows {
+        let [first, inner] = [run.first, run.samples].map(|samples| samples * self.tokens);
+        masked_outer::Rows { first, batches: run.batches, inner, adds: sink.adds }
+    }
+
     /// Gradients of one dense layer: its input `x`, the gradient `d` of its output.
     fn leaf(&self, rec: &mut Recording, sink: &Sink, dense: Dense, x: &Buffer, d: Columns) {
         let Dense { inputs, outputs, weights, bias } = dense;
-        self.sum(rec, "d weights", sink, Some(Columns::all(x, inputs)), d, [inputs, outputs, weights]);
+        self.sum(rec, "d weights", sink, By::Inputs(Columns::all(x, inputs)), d, [inputs, outputs, weights]);
         if let Some(bias) = bias {
-            self.sum(rec, "d bias", sink, None, d, [1, outputs, bias]);
+            self.sum(rec, "d bias", sink, By::Ones(1), d, [1, outputs, bias]);
         }
     }
 
-    /// Sums outer products of the rows of x and y (without x: rows of y) over the samples of each batch; `shape` is rows,
-    /// columns and first word of the result.
-    fn sum(&self, rec: &mut Recording, name: &str, sink: &Sink, x: Option<Columns>, y: Columns, [rows_out, cols, place]: [usize; 3]) {
-        let ones = if x.is_none() { outer::ONES } else { 0 };
-        let x = x.unwrap_or(Columns { buffer: &self.back.ones, first: 0, ld4: 0 });
+    /// Sums outer products of the rows of x and y, or rows of y, over the samples of each batch; the array is rows, columns and
+    /// first word of the result.
+    fn sum(&self, rec: &mut Recording, name: &str, sink: &Sink, by: By, y: Columns, [rows_out, cols, place]: [usize; 3]) {
+        let (x, parts, ones) = match by {
+            By::Inputs(x) => (x, 1, 0),
+            By::Ones(parts) => (Columns { buffer: &self.back.ones, first: 0, ld4: 0 }, parts, outer::ONES),
+        };
         for run in &sink.runs {
             let [first, rows] = [run.first, run.samples].map(|samples| samples * self.tokens);
+            let (outer, inner) = if parts == 1 { (1, rows) } else { (rows, parts) };
             let p = outer::Params {
                 batches: run.batches as u32,
-                outer: 1,
-                inner: rows as u32,
+                outer: outer as u32,
+                inner: inner as u32,
                 rows_out: rows_out as u32,
                 cols: cols as u32,
                 x_offset: (x.first + first * x.ld4) as u32,
                 x_stride: (rows * x.ld4) as u32,
                 x_inner: x.ld4 as u32,
-                y_offset: (y.first + first * y.ld4) as u32,
-                y_stride: (rows * y.ld4) as u32,
+                y_offset: (y.first + first * parts * y.ld4) as u32,
+                y_stride: (rows * parts * y.ld4) as u32,
+                y_outer: (inner * y.ld4) as u32,
                 y_inner: y.ld4 as u32,
                 g_offset: (run.row * self.leading() + place) as u32,
                 g_stride: self.leading() as u32,

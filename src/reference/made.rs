@@ -1,70 +1,92 @@
 //! Twin of the kernels of masked networks (`spin_rows`, `prelu`, `bernoulli`, `masked_outer`, `ancestral`): logits, ln q0, its
-//! score, vector-Jacobian products and draws, entry by entry.
+//! score, vector-Jacobian products and draws, entry by entry. How layers are made is the model's: MADE here, `pixel_cnn` there.
 
 use super::philox::{philox, uniform4};
 use super::special::log_sigmoid;
 use crate::kernels::philox::Stream;
 use crate::model::made::Made;
 
-/// A model with its parameters.
+/// A matrix of which only some entries are there, and the activation behind it; words are those of the parameters.
+pub struct Linear {
+    /// Units that leave.
+    pub rows: usize,
+    /// Row and column (units), and the word of the weight.
+    pub entries: Vec<[usize; 3]>,
+    /// Word of each row's bias.
+    pub bias: Option<Vec<usize>>,
+    pub then: Then,
+}
+
+pub enum Then {
+    Nothing,
+    Tanh,
+    /// Word of each row's slope.
+    Prelu(Vec<usize>),
+}
+
+/// A network with its parameters.
 pub struct Twin<'a> {
-    pub model: &'a Made,
+    pub sites: usize,
+    pub layers: Vec<Linear>,
     pub parameters: &'a [f64],
 }
 
-/// An entry of a masked matrix: row and column (unit i channels + c), and its word of the parameters.
-type Entry = (usize, usize, usize);
-
-impl Twin<'_> {
-    /// Place of a leaf of linear layer `k`.
-    fn place(&self, k: usize, leaf: &str) -> Option<usize> {
-        self.model.parameters().get(&format!("made/layer{k:02}/{leaf}")).map(|l| l.offset)
-    }
-
-    /// Channels of a site that enter and leave linear layer `k`.
-    fn channels(&self, k: usize) -> (usize, usize) {
-        let (w, d) = (self.model.width, self.model.depth);
-        (if k == 0 { 1 } else { w }, if k + 1 == d { 1 } else { w })
-    }
-
-    /// Allowed entries of linear layer `k`, in the order in which they are stored.
-    fn entries(&self, k: usize) -> Vec<Entry> {
-        let (inputs, outputs) = self.channels(k);
-        let mut word = self.place(k, "w").unwrap_or(0);
-        let mut entries = Vec::new();
-        for i in 0..self.model.sites {
-            for c in 0..outputs {
-                for j in 0..if k == 0 { i } else { i + 1 } {
-                    for d in 0..inputs {
-                        entries.push((i * outputs + c, j * inputs + d, word));
-                        word += 1;
+impl<'a> Twin<'a> {
+    /// Allowed entries in the order in which they are stored.
+    pub fn made(model: &Made, parameters: &'a [f64]) -> Twin<'a> {
+        let (n, w, depth) = (model.sites, model.width, model.depth);
+        let place = |k: usize, leaf: &str| model.parameters().get(&format!("made/layer{k:02}/{leaf}")).map(|l| l.offset);
+        let layer = |k: usize| {
+            let (inputs, outputs) = (if k == 0 { 1 } else { w }, if k + 1 == depth { 1 } else { w });
+            let mut word = place(k, "w").unwrap_or(0);
+            let mut entries = Vec::new();
+            for i in 0..n {
+                for c in 0..outputs {
+                    for j in 0..if k == 0 { i } else { i + 1 } {
+                        for d in 0..inputs {
+                            entries.push([i * outputs + c, j * inputs + d, word]);
+                            word += 1;
+                        }
                     }
                 }
             }
-        }
-        entries
+            let rows = n * outputs;
+            let each = |at: usize| (at..at + rows).collect::<Vec<_>>();
+            let then = match place(k, "slope") {
+                Some(at) => Then::Prelu(each(at)),
+                None if k + 1 < depth => Then::Tanh,
+                None => Then::Nothing,
+            };
+            Linear { rows, entries, bias: place(k, "b").map(each), then }
+        };
+        Twin { sites: n, layers: (0..depth).map(layer).collect(), parameters }
     }
+}
 
-    /// Activation behind linear layer `k`: value, derivative, derivative by the slope.
-    fn activation(&self, k: usize, unit: usize, x: f64) -> [f64; 3] {
-        match self.place(k, "slope") {
-            Some(_) if x > 0.0 => [x, 1.0, 0.0],
-            Some(at) => [self.parameters[at + unit] * x, self.parameters[at + unit], x],
-            None => [x.tanh(), 1.0 - x.tanh().powi(2), 0.0],
+impl Linear {
+    /// Activation of a unit: value, derivative, derivative by the slope.
+    fn activation(&self, unit: usize, x: f64, parameters: &[f64]) -> [f64; 3] {
+        match &self.then {
+            Then::Nothing => [x, 1.0, 0.0],
+            Then::Tanh => [x.tanh(), 1.0 - x.tanh().powi(2), 0.0],
+            Then::Prelu(_) if x > 0.0 => [x, 1.0, 0.0],
+            Then::Prelu(slopes) => [parameters[slopes[unit]] * x, parameters[slopes[unit]], x],
         }
     }
+}
 
+impl Twin<'_> {
     /// Inputs of every linear layer, and its outputs before an activation.
     fn pass(&self, spins: &[f64]) -> Vec<[Vec<f64>; 2]> {
         let mut x = spins.to_vec();
         let mut all = Vec::new();
-        for k in 0..self.model.depth {
-            let units = self.model.sites * self.channels(k).1;
-            let mut y: Vec<f64> = (0..units).map(|u| self.place(k, "b").map_or(0.0, |b| self.parameters[b + u])).collect();
-            for (row, column, word) in self.entries(k) {
+        for layer in &self.layers {
+            let bias = |u: usize| layer.bias.as_ref().map_or(0.0, |b| self.parameters[b[u]]);
+            let mut y: Vec<f64> = (0..layer.rows).map(bias).collect();
+            for &[row, column, word] in &layer.entries {
                 y[row] += self.parameters[word] * x[column];
             }
-            let next = y.iter().enumerate().map(|(u, v)| self.activation(k, u, *v)[0]).collect();
+            let next = y.iter().enumerate().map(|(u, v)| layer.activation(u, *v, self.parameters)[0]).collect();
             all.push([std::mem::replace(&mut x, next), y]);
         }
         all
@@ -83,22 +105,20 @@ impl Twin<'_> {
     pub fn vjp(&self, spins: &[f64], d: &[f64]) -> [Vec<f64>; 2] {
         let mut gradient = vec![0.0; self.parameters.len()];
         let mut d = d.to_vec();
-        for (k, [x, y]) in self.pass(spins).into_iter().enumerate().rev() {
-            if k + 1 < self.model.depth {
-                for (u, (d, y)) in d.iter_mut().zip(&y).enumerate() {
-                    let [_, slope, by_slope] = self.activation(k, u, *y);
-                    if let Some(at) = self.place(k, "slope") {
-                        gradient[at + u] = *d * by_slope;
-                    }
-                    *d *= slope;
+        for (layer, [x, y]) in self.layers.iter().zip(self.pass(spins)).rev() {
+            for (u, (d, y)) in d.iter_mut().zip(&y).enumerate() {
+                let [_, slope, by_slope] = layer.activation(u, *y, self.parameters);
+                if let Then::Prelu(slopes) = &layer.then {
+                    gradient[slopes[u]] += *d * by_slope;
+                }
+                *d *= slope;
+                if let Some(bias) = &layer.bias {
+                    gradient[bias[u]] += *d;
                 }
             }
-            if let Some(at) = self.place(k, "b") {
-                gradient[at..at + d.len()].copy_from_slice(&d);
-            }
             let mut by_x = vec![0.0; x.len()];
-            for (row, column, word) in self.entries(k) {
-                gradient[word] = d[row] * x[column];
+            for &[row, column, word] in &layer.entries {
+                gradient[word] += d[row] * x[column];
                 by_x[column] += d[row] * self.parameters[word];
             }
             d = by_x;
@@ -115,7 +135,7 @@ impl Twin<'_> {
 
     /// The spins of sample `walker` of a stream, and how far the closest random number was from the other choice.
     pub fn draw(&self, at: Stream, walker: u32) -> (Vec<f64>, f64) {
-        let mut spins = vec![0.0; self.model.sites];
+        let mut spins = vec![0.0; self.sites];
         let mut margin = 1.0_f64;
         for i in 0..spins.len() {
             let up = log_sigmoid(self.logits(&spins)[i]).exp();

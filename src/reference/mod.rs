@@ -21,6 +21,7 @@ pub mod occupation;
 pub mod occupied;
 pub mod optimize;
 pub mod philox;
+pub mod pixel_cnn;
 pub mod roof;
 pub mod scores;
 pub mod slater;

@@ -1,0 +1,293 @@
+//! What tests of networks of spins share: a model with parameters, what a device makes of it, and the comparison with the twin.
+
+use helmholtz::gpu::{Buffer, Gpu, Profile, Recording};
+use helmholtz::kernels::{Chunk, pad4};
+use helmholtz::model::made::Made;
+use helmholtz::network::{Autoregressive, Layer, Net};
+use helmholtz::reference::made::Twin;
+
+use crate::harness::{Check, close, padded, random, unpadded};
+
+/// A model with parameters, and spins of some samples.
+pub struct Setup<M> {
+    pub model: M,
+    pub parameters: Vec<f64>,
+    pub spins: Vec<f64>,
+}
+
+/// What a network of spins is tested as.
+pub trait Model: std::fmt::Debug {
+    fn sites(&self) -> usize;
+    fn layers(&self) -> Vec<Layer>;
+    /// Number of parameters.
+    fn count(&self) -> usize;
+    fn twin<'a>(&self, parameters: &'a [f64]) -> Twin<'a>;
+    /// Linear layers, and most inputs of a unit.
+    fn sums(&self) -> [usize; 2];
+}
+
+impl Model for Made {
+    fn sites(&self) -> usize {
+        self.sites
+    }
+
+    fn layers(&self) -> Vec<Layer> {
+        self.layers()
+    }
+
+    fn count(&self) -> usize {
+        self.parameters().len()
+    }
+
+    fn twin<'a>(&self, parameters: &'a [f64]) -> Twin<'a> {
+        Twin::made(self, parameters)
+    }
+
+    fn sums(&self) -> [usize; 2] {
+        [self.depth, self.sites * self.width.max(1)]
+    }
+}
+
+impl<M: Model> Setup<M> {
+    /// Random parameters within `scale`, and spins.
+    pub fn scaled(model: M, samples: usize, seed: u64, scale: f64) -> Setup<M> {
+        let parameters = random(seed, model.count()).iter().map(|v| (scale * v) as f32 as f64).collect();
+        let spins = random(seed + 1, samples * model.sites()).iter().map(|v| v.signum()).collect();
+        Setup { model, parameters, spins }
+    }
+
+    pub fn twin(&self) -> Twin<'_> {
+        self.model.twin(&self.parameters)
+    }
+
+    pub fn network(&self, batch: usize, profile: Profile) -> Result<Autoregressive, String> {
+        Autoregressive::new(&self.model.layers(), self.parameters.len(), batch, profile).map_err(failed)
+    }
+
+    pub fn samples(&self) -> std::slice::Chunks<'_, f64> {
+        self.spins.chunks(self.model.sites())
+    }
+
+    pub fn upload(&self, gpu: &Gpu) -> Buffer {
+        gpu.upload("parameters", &single(&self.parameters))
+    }
+
+    /// Rounding of a sum over what a unit sees grows as the root of its terms; each layer adds its own, and the sum over
+    /// sites, or over samples, another.
+    pub fn bound(&self) -> f64 {
+        let [depth, terms] = self.model.sums().map(|v| v as f64);
+        2.0 * (depth + 1.0) * (terms.sqrt() + 4.0) * f32::EPSILON as f64
+    }
+}
+
+pub fn single(values: &[f64]) -> Vec<f32> {
+    values.iter().map(|&v| v as f32).collect()
+}
+
+/// Every state of n spins.
+pub fn states(n: usize) -> Vec<f64> {
+    (0..1usize << n).flat_map(|state| (0..n).map(move |i| if state >> i & 1 == 1 { 1.0 } else { -1.0 })).collect()
+}
+
+pub fn failed(e: helmholtz::Error) -> String {
+    e.to_string()
+}
+
+/// ln q0, scores and the gradient with factors 1, -2, 3, ..., in chunks of `batch`; first of all the logits, in one.
+pub fn evaluate<M: Model>(gpu: &Gpu, s: &Setup<M>, batch: usize, sign: f32) -> Result<[Vec<f32>; 4], String> {
+    let k = s.network(batch, gpu.profile)?;
+    let (samples, ld) = (s.samples().len(), k.net().leading());
+    let factors: Vec<f32> = (0..samples).map(|w| factor(w) as f32).collect();
+    let (params, spins, factors) = (s.upload(gpu), gpu.upload("spins", &single(&s.spins)), gpu.upload("factors", &factors));
+    let (log_q, scores, gradient) = (Buffer::new("q", samples), Buffer::new("scores", samples * ld), Buffer::new("gradient", ld));
+    let logits = logits(gpu, s, sign)?;
+    let mut rec = Recording::new();
+    k.record_pack(&mut rec, &params);
+    for first in (0..samples).step_by(batch) {
+        let chunk = Chunk { first, count: batch.min(samples - first) };
+        // each chunk with passes of its own, or with those of ln q
+        let pass = k.record_log_q(&mut rec, chunk, sign, &spins, &log_q);
+        if first == 0 {
+            k.record_scores(&mut rec, chunk, sign, &spins, &scores, first);
+            k.record_gradient(&mut rec, chunk, sign, &spins, &factors, &gradient, false);
+        } else {
+            k.record_scores_of(&mut rec, pass, &spins, &scores, first);
+            let pass = k.record_log_q(&mut rec, chunk, sign, &spins, &log_q);
+            k.record_gradient_of(&mut rec, pass, &spins, &factors, &gradient, true);
+        }
+    }
+    gpu.run(&rec).map_err(failed)?;
+    let read = |b: &Buffer, words: usize| gpu.read_words::<f32>(b, words).map_err(failed);
+    Ok([logits, read(&log_q, samples)?, read(&scores, samples * ld)?, read(&gradient, ld)?])
+}
+
+/// Logits of all samples from the network alone, without their padding, which is 0.
+pub fn logits<M: Model>(gpu: &Gpu, s: &Setup<M>, sign: f32) -> Result<Vec<f32>, String> {
+    let (n, samples) = (s.model.sites(), s.samples().len());
+    let net = Net::new(&s.model.layers(), s.parameters.len(), samples).map_err(failed)?;
+    let rows: Vec<f64> = s.spins.iter().map(|v| v * sign as f64).collect();
+    let x = gpu.upload("x", &padded(&rows, n));
+    let mut rec = Recording::new();
+    net.record_pack(&mut rec, &s.upload(gpu));
+    net.record_forward(&mut rec, samples, &x);
+    gpu.run(&rec).map_err(failed)?;
+    let rows: Vec<f32> = gpu.read_words(net.output(), samples * pad4(n)).map_err(failed)?;
+    if rows.chunks(pad4(n)).any(|row| row[n..].iter().any(|v| v.to_bits() != 0)) {
+        return Err(format!("{:?}: padding of the logits is not 0", s.model));
+    }
+    Ok(unpadded(&rows, n))
+}
+
+fn factor(w: usize) -> f64 {
+    (w as f64 + 1.0) * if w.is_multiple_of(2) { 1.0 } else { -1.0 }
+}
+
+/// The largest term: sums over samples round relative to it, not to what is left of them.
+fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0_f64, |m, v| m.max(v.abs()))
+}
+
+pub fn compare<M: Model>(gpu: &Gpu, s: &Setup<M>, batch: usize, sign: f32) -> Check {
+    let [logits, log_q, scores, gradient] = evaluate(gpu, s, batch, sign)?;
+    let (twin, n, count) = (s.twin(), s.model.sites(), s.parameters.len());
+    let ld = pad4(count);
+    let (mut sum, mut size) = (vec![0.0; count], 1e-30);
+    for (w, spins) in s.samples().enumerate() {
+        let spins: Vec<f64> = spins.iter().map(|v| v * sign as f64).collect();
+        let what = |name: &str| format!("{:?} {name} {w}", s.model);
+        close(&what("logits"), &logits[w * n..], &twin.logits(&spins), s.bound())?;
+        close(&what("ln q"), &log_q[w..], &[twin.log_q(&spins)], s.bound())?;
+        let score = twin.score(&spins);
+        let got = &scores[w * ld..][..ld];
+        close(&what("score"), got, &score, s.bound())?;
+        if got[count..].iter().any(|v| v.to_bits() != 0) {
+            return Err(format!("padding of score {w}: {:?}", &got[count..]));
+        }
+        sum.iter_mut().zip(&score).for_each(|(t, v)| *t += factor(w) * v);
+        size += factor(w).abs() * largest(&score);
+    }
+    sum.push(size);
+    let gradient: Vec<f32> = gradient[..count].iter().copied().chain([size as f32]).collect();
+    close(&format!("{:?} gradient", s.model), &gradient, &sum, s.bound())
+}
+
+/// Scores times factors, in chunks, with those of the flipped samples added to them.
+pub fn weighted<M: Model>(gpu: &Gpu, s: &Setup<M>, batch: usize) -> Check {
+    let k = s.network(batch, gpu.profile)?;
+    let (samples, count, ld) = (s.samples().len(), s.parameters.len(), k.net().leading());
+    let factors: Vec<f32> = (0..samples).map(|w| factor(w) as f32).collect();
+    let (params, spins, factors) = (s.upload(gpu), gpu.upload("spins", &single(&s.spins)), gpu.upload("factors", &factors));
+    let scores = Buffer::new("scores", samples * ld);
+    let mut rec = Recording::new();
+    k.record_pack(&mut rec, &params);
+    for first in (0..samples).step_by(batch) {
+        let chunk = Chunk { first, count: batch.min(samples - first) };
+        for (sign, adds) in [(1.0, false), (-1.0, true)] {
+            k.record_weighted_scores(&mut rec, chunk, sign, &spins, &factors, &scores, first, adds);
+        }
+    }
+    gpu.run(&rec).map_err(failed)?;
+    let got: Vec<f32> = gpu.read_words(&scores, samples * ld).map_err(failed)?;
+    let twin = s.twin();
+    for (w, spins) in s.samples().enumerate() {
+        let mirror: Vec<f64> = spins.iter().map(|v| -v).collect();
+        let [own, other] = [twin.score(spins), twin.score(&mirror)];
+        let want: Vec<f64> = own.iter().zip(&other).map(|(a, b)| factor(w) * (a + b)).collect();
+        // each sign rounds relative to its own scores, not to what is left of both
+        let size = factor(w).abs() * (largest(&own) + largest(&other));
+        let got: Vec<f32> = got[w * ld..][..count].iter().copied().chain([size as f32]).collect();
+        let want: Vec<f64> = want.into_iter().chain([size]).collect();
+        close(&format!("{:?} weighted score {w}", s.model), &got, &want, s.bound())?;
+    }
+    Ok(())
+}
+
+/// Products with arbitrary gradients by the logits, from given rows to rows: any numbers may enter, not only spins.
+pub fn product<M: Model>(gpu: &Gpu, s: &Setup<M>) -> Check {
+    let (n, samples) = (s.model.sites(), s.samples().len());
+    let net = Net::new(&s.model.layers(), s.parameters.len(), samples).map_err(failed)?;
+    let (rows, d) = (random(5, samples * n), random(6, samples * n));
+    let (x, dy) = (gpu.upload("x", &padded(&rows, n)), gpu.upload("d", &padded(&d, n)));
+    let (gradient, dx) = (Buffer::new("gradient", net.leading()), Buffer::new("dx", samples * pad4(n)));
+    let mut rec = Recording::new();
+    net.record_pack(&mut rec, &s.upload(gpu));
+    net.record_forward(&mut rec, samples, &x);
+    net.record_vjp(&mut rec, samples, &x, &dy, &gradient, false, Some(&dx));
+    gpu.run(&rec).map_err(failed)?;
+    let mut sum = vec![0.0; s.parameters.len()];
+    let mut inputs = Vec::new();
+    let twin = s.twin();
+    for (x, d) in rows.chunks(n).zip(d.chunks(n)) {
+        let [by_parameters, by_x] = twin.vjp(x, d);
+        sum.iter_mut().zip(&by_parameters).for_each(|(t, v)| *t += v);
+        inputs.extend(by_x);
+    }
+    let read = |b: &Buffer, words: usize| gpu.read_words::<f32>(b, words).map_err(failed);
+    close("gradient", &read(&gradient, net.leading())?, &sum, s.bound() + samples as f64 * f32::EPSILON as f64)?;
+    close("dx", &unpadded(&read(&dx, samples * pad4(n))?, n), &inputs, s.bound())
+}
+
+/// The twin's score and products against finite differences.
+pub fn derivatives<M: Model>(mut s: Setup<M>) {
+    let n = s.model.sites();
+    let (mut spins, d) = (s.spins.clone(), random(3, n));
+    let (score, [by_parameters, by_spins]) = (s.twin().score(&spins), s.twin().vjp(&spins, &d));
+    let product = |s: &Setup<M>, spins: &[f64]| s.twin().logits(spins).iter().zip(&d).map(|(l, d)| l * d).sum::<f64>();
+    // h^2 / 6 times a third derivative of order 10, and 1e-16 / h of rounding; no kink of a PReLU lies that near
+    let (h, bound) = (1e-5, 1e-8);
+    let slope = |high: f64, low: f64, want: f64| {
+        let got = (high - low) / (2.0 * h);
+        assert!((got - want).abs() < bound, "{got} instead of {want}");
+    };
+    for i in 0..s.parameters.len() {
+        let keep = s.parameters[i];
+        let [high, low] = [h, -h].map(|shift| {
+            s.parameters[i] = keep + shift;
+            (s.twin().log_q(&spins), product(&s, &spins))
+        });
+        s.parameters[i] = keep;
+        slope(high.0, low.0, score[i]);
+        slope(high.1, low.1, by_parameters[i]);
+    }
+    for i in 0..n {
+        let keep = spins[i];
+        let [high, low] = [h, -h].map(|shift| {
+            spins[i] = keep + shift;
+            product(&s, &spins)
+        });
+        spins[i] = keep;
+        slope(high, low, by_spins[i]);
+    }
+}
+
+/// Flipping s_j leaves the logits of the sites up to j as they are, bit by bit, and changes a later one.
+pub fn masked<M: Model>(gpu: &Gpu, mut s: Setup<M>) -> Check {
+    let n = s.model.sites();
+    let first = s.spins[..n].to_vec();
+    s.spins = first.repeat(n + 1);
+    for j in 0..n {
+        s.spins[n * (j + 1) + j] *= -1.0;
+    }
+    let got = logits(gpu, &s, 1.0)?;
+    for j in 0..n {
+        let flipped = &got[n * (j + 1)..n * (j + 2)];
+        if flipped[..=j] != got[..=j] || (j + 1 < n && flipped[j + 1..] == got[j + 1..n]) {
+            return Err(format!("{:?}: s_{j} flipped: {flipped:?} from {:?}", s.model, &got[..n]));
+        }
+    }
+    Ok(())
+}
+
+/// Each of the 2^n probabilities has the relative error of its ln q.
+pub fn normalised<M: Model>(gpu: &Gpu, mut s: Setup<M>) -> Check {
+    s.spins = states(s.model.sites());
+    for sign in [1.0, -1.0] {
+        let [_, log_q, ..] = evaluate(gpu, &s, 100, sign)?;
+        let sum: f64 = log_q.iter().map(|l| (*l as f64).exp()).sum();
+        let most = log_q.iter().fold(0.0_f64, |m, l| m.max(-*l as f64));
+        if !((sum - 1.0).abs() < s.bound() * most) {
+            return Err(format!("{:?}: probabilities add up to {sum}", s.model));
+        }
+    }
+    Ok(())
+}
