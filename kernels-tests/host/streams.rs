@@ -5,6 +5,7 @@ use std::ops::Range;
 use helmholtz::gpu::{Buffer, Dispatch, Kernel, Recording};
 use helmholtz::kernels;
 use helmholtz::number::philox::purpose;
+use helmholtz::problem::resolve;
 use helmholtz::sample::{Exact, Metropolis, Sampler, Settings, exact};
 
 use crate::{TINY, device, trainer};
@@ -113,6 +114,23 @@ fn no_number_is_drawn_twice() {
             // what the host draws is nobody else's
             assert!(all.iter().all(|n| n.seed == [7, 0] && ![purpose::PARAMETERS, purpose::START].contains(&n.purpose)));
         }
+    }
+}
+
+/// Three steps of spins in chunks of 4, 4 and 2 samples, drawn at once, site by site, and on a lattice.
+#[test]
+fn no_number_of_spins_is_drawn_twice() {
+    for line in ["sk n=8 depth=1", "sk n=8 depth=2 width=2", "ising L=3 depth=2 width=2 h=0.5"] {
+        let words: Vec<String> = format!("{line} beta=1 batch=10 chunk=4 seed=7").split_whitespace().map(String::from).collect();
+        let run = resolve(&words[0], &words[1..]).unwrap();
+        let mut problem = (run.kind().open)(device(), &run.values, None).unwrap();
+        let steps: Vec<Recording> = (0..3).map(|_| problem.record_step(device()).unwrap()).collect();
+        let all = distinct(&steps).unwrap_or_else(|e| panic!("{line}: {e}"));
+        let mut walkers: Vec<_> = all.iter().filter(|n| n.purpose == purpose::SPINS).map(|n| n.walkers.clone()).collect();
+        walkers.sort_by_key(|w| w.start);
+        walkers.dedup();
+        assert_eq!(walkers, [0..4, 4..8, 8..10], "{line}");
+        assert!(all.iter().all(|n| n.seed == [7, 0] && ![purpose::PARAMETERS, purpose::COUPLINGS].contains(&n.purpose)), "{line}");
     }
 }
 
