@@ -91,8 +91,8 @@ static KIND: Kind = Kind {
     tables: |v| settings::tables(SIDE(v).pow(2), v),
     settle: |gpu, v| settings::settle(gpu, SIDE(v).pow(2), v),
     open: |gpu, v, parameters| {
-        let (energy, made) = (Box::new(Plaquettes(SIDE(v))), settings::made(SIDE(v).pow(2), v));
-        Ok(Box::new(Spins::new(gpu, energy, made, settings::options(v), parameters.map(|p| p.concat()))?))
+        let (energy, network) = (Box::new(Plaquettes(SIDE(v))), settings::network(SIDE(v).pow(2), v)?);
+        Ok(Box::new(Spins::new(gpu, energy, network, settings::options(v), parameters.map(|p| p.concat()))?))
     },
     ..SPINS
 };

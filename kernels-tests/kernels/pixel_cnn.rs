@@ -291,6 +291,8 @@ fn bad_models_are_refused() {
     refused(&|l| l.insert(1, l[1].clone()), "behind none or another");
     refused(&|l| l[1] = Layer::Tanh { units: 64 }, "does not go with masked convolutions");
     refused(&|l| l.truncate(1), "one logit a site");
+    let wide = setup(shape(2, 3, 256, 20, false), 0);
+    assert!(wide.network(1, Profile::Simd).err().unwrap().contains("reduce the width, the half kernel or the depth"));
     let narrow =
         Layer::MaskedConvolution { shape: Window { side: 4, half: 1, inputs: 1, outputs: 6, inclusive: false }, weights: 0, bias: None };
     assert!(Net::new(&[narrow], 100, 1).err().unwrap().to_string().contains("multiple of 4"));

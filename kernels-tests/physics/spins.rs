@@ -11,7 +11,7 @@ use helmholtz::problem::spins::{Options, of_couplings};
 use helmholtz::problem::{Ending, Measured, Named, Problem};
 use helmholtz::system::Couplings;
 use helmholtz::system::spins::{Boundary, Enumeration, Lattice};
-use helmholtz::{Buffer, Energy, Made, Recording, Spins, train};
+use helmholtz::{Buffer, Energy, Made, PixelCnn, Recording, Spins, train};
 
 use crate::harness::device;
 
@@ -96,6 +96,16 @@ fn fields_and_constants_count() {
     assert!(model.offset().abs() > 1.0);
     let spins = Spins::new(device(), of_couplings(&model, 500).unwrap(), made(10, 2), options(0.5, false, 200), None).unwrap();
     holds("QUBO", spins, &model, 0.5, 200, 0.02);
+}
+
+/// Masked convolutions of a lattice in place of masked matrices, mirror images included.
+#[test]
+fn convolutions_are_bounds_and_reweight_to_the_exact_values() {
+    let (lattice, beta) = (Stencil { side: 3, triangular: false, periodic: true, coupling: 1.0, field: 0.0 }, 0.3);
+    let model = Couplings::lattice(Lattice::Square, 3, Boundary::Periodic, 1.0).unwrap();
+    let network = PixelCnn { side: 3, depth: 2, width: 4, half: 1, bias: true, last: false };
+    let spins = Spins::new(device(), Box::new(lattice), network, options(beta, true, 200), None).unwrap();
+    holds("PixelCNN", spins, &model, beta, 200, 0.02);
 }
 
 /// Couplings whose table is not shown: draws and energies are then several launches.

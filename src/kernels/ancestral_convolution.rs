@@ -128,6 +128,12 @@ impl Program {
         }
     }
 
+    /// Loop trips for one site: ten rounds of random numbers beside the layers.
+    pub fn trips(&self, profile: Profile) -> u64 {
+        let (lanes, tile) = tile(profile);
+        (11 + 2 * ENTRY) as u64 + self.stages.iter().map(|s| s.trips(lanes, tile)).sum::<u64>()
+    }
+
     /// Words of the cache of `count` samples: channels and logits of every site, a sample after the other.
     pub fn cache_words(&self, count: usize) -> usize {
         4 * self.stride * count
@@ -158,8 +164,7 @@ pub fn record(
     let (lanes, tile) = tile(profile);
     let (side, sites, stages) = (program.side, program.side.pow(2), &program.stages);
     pack::record(rec, "pack", program.layout.words(), (parameters, program.parameters), &program.map, &program.packed);
-    // ten rounds of random numbers a site beside the layers
-    let trips = (11 + 2 * ENTRY) as u64 + stages.iter().map(|s| s.trips(lanes, tile)).sum::<u64>();
+    let trips = program.trips(profile);
     let most = (MAX_TRIPS / trips).max(1) as usize;
     for site in (0..sites).step_by(most) {
         let end = (site + most).min(sites);

@@ -36,10 +36,10 @@ impl Autoregressive {
     /// Layers from one spin a site to one logit a site, the first of which does not see its own site; `parameters` in all.
     ///
     /// # Errors
-    /// [`Error::User`] for layers that are no network ([`Net::new`]), or none of that kind.
+    /// [`crate::Error::User`] for layers that are no network ([`Net::new`]), or none of that kind.
     pub fn new(layers: &[Layer], parameters: usize, batch: usize, profile: Profile) -> Result<Autoregressive> {
         let net = Net::new(layers, parameters, batch)?;
-        let sampler = Sampler::new(layers)?;
+        let sampler = Sampler::new(layers, profile)?;
         let sites = layers[0].inputs();
         Ok(Autoregressive {
             cache: Buffer::new("ancestral cache", sampler.cache_words(batch)),

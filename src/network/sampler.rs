@@ -1,7 +1,7 @@
 //! Cached ancestral sampling of a network of layers: which kernel draws from it.
 
 use crate::error::{Error, Result};
-use crate::gpu::{Buffer, Profile, Recording};
+use crate::gpu::{Buffer, MAX_TRIPS, Profile, Recording};
 use crate::kernels::ancestral::{self, Outputs, Then};
 use crate::kernels::ancestral_convolution;
 use crate::kernels::philox::Stream;
@@ -18,10 +18,19 @@ pub enum Sampler {
 
 impl Sampler {
     /// # Errors
-    /// [`Error::User`] for layers that are not masked, or do not lead from one spin a site to one logit a site.
-    pub(super) fn new(layers: &[Layer]) -> Result<Sampler> {
+    /// [`Error::User`] for layers that are not masked, or do not lead from one spin a site to one logit a site,
+    /// and for convolutions of which one site takes more loop trips than a launch may make.
+    pub(super) fn new(layers: &[Layer], profile: Profile) -> Result<Sampler> {
         if let Some(Layer::MaskedConvolution { .. }) = layers.first() {
-            return windows(layers).map(|stages| Sampler::Windows(ancestral_convolution::Program::new(stages)));
+            let program = ancestral_convolution::Program::new(windows(layers)?);
+            let trips = program.trips(profile);
+            if trips > MAX_TRIPS {
+                return Err(Error::User(format!(
+                    "masked convolutions: a draw makes {trips} loop trips a site, more than the {MAX_TRIPS} that every driver carries out; \
+                     reduce the width, the half kernel or the depth"
+                )));
+            }
+            return Ok(Sampler::Windows(program));
         }
         triangles(layers).map(|stages| Sampler::Triangles(ancestral::Program::new(stages)))
     }

@@ -59,9 +59,9 @@ pub const SPINS: Kind = Kind {
     open: |gpu, v, parameters| {
         let options = settings::options(v);
         let model = model(v)?;
-        let made = settings::made(model.n(), v);
+        let network = settings::network(model.n(), v)?;
         let first = parameters.and_then(|vectors| vectors.into_iter().next());
-        let spins = Spins::new(gpu, energy(v, &model, options.training.chunk)?, made, options, first)?;
+        let spins = Spins::new(gpu, energy(v, &model, options.training.chunk)?, network, options, first)?;
         Ok(Box::new(spins.beside(model)))
     },
 };

@@ -19,6 +19,7 @@ pub use state::{Options, Spins};
 use crate::model::layer::Layer;
 use crate::model::made::Made;
 use crate::model::parameters::Table;
+use crate::model::pixel_cnn::PixelCnn;
 
 /// A network q(s_i | s_1 .. s_(i-1)) before training.
 #[derive(Clone)]
@@ -40,6 +41,17 @@ impl From<Made> for Network {
             table: made.parameters(),
             one_layer: (made.depth == 1).then(|| made.clone()),
             initial: Arc::new(move |seed| made.initial(seed)),
+        }
+    }
+}
+
+impl From<PixelCnn> for Network {
+    fn from(convolutions: PixelCnn) -> Network {
+        Network {
+            layers: convolutions.layers(),
+            table: convolutions.parameters(),
+            one_layer: None,
+            initial: Arc::new(move |seed| convolutions.initial(seed)),
         }
     }
 }

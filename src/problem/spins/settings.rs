@@ -7,6 +7,7 @@ use crate::config::{Group, Origin, Range, Resolved, Values};
 use crate::error::{Error, Result};
 use crate::gpu::{DeviceType, Gpu};
 use crate::model::made::Made;
+use crate::model::pixel_cnn::PixelCnn;
 use crate::optimize::Optimisation;
 use crate::problem::{Tables, Training};
 use crate::system::spins::{Boundary, Lattice};
@@ -19,6 +20,15 @@ crate::config::choice!(
         None = "none",
         /// q(s) = q(-s).
         Z2 = "z2");
+
+crate::config::choice!(
+    /// Layers of q(s).
+    Layers, "made or pixelcnn":
+        /// Masked matrices.
+        #[default]
+        Made = "made",
+        /// Masked convolutions.
+        PixelCnn = "pixelcnn");
 
 crate::config::settings! {
     /// A lattice of spins.
@@ -74,8 +84,10 @@ crate::config::settings! {
     /// A masked autoregressive network.
     pub struct Masked, MASKED
     "network" {
-        depth: usize = "2", Range::Within(1.0, 16.0), "", "masked layers of the network; 1: one matrix";
-        width: usize = "4", Range::Within(1.0, 256.0), "", "channels of a site in the layers between";
+        network: Layers = "made", Range::Any, "", "layers are masked matrices (made), or on a lattice masked convolutions (pixelcnn)";
+        half: usize = "3", Range::Within(1.0, 20.0), "", "of pixelcnn: rows and columns that a convolution sees to each side, of 2 half + 1";
+        depth: usize = "2", Range::Within(1.0, 16.0), "", "masked layers of the network; 1: one matrix, or one convolution";
+        width: usize = "4", Range::Within(1.0, 256.0), "", "channels of a site in the layers between; of pixelcnn a multiple of 4";
         bias: bool = "yes", Range::Any, "", "layers have biases";
         symmetry: Symmetry = "auto", Range::Any, "", "q(s) = q(-s) (z2) or not (none); auto: that of the energy";
     }
@@ -115,15 +127,39 @@ pub fn mistakes(values: &Values) -> Vec<String> {
     let (training, masked) = (Training::read(values), Masked::read(values));
     let mut found: Vec<String> = training.mistakes().into_iter().chain(Optimisation::mistakes(values, &[])).collect();
     if masked.depth == 1 && values.moved("width") {
-        found.push(format!("width={} has no use with depth=1, which is one matrix: drop it or add layers", masked.width));
+        found.push(format!("width={} has no use with depth=1, which is one layer: drop it or add layers", masked.width));
+    }
+    match masked.network {
+        Layers::Made if values.moved("half") => {
+            found.push(format!("half={} has no use with network=made: drop it, or set network=pixelcnn", masked.half));
+        }
+        Layers::PixelCnn if values.key("L").is_none() => {
+            found.push("network=pixelcnn needs a lattice of L x L spins, which this system is not: use network=made".into());
+        }
+        Layers::PixelCnn if !masked.width.is_multiple_of(4) => {
+            found.push(format!("width={}: network=pixelcnn takes multiples of 4", masked.width));
+        }
+        _ => {}
     }
     found
 }
 
-/// The network of `n` spins that the settings describe.
-pub fn made(n: usize, values: &Values) -> Made {
-    let s = Masked::read(values);
-    Made { sites: n, depth: s.depth, width: s.width, bias: s.bias, prelu: true }
+/// The network of `n` spins, for a PixelCNN those of a square lattice, that the settings describe.
+///
+/// # Errors
+/// For sizes that make none.
+pub fn network(n: usize, values: &Values) -> Result<Network> {
+    let Masked { network, half, depth, width, bias, .. } = Masked::read(values);
+    match network {
+        Layers::Made => {
+            let made = Made { sites: n, depth, width, bias, prelu: true };
+            made.check().map(|()| made.into())
+        }
+        Layers::PixelCnn => {
+            let convolutions = PixelCnn { side: n.isqrt(), depth, width, half, bias, last: false };
+            convolutions.check().map(|()| convolutions.into())
+        }
+    }
 }
 
 /// How the settings have it trained.
@@ -135,9 +171,7 @@ pub fn options(values: &Values) -> Options {
 
 /// See [`crate::problem::Kind::tables`].
 pub fn tables(n: usize, values: &Values) -> Result<Tables> {
-    let made = made(n, values);
-    made.check()?;
-    Ok(vec![(Network::from(made).table, "q/")])
+    Ok(vec![(network(n, values)?.table, "q/")])
 }
 
 /// Multiply-adds of a batch on a CPU, and the most samples.
@@ -151,10 +185,10 @@ const CHUNK: usize = 1 << 28;
 /// # Errors
 /// [`Error::Device`] if not one sample fits, or a chunk that was asked for does not.
 pub fn settle(gpu: &Gpu, n: usize, values: &Values) -> Result<(usize, usize)> {
-    let (training, made) = (Training::read(values), made(n, values));
-    made.check()?;
-    let layers = made.layers();
-    let work = made.parameters().len() as f64;
+    let (training, Network { layers, table, .. }) = (Training::read(values), network(n, values)?);
+    // the weights of a convolution act on every site
+    let sites = if values.get::<Layers>("network") == Layers::PixelCnn { n } else { 1 };
+    let work = (table.len() * sites) as f64;
     let faster = if gpu.info.device_type == DeviceType::Cpu { 1.0 } else { 100.0 };
     let batch = match training.batch {
         0 => ((faster * WORK / work) as usize).clamp(500, MOST),
