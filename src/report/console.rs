@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::table::{duration, plus_minus};
-use crate::problem::{ACCEPTANCE, Kind};
+use crate::problem::{ACCEPTANCE, Kind, SCHEDULED};
 use crate::run::{Listener, StepRecord};
 
 /// The first failure of stdout.
@@ -140,6 +140,9 @@ impl Listener for Console {
         self.stage.first.get_or_insert(now);
         let name = self.kind.quantities[0].name;
         let mut text = format!("{name} = {} {}/{}", plus_minus(r.values[name]), self.unit, self.kind.per);
+        if let Some(at) = r.values.get(SCHEDULED) {
+            text.push_str(&format!(" at {SCHEDULED} {:.4}", at.value));
+        }
         if r.nonfinite > 0 {
             text.push_str(&format!("  {} left out", r.nonfinite));
         }

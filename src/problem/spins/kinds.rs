@@ -199,6 +199,7 @@ fn derive(resolved: &mut Resolved) -> std::result::Result<(), String> {
         }
         resolved.derive("n", &model.n().to_string(), "that of the couplings");
     }
+    settings::pace(resolved, model.n());
     settings::derive(resolved, model.is_even())
 }
 
