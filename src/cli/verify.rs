@@ -8,7 +8,7 @@ use crate::verify::Reference;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The case's JSON file: electrons, with .params.safetensors and .samples.safetensors beside it, or spins, with J and rows
+    /// The case's JSON file: walkers, with .params.safetensors and .samples.safetensors beside it, or spins, with J and rows
     case: PathBuf,
     /// Adapter: index, part of its name, back end or kind (see `helmholtz devices`)
     #[arg(long, value_name = "SEL")]
