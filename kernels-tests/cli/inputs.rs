@@ -132,4 +132,8 @@ fn wrong_couplings_are_refused_with_the_place() {
     std::fs::write(folder.path().join("set/run.toml"), "system = \"couplings\"\ncouplings = \"j.csv\"\nbeta = 1.0\n").unwrap();
     let o = run_in(folder.path(), &["check", "set/run.toml"]);
     assert!(o.status.success() && out(&o).contains("4 spins, 3 couplings"), "{}{}", out(&o), err(&o));
+    // a run is named after the file, not after where it lies
+    let small = ["steps=1", "eval_steps=1", "batch=8", "width=1"];
+    let o = run_in(folder.path(), &[&["train", "set/run.toml"], &small[..]].concat());
+    assert!(o.status.success() && folder.path().join("runs/couplings-j-beta1").is_dir(), "{}{}", out(&o), err(&o));
 }

@@ -1,6 +1,6 @@
 //! `helmholtz train`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::model::file::ParameterFile;
@@ -53,7 +53,7 @@ pub fn run(args: Args) -> Result<()> {
         None => {
             let kind = resolved.kind();
             let parameters = kind.parameters_of(&resolved.values);
-            let parts = kind.parameters.iter().map(|p| format!("-{}{}", p.short, parameters.text(p.name)));
+            let parts = kind.parameters.iter().map(|p| format!("-{}{}", p.short, file_name(&parameters.text(p.name))));
             Claim::free(&format!("{}{}", kind.name(), parts.collect::<String>()))?
         }
     };
@@ -78,6 +78,13 @@ pub fn run(args: Args) -> Result<()> {
     let outcome = train::train(&mut job);
     job.listener.finish();
     conclude(job, outcome, args.json)
+}
+
+/// A parameter in the name of a folder: of a file its stem.
+fn file_name(text: &str) -> String {
+    let stem = if text.contains(std::path::is_separator) { Path::new(text).file_stem() } else { None };
+    let plain = stem.map_or(text.to_string(), |stem| stem.to_string_lossy().into_owned());
+    plain.chars().map(|c| if c.is_alphanumeric() || "+-._".contains(c) { c } else { '_' }).collect()
 }
 
 /// Prints the table, writes the summary and draws the figure: whatever fails to be written, the result is printed.
