@@ -62,6 +62,11 @@ fn holds(name: &str, spins: Spins, model: &Couplings, beta: f64, training: usize
         // five errors, which must be small enough to tell it from the network's own value at the start
         assert!((w.value - want).abs() < 5.0 * w.error && w.error < 0.02, "{name}: reweighted {q} {w:?}, exact {want}");
     }
+    // F rises above the exact value by half the variance of R, over β n, where that is small
+    let (spread, excess) = (weighted.std_r, got - f);
+    let gap = 0.5 * beta * n * spread * spread;
+    println!("{name}: std_r {spread:.2e}, gap {gap:.2e}, excess {excess:.2e}");
+    assert!((excess - gap).abs() < 0.5 * gap.max(excess) + 5.0 * error, "{name}: {excess}, {gap}");
     assert!((0.5..=1.0).contains(&weighted.ess), "{name}: {}", weighted.ess);
 }
 

@@ -196,6 +196,8 @@ pub struct Reweighted {
     pub values: Named<Estimate>,
     /// Effective sample size over samples.
     pub ess: f64,
+    /// Standard deviation of R/β per site from sample to sample, R = ln q + β E: 0 where q is exact.
+    pub std_r: f64,
 }
 
 /// What a step measured: means over the samples that count.

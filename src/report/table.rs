@@ -82,8 +82,10 @@ pub fn result_table(s: &Summary) -> String {
     }
     if s.ess.is_finite() {
         lines.push(format!(
-            "  reweighted: means over the exact distribution by importance weights; {:.1} % of the samples are effective",
-            100.0 * s.ess
+            "  reweighted: means over the exact distribution by importance weights; {:.1} % of the samples are effective, std(R)/(β n) = {:.1e} {}",
+            100.0 * s.ess,
+            s.std_r,
+            s.energy_unit
         ));
     }
     for note in &s.notes {

@@ -51,6 +51,9 @@ pub struct Summary {
     /// Effective sample size of these weights, over samples.
     #[serde(with = "nullable", default = "unknown", skip_serializing_if = "no_number")]
     pub ess: f64,
+    /// Standard deviation of R/β per site from sample to sample, in units of energy, R = ln q + β E.
+    #[serde(with = "nullable", default = "unknown", skip_serializing_if = "no_number")]
+    pub std_r: f64,
     #[serde(with = "nullable")]
     pub acceptance: f64,
     /// Integrated autocorrelation time of F, in steps: 1 by construction for exact draws; null where it is not known.
@@ -93,6 +96,7 @@ impl Summary {
             exact: None,
             reweighted: None,
             ess: f64::NAN,
+            std_r: f64::NAN,
             acceptance: f64::NAN,
             tau: f64::NAN,
             nonfinite: 0,

@@ -253,7 +253,8 @@ fn conclude(job: &mut Job, problem: &mut dyn Problem, mut summary: Summary) -> R
     let conclusion = problem.conclude(&job.gpu, &end, &mut |text| listener.phase(text))?;
     summary.notes.extend(conclusion.notes);
     if let Some(reweighted) = conclusion.reweighted {
-        (summary.reweighted, summary.ess) = (Some(reweighted.values), reweighted.ess);
+        (summary.ess, summary.std_r) = (reweighted.ess, reweighted.std_r);
+        summary.reweighted = Some(reweighted.values);
     }
     Ok(summary)
 }

@@ -38,7 +38,7 @@ pub const SPINS: Kind = Kind {
         result("E", "energy", "", Unit::Energy, Beside::Own),
         result("S", "entropy", "−⟨ln q⟩", Unit::Entropy, Beside::Own),
         result("m2", "squared magnetisation", "⟨(Σ s/n)²⟩", Unit::Of(""), Beside::Own),
-        diagnostic("std_r", "standard deviation of R = ln q + β E from sample to sample", ""),
+        diagnostic("std_r", "standard deviation of R/(β n) from sample to sample, R = ln q + β E", "J"),
         diagnostic("ess", "effective share of the samples under the weights e^(-R)", ""),
         diagnostic("beta", "inverse temperature of the step", "1/J"),
         diagnostic("grad", "Euclidean norm of the gradient of β F", ""),

@@ -250,6 +250,11 @@ impl Spins {
         Estimate { value: e.value + self.energy.offset() / self.sites as f64, ..e }
     }
 
+    /// Standard deviation of R/(β n) from sample to sample: 0 where q is exact.
+    fn spread(&self, averages: &Averages, beta: f64) -> f64 {
+        averages.variance(Quantity::Reduced).sqrt() / (beta * self.sites as f64)
+    }
+
     /// Averages per site; F is that at the β of R.
     fn measured(&self, averages: &Averages, weighted: &Weighted, beta: f64) -> Measured {
         let n = self.sites as f64;
@@ -262,7 +267,7 @@ impl Spins {
             ("E", self.whole(per(Quantity::Energy, 1.0 / n))),
             ("S", per(Quantity::LogQ, -1.0 / n)),
             ("m2", averages.mean(Quantity::Square)),
-            ("std_r", averages.variance(Quantity::Reduced).sqrt().into()),
+            ("std_r", self.spread(averages, beta).into()),
             ("ess", (weighted.effective() / averages.counted() as f64).into()),
             ("beta", beta.into()),
         ]
@@ -279,7 +284,7 @@ impl Spins {
             ("E", self.whole(scaled(weighted.mean(Quantity::Energy), 1.0 / n))),
             ("m2", weighted.mean(Quantity::Square)),
         ];
-        Reweighted { values: values.into(), ess: weighted.effective() / averages.counted() as f64 }
+        Reweighted { values: values.into(), ess: weighted.effective() / averages.counted() as f64, std_r: self.spread(averages, beta) }
     }
 }
 
