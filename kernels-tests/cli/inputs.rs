@@ -125,6 +125,11 @@ fn wrong_couplings_are_refused_with_the_place() {
         let o = run_in(folder.path(), &["train", "couplings", &format!("couplings={name}"), "beta=1"]);
         refused(&o, 2, parts, name);
     }
+    // a file takes the place of what it settles
+    std::fs::write(folder.path().join("good.csv"), "0,1,0.5\n1,2,-0.5\n2,3,1\n").unwrap();
+    for (given, said) in [("disorder=3", "disorder=3 has no use with a file of couplings"), ("n=12", "has 4 spins; drop n")] {
+        refused(&run_in(folder.path(), &["train", "sk", "couplings=good.csv", "beta=1", given]), 2, &[said], given);
+    }
     assert!(!folder.path().join("runs").exists(), "a refused run leaves a directory");
     // a settings file names couplings beside it, from wherever it is read
     std::fs::create_dir(folder.path().join("set")).unwrap();

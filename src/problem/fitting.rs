@@ -1,7 +1,7 @@
 //! Whether a device carries a run, and if not, which setting is to blame and what it may be at most.
 
 use super::memory::{self, Bill};
-use crate::config::{Key, Resolved};
+use crate::config::{Key, Range, Resolved};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 
@@ -79,7 +79,8 @@ fn remedy(gpu: &Gpu, resolved: &Resolved, obstacle: &Obstacle) -> String {
     let required = |(key, ..): &&(&Key, usize, usize)| values.default_of(key.name).is_empty();
     for (key, now, step) in large.iter().filter(|l| !required(l)).chain(large.iter().filter(required)) {
         let fits = |steps: usize| with(key.name, steps * step).is_ok_and(|r| possible(gpu, &r).is_ok());
-        if let Some(steps) = largest(1, now.div_ceil(*step), fits) {
+        let least = if let Range::Within(low, _) = key.range { (low as usize).div_ceil(*step) } else { 1 };
+        if let Some(steps) = largest(least.max(1), now.div_ceil(*step), fits) {
             let (name, v) = (key.name, steps * step);
             return format!("{}; with these settings {name} is at most {v}: use {name}={v}", blame(&format!("{name}={now}")));
         }

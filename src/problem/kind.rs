@@ -137,6 +137,21 @@ impl Unit {
 }
 
 impl Quantity {
+    /// One of the results.
+    pub const fn result(name: &'static str, meaning: &'static str, formula: &'static str, unit: Unit, beside: Beside) -> Quantity {
+        Quantity { name, meaning, formula, unit, role: Role::Result, beside }
+    }
+
+    /// An energy in logs and summary.
+    pub const fn logged(name: &'static str, meaning: &'static str) -> Quantity {
+        Quantity { name, meaning, formula: "", unit: Unit::Energy, role: Role::Logged, beside: Beside::Nothing }
+    }
+
+    /// A number of a step, in the logs.
+    pub const fn diagnostic(name: &'static str, meaning: &'static str, unit: &'static str) -> Quantity {
+        Quantity { name, meaning, formula: "", unit: Unit::Of(unit), role: Role::Diagnostic, beside: Beside::Nothing }
+    }
+
     /// Its exact value among those of a run.
     pub fn exact(&self, known: &Named<f64>) -> Option<f64> {
         match self.beside {
@@ -292,7 +307,7 @@ mod tests {
         assert_eq!(record::json(&SPINS, &r)["mz_err"], 0.5);
 
         let settings = SYSTEM.values();
-        let mut s = Summary::new(&SPINS, &settings, 4, "device", 1, 1.0, values, "1 step");
+        let mut s = Summary::new(&SPINS, &settings, "device", 1, 1.0, values, "1 step");
         s.exact = Some([("F", -2.5)].into());
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.svg");

@@ -72,7 +72,7 @@ mod tests {
 
     fn summary(steps: usize) -> Summary {
         let run = given("n=5 rs=2 theta=0.3 batch=100");
-        Summary::new(run.kind(), &run.values, 100, "device", steps, 1.0, Named::default(), "")
+        Summary::new(run.kind(), &run.values, "device", steps, 1.0, Named::default(), "")
     }
 
     /// F falls by `slope` a step while training, then a frozen tail that is 1 higher.

@@ -53,7 +53,7 @@ impl Summary {
         };
         let averages = averages(kind, s, averaged);
         let f = averages[0].1;
-        let mut summary = Summary::new(kind, s, batch, device, steps, last.seconds, estimates(&averages), over);
+        let mut summary = Summary::new(kind, s, device, steps, last.seconds, estimates(&averages), over);
         summary.errors = meaning(&f, averaged.len(), frozen.is_empty(), draws);
         summary.start =
             training.first().filter(|first| first.step == 0).map(|first| estimates(&self::averages(kind, s, std::slice::from_ref(first))));

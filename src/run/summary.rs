@@ -70,11 +70,9 @@ pub struct Summary {
 
 impl Summary {
     /// A finished run of a kind's `settings` on `device`; what is not given here is unknown and may be set.
-    #[allow(clippy::too_many_arguments)]
     pub fn new(
         kind: &'static Kind,
         settings: &Values,
-        batch: usize,
         device: &str,
         steps: usize,
         seconds: f64,
@@ -86,7 +84,7 @@ impl Summary {
             energy_unit: (kind.energy_unit)(settings).into(),
             parameters: kind.parameters_of(settings),
             steps,
-            batch,
+            batch: settings.get("batch"),
             seconds,
             result,
             averaged_over: averaged_over.into(),

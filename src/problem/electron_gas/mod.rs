@@ -18,7 +18,7 @@ pub use local_energy::LocalEnergy;
 pub use settings::{Laplacian, Sampler, Settings};
 pub use trainer::Trainer;
 
-use super::{Beside, Exact, Kind, Means, Measured, Named, Parameter, Quantity, Role, Unit};
+use super::{Beside, Exact, Kind, Means, Measured, Named, Parameter, Quantity, Unit};
 use crate::config::Group;
 use crate::error::Result;
 use crate::estimate::{Draws, Estimate};
@@ -30,20 +30,20 @@ pub static KIND: Kind = Kind {
     per: "electron",
     count: "*n*",
     quantities: &[
-        result("F", "free energy", "E − TS", Unit::Energy, Beside::Own),
-        result("E", "energy", "K + V", Unit::Energy, Beside::Own),
+        Quantity::result("F", "free energy", "E − TS", Unit::Energy, Beside::Own),
+        Quantity::result("E", "energy", "K + V", Unit::Energy, Beside::Own),
         // K after a partial integration that takes noise away, and V = E - K; an ideal gas has no V
-        result("K", "kinetic energy", "", Unit::Energy, Beside::Equal("E")),
-        result("V", "potential energy", "", Unit::Energy, Beside::Number(0.0)),
+        Quantity::result("K", "kinetic energy", "", Unit::Energy, Beside::Equal("E")),
+        Quantity::result("V", "potential energy", "", Unit::Energy, Beside::Number(0.0)),
         // of the occupation distribution
-        result("S", "entropy", "", Unit::Entropy, Beside::Own),
-        logged("K_local", "kinetic energy without the partial integration"),
-        logged("V_local", "potential energy as the Coulomb sum itself"),
-        diagnostic("acceptance", "accepted share of proposals: Metropolis moves, or candidates of exact draws", ""),
-        diagnostic("tau", "autocorrelation time of ln|Ψ|² along the chains (exact draws: 1)", "sweeps"),
-        diagnostic("width", "standard deviation of a proposed Metropolis move", "rs a0"),
-        diagnostic("grad_van", "Euclidean norm of the gradient of p(K)", "Ry/rs²"),
-        diagnostic("grad_flow", "Euclidean norm of the gradient of the flow", "Ry/rs²"),
+        Quantity::result("S", "entropy", "", Unit::Entropy, Beside::Own),
+        Quantity::logged("K_local", "kinetic energy without the partial integration"),
+        Quantity::logged("V_local", "potential energy as the Coulomb sum itself"),
+        Quantity::diagnostic("acceptance", "accepted share of proposals: Metropolis moves, or candidates of exact draws", ""),
+        Quantity::diagnostic("tau", "autocorrelation time of ln|Ψ|² along the chains (exact draws: 1)", "sweeps"),
+        Quantity::diagnostic("width", "standard deviation of a proposed Metropolis move", "rs a0"),
+        Quantity::diagnostic("grad_van", "Euclidean norm of the gradient of p(K)", "Ry/rs²"),
+        Quantity::diagnostic("grad_flow", "Euclidean norm of the gradient of the flow", "Ry/rs²"),
     ],
     parameters: &[
         Parameter { name: "n", short: "n", meaning: "number of electrons" },
@@ -88,18 +88,6 @@ pub static KIND: Kind = Kind {
     settle: |gpu, v| settle::settle(gpu, &Settings::read(v)),
     open: learning::open,
 };
-
-const fn result(name: &'static str, meaning: &'static str, formula: &'static str, unit: Unit, beside: Beside) -> Quantity {
-    Quantity { name, meaning, formula, unit, role: Role::Result, beside }
-}
-
-const fn logged(name: &'static str, meaning: &'static str) -> Quantity {
-    Quantity { name, meaning, formula: "", unit: Unit::Energy, role: Role::Logged, beside: Beside::Nothing }
-}
-
-const fn diagnostic(name: &'static str, meaning: &'static str, unit: &'static str) -> Quantity {
-    Quantity { name, meaning, formula: "", unit: Unit::Of(unit), role: Role::Diagnostic, beside: Beside::Nothing }
-}
 
 /// F, E and S of the ideal gas of the settings' electrons in all orbitals: that is what "exact" means, and every variational
 /// F lies above it. In the run's own orbitals, which is what training at rs = 0 approaches, F is higher by

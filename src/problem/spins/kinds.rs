@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::estimate::Draws;
 use crate::kernels::stencil::Stencil;
 use crate::optimize::OPTIMISATION;
-use crate::problem::{Beside, Exact, Kind, Means, Named, Parameter, Quantity, Role, TRAINING, Unit};
+use crate::problem::{Beside, Exact, Kind, Means, Named, Parameter, Quantity, TRAINING, Unit};
 use crate::system::spins::{Boundary, Couplings, Enumeration, Hopfield, Lattice, Thermodynamics, hopfield, torus, transfer};
 
 /// Spins up to which all states are summed on the host.
@@ -19,14 +19,8 @@ const SUMMED: usize = 20;
 /// Defaults of spins for shared settings.
 const DEFAULTS: &[(&str, &str)] = &[("optimizer", "adam"), ("learning_rate", "0.01"), ("steps", "1000")];
 
-/// What a quantity is, which is 0 at infinite temperature unless it says so.
-const fn result(name: &'static str, meaning: &'static str, formula: &'static str, unit: Unit, beside: Beside) -> Quantity {
-    Quantity { name, meaning, formula, unit, role: Role::Result, beside }
-}
-
-const fn diagnostic(name: &'static str, meaning: &'static str, unit: &'static str) -> Quantity {
-    Quantity { name, meaning, formula: "", unit: Unit::Of(unit), role: Role::Diagnostic, beside: Beside::Nothing }
-}
+/// Where a formula or a sum gives them.
+const EXACT: Exact = Exact { name: "all states", index: "exact", of: exact };
 
 /// What all spins share: a row to start another from.
 pub const SPINS: Kind = Kind {
@@ -34,14 +28,14 @@ pub const SPINS: Kind = Kind {
     per: "spin",
     count: "*n*",
     quantities: &[
-        result("F", "free energy", "E − TS", Unit::Energy, Beside::Own),
-        result("E", "energy", "", Unit::Energy, Beside::Own),
-        result("S", "entropy", "−⟨ln q⟩", Unit::Entropy, Beside::Own),
-        result("m2", "squared magnetisation", "⟨(Σ s/n)²⟩", Unit::Of(""), Beside::Own),
-        diagnostic("std_r", "standard deviation of R/(β n) from sample to sample, R = ln q + β E", "J"),
-        diagnostic("ess", "effective share of the samples under the weights e^(-R)", ""),
-        diagnostic("beta", "inverse temperature of the step", "1/J"),
-        diagnostic("grad", "Euclidean norm of the gradient of β F", ""),
+        Quantity::result("F", "free energy", "E − TS", Unit::Energy, Beside::Own),
+        Quantity::result("E", "energy", "", Unit::Energy, Beside::Own),
+        Quantity::result("S", "entropy", "−⟨ln q⟩", Unit::Entropy, Beside::Own),
+        Quantity::result("m2", "squared magnetisation", "⟨(Σ s/n)²⟩", Unit::Of(""), Beside::Own),
+        Quantity::diagnostic("std_r", "standard deviation of R/(β n) from sample to sample, R = ln q + β E", "J"),
+        Quantity::diagnostic("ess", "effective share of the samples under the weights e^(-R)", ""),
+        Quantity::diagnostic("beta", "inverse temperature of the step", "1/J"),
+        Quantity::diagnostic("grad", "Euclidean norm of the gradient of β F", ""),
     ],
     parameters: &[Parameter { name: "beta", short: "beta", meaning: "inverse temperature" }],
     scanned: &[("beta", "*β*")],
@@ -54,8 +48,8 @@ pub const SPINS: Kind = Kind {
     draws: |_| Draws::Independent,
     sampling: |_| "exact draws".into(),
     sizes: &[("width", None), ("depth", None), ("n", None), ("L", None)],
-    tables: |v| settings::tables(model(v)?.n(), v),
-    settle: |gpu, v| settings::settle(gpu, model(v)?.n(), v),
+    tables: |v| settings::tables(sites(v)?, v),
+    settle: |gpu, v| settings::settle(gpu, sites(v)?, v),
     open: |gpu, v, parameters| {
         let options = settings::options(v);
         let model = model(v)?;
@@ -77,7 +71,7 @@ pub static ISING_KIND: Kind = Kind {
     ],
     scanned: &[("beta", "*β*"), ("L", "*L*")],
     title: "Ising model, <lattice> lattice, *L* = <L>, *J* = <J>, *β* = <beta>",
-    exact: Exact { name: "all states", index: "exact", of: exact },
+    exact: EXACT,
     ..SPINS
 };
 
@@ -90,7 +84,7 @@ pub static SK: Kind = Kind {
         Parameter { name: "beta", short: "beta", meaning: "inverse temperature" },
     ],
     title: "Sherrington–Kirkpatrick glass, *n* = <n>, *β* = <beta>",
-    exact: Exact { name: "all states", index: "exact", of: exact },
+    exact: EXACT,
     ..SPINS
 };
 
@@ -104,7 +98,7 @@ pub static HOPFIELD: Kind = Kind {
     ],
     scanned: &[("beta", "*β*"), ("n", "*n*")],
     title: "Hopfield network, *n* = <n>, <patterns> patterns, *β* = <beta>",
-    exact: Exact { name: "all states", index: "exact", of: exact },
+    exact: EXACT,
     ..SPINS
 };
 
@@ -116,7 +110,7 @@ pub static COUPLINGS: Kind = Kind {
         Parameter { name: "beta", short: "beta", meaning: "inverse temperature" },
     ],
     title: "Spins of a given coupling, *β* = <beta>",
-    exact: Exact { name: "all states", index: "exact", of: exact },
+    exact: EXACT,
     ..SPINS
 };
 
@@ -190,12 +184,27 @@ fn energy(values: &Values, model: &Couplings, chunk: usize) -> Result<Box<dyn En
     of_couplings(model, chunk)
 }
 
+/// Number of spins; only a file must be read for it.
+fn sites(values: &Values) -> Result<usize> {
+    match which(values) {
+        Which::Lattice(s) => Ok(s.L * s.L),
+        Which::Memory(s) => Ok(s.n),
+        Which::Glass(s) if s.couplings.is_empty() => Ok(s.n),
+        Which::Glass(_) | Which::Given(_) => Ok(model(values)?.n()),
+    }
+}
+
 fn derive(resolved: &mut Resolved) -> std::result::Result<(), String> {
     settings::locate(resolved, "couplings");
     let model = model(&resolved.values).map_err(|e| e.to_string())?;
-    if resolved.values.key("disorder").is_some() && !resolved.values.left("couplings") && resolved.values.key("couplings").is_some() {
-        if ["n", "disorder"].iter().any(|name| resolved.values.moved(name)) && resolved.values.get::<usize>("n") != model.n() {
-            return Err(format!("n={}: the file of couplings has {} spins; drop n", resolved.values.text("n"), model.n()));
+    if let Which::Glass(s) = which(&resolved.values)
+        && !s.couplings.is_empty()
+    {
+        if resolved.values.moved("disorder") {
+            return Err(format!("disorder={} has no use with a file of couplings: drop one of them", s.disorder));
+        }
+        if resolved.values.moved("n") && s.n != model.n() {
+            return Err(format!("n={}: the file of couplings has {} spins; drop n", s.n, model.n()));
         }
         resolved.derive("n", &model.n().to_string(), "that of the couplings");
     }

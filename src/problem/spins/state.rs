@@ -157,6 +157,7 @@ impl Spins {
     fn record_draw(&mut self, rec: &mut Recording) {
         let at = Stream { seed: self.options.training.seed as u64, step: self.draws, purpose: purpose::SPINS, first_walker: 0 };
         self.draws += 1;
+        self.pass = None;
         rec.phase("sampling");
         self.network.record_pack(rec, &self.learner.parameters);
         for chunk in &self.chunks {

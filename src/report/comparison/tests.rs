@@ -16,16 +16,7 @@ fn run(path: &str, settings: &str, end: f64, fall: f64) -> RunDir {
         })
         .collect();
     let result = [("F", Estimate::new(end, 0.000_034))].into();
-    let mut summary = Summary::new(
-        resolved.kind(),
-        &resolved.values,
-        resolved.values.get("batch"),
-        "device",
-        200,
-        107.0,
-        result,
-        "10 steps with frozen parameters",
-    );
+    let mut summary = Summary::new(resolved.kind(), &resolved.values, "device", 200, 107.0, result, "10 steps with frozen parameters");
     summary.exact = Some([("F", 0.02), ("E", 0.03), ("S", 0.3)].into());
     RunDir { path: path.into(), resolved, records, torn: 0, summary }
 }

@@ -19,7 +19,6 @@ fn summary(training: usize) -> Summary {
     let mut s = Summary::new(
         resolved().kind(),
         &resolved().values,
-        256,
         "device",
         training,
         75.0,
