@@ -111,9 +111,10 @@ fn of_solvers() {
                 krylov::record(rec, profile, phase, s, &v, &b[6], &b[7]);
             }
         });
-        refuses("Adam", &[9, 9, 9, 9, 4], |rec, b| {
-            let p = adam::Params { words: 9, pad: 0, rate: 1.0, epsilon: 1.0, beta1: 0.5, rest1: 0.5, beta2: 0.5, rest2: 0.5 };
-            adam::record(rec, "step", profile, p, &b[0], &b[1], &b[2], &b[3], &b[4]);
+        refuses("Adam", &[9, 9, 9, 9, adam::STATE, 1], |rec, b| {
+            let s = adam::Settings { parameters: 9, rate: 1.0, beta1: 0.5, beta2: 0.5, epsilon: 1.0, clip: 1.0 };
+            let [gradient, parameters, m, v, state, partial] = std::array::from_fn(|i| &b[i]);
+            adam::record(rec, profile, s, adam::Vectors { gradient, parameters, m, v, state, partial });
         });
     }
 }

@@ -17,6 +17,11 @@ enum Update {
     Adam(Adam),
 }
 
+fn adam(s: &Optimisation, parameters: usize) -> Update {
+    let clip = if s.clip > 0.0 { s.clip } else { f64::INFINITY };
+    Update::Adam(Adam { rate: s.learning_rate, clip, ..Adam::new(parameters) })
+}
+
 /// What a learner starts with.
 pub struct Start {
     /// "occupation": of buffers and messages.
@@ -78,7 +83,7 @@ impl Learner {
                 let options = Options { damping: s.damping, max_norm: s.max_norm, ..options };
                 Update::Sr(Box::new(StochasticReconfiguration::new(start.name, shape, options)?))
             }
-            Optimizer::Adam => Update::Adam(Adam { rate: s.learning_rate, ..Adam::new(parameters) }),
+            Optimizer::Adam => adam(s, parameters),
         };
         Ok(Learner::new(s, start, shape, update))
     }
@@ -86,7 +91,7 @@ impl Learner {
     /// A learner whose gradient somebody else writes into [`Learner::gradient`]; Adam updates it.
     pub fn of_gradient(s: &Optimisation, start: Start) -> Learner {
         let parameters = start.table.len();
-        let update = Update::Adam(Adam { rate: s.learning_rate, ..Adam::new(parameters) });
+        let update = adam(s, parameters);
         Learner::new(s, start, Shape { batch: 0, parts: 1, parameters }, update)
     }
 
@@ -246,8 +251,11 @@ impl Learner {
         Ok(self.pace)
     }
 
-    /// Euclidean norm of the gradient.
+    /// Euclidean norm of the gradient of the last update.
     pub fn gradient_norm(&self, gpu: &Gpu) -> Result<f64> {
+        if let Update::Adam(adam) = &self.update {
+            return adam.norm(gpu);
+        }
         let g: Vec<f32> = gpu.read_words(&self.gradient, self.shape.parameters)?;
         Ok(g.iter().map(|v| (*v as f64).powi(2)).sum::<f64>().sqrt())
     }

@@ -11,15 +11,17 @@ pub struct Adam {
 }
 
 impl Adam {
-    /// One step with the given (rate, β₁, β₂, ε); refuses gradients that are not finite.
-    pub fn step(&mut self, parameters: &mut [f64], gradient: &[f64], rate: f64, beta1: f64, beta2: f64, epsilon: f64) -> bool {
+    /// One step with the given (rate, β₁, β₂, ε) along a gradient cut to a largest norm; refuses gradients that are not finite.
+    pub fn step(&mut self, parameters: &mut [f64], gradient: &[f64], [rate, beta1, beta2, epsilon]: [f64; 4], clip: f64) -> bool {
         if gradient.iter().any(|g| !g.is_finite()) {
             return false;
         }
         self.m.resize(gradient.len(), 0.0);
         self.v.resize(gradient.len(), 0.0);
         self.steps += 1;
-        for (i, &g) in gradient.iter().enumerate() {
+        let norm = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
+        let factor = if norm > clip { clip / norm } else { 1.0 };
+        for (i, g) in gradient.iter().map(|g| factor * g).enumerate() {
             self.m[i] = beta1 * self.m[i] + (1.0 - beta1) * g;
             self.v[i] = beta2 * self.v[i] + (1.0 - beta2) * g * g;
             let mean = self.m[i] / (1.0 - beta1.powi(self.steps));

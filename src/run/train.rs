@@ -173,8 +173,8 @@ impl Run {
             if update {
                 problem.gradients(&job.gpu)?;
                 for learner in problem.learners() {
-                    record.values.set(learner.norm, learner.gradient_norm(&job.gpu)?.into());
                     refused = learner.update(&job.gpu)?.or(refused);
+                    record.values.set(learner.norm, learner.gradient_norm(&job.gpu)?.into());
                 }
             }
             record.ms = 1e3 * start.elapsed().as_secs_f64();

@@ -51,7 +51,11 @@ pub const SPINS: Kind = Kind {
     tables: |v| settings::tables(sites(v)?, v),
     settle: |gpu, v| settings::settle(gpu, sites(v)?, v),
     open: |gpu, v, parameters| {
-        let options = settings::options(v);
+        let mut options = settings::options(v);
+        // parameters that are given are not led back to β = 0
+        if parameters.is_some() && !v.moved("anneal") {
+            options.anneal = 0.0;
+        }
         let model = model(v)?;
         let network = settings::network(model.n(), v)?;
         let first = parameters.and_then(|vectors| vectors.into_iter().next());

@@ -4,6 +4,7 @@
 //! 10.1103/PhysRevLett.122.080602). Samples are drawn from q itself and are independent. k_B = 1, entropies in nats, energies
 //! in those of the couplings.
 
+mod annealing;
 mod energy;
 pub mod kinds;
 pub mod settings;
@@ -12,6 +13,7 @@ mod state;
 use std::sync::Arc;
 
 pub use crate::kernels::couplings::Observables;
+pub use annealing::{Annealing, Schedule};
 pub use energy::{Energy, of_couplings};
 pub use kinds::{SPINS, SYSTEM};
 pub use state::{Options, Spins};
@@ -28,10 +30,29 @@ pub struct Network {
     pub layers: Vec<Layer>,
     /// Names and shapes of its parameters.
     pub table: Table,
-    /// The first parameters, from a seed.
+    /// Parameters as published, from a seed; see [`Network::start`].
     pub initial: Arc<dyn Fn(u64) -> Vec<f32> + Send + Sync>,
     /// Itself, if it is one masked matrix, whose draws and energies of few spins are one launch.
     pub one_layer: Option<Made>,
+}
+
+impl Network {
+    /// Parameters to begin with: those of a layer that makes the logits are 0, so that q is uniform, which is exact at β = 0
+    /// and from where a network follows as β rises.
+    pub fn start(&self, seed: u64) -> Vec<f32> {
+        let mut values = (self.initial)(seed);
+        let (first, words, bias, outputs) = match self.layers.last() {
+            Some(Layer::MaskedLinear { shape, weights, bias }) => (*weights, shape.words(), *bias, shape.rows()),
+            Some(Layer::MaskedConvolution { shape, weights, bias }) => (*weights, shape.words(), *bias, shape.outputs),
+            Some(Layer::Dense(d)) => (d.weights, d.inputs * d.outputs, d.bias, d.outputs),
+            _ => return values,
+        };
+        values[first..first + words].fill(0.0);
+        if let Some(bias) = bias {
+            values[bias..bias + outputs].fill(0.0);
+        }
+        values
+    }
 }
 
 impl From<Made> for Network {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Network, Options};
+use super::{Network, Options, Schedule};
 use crate::config::{Group, Origin, Range, Resolved, Values};
 use crate::error::{Error, Result};
 use crate::gpu::{DeviceType, Gpu};
@@ -76,7 +76,8 @@ crate::config::settings! {
     pub struct Temperature, TEMPERATURE
     "temperature" {
         beta: f64 = "", Range::Within(1e-4, 1e3), "1/J", "inverse temperature";
-        anneal: f64 = "0.5", Range::Within(0.0, 1.0), "", "share of the training steps in which beta rises evenly from 0";
+        anneal: f64 = "0.5", Range::Within(0.0, 1.0), "", "share of the training steps in which beta rises from 0; of a run that starts from parameters 0 unless given";
+        schedule: Schedule = "adaptive", Range::Any, "", "beta rises evenly (linear), or as fast as the network follows (adaptive)";
     }
 }
 
@@ -185,7 +186,7 @@ pub fn network(n: usize, values: &Values) -> Result<Network> {
 pub fn options(values: &Values) -> Options {
     let (t, training) = (Temperature::read(values), Training::read(values));
     let z2 = values.get::<Symmetry>("symmetry") == Symmetry::Z2;
-    Options { beta: t.beta, anneal: t.anneal, z2, training, optimisation: Optimisation::read(values) }
+    Options { beta: t.beta, anneal: t.anneal, schedule: t.schedule, z2, training, optimisation: Optimisation::read(values) }
 }
 
 /// See [`crate::problem::Kind::tables`].

@@ -1,6 +1,6 @@
 //! Spins in training.
 
-use super::{Energy, Network, Observables};
+use super::{Annealing, Energy, Network, Observables, Schedule};
 use crate::error::{Error, Result};
 use crate::estimate::Estimate;
 use crate::estimate::free_energy::{Averages, Quantity, Weighted};
@@ -21,8 +21,10 @@ use crate::system::spins::{Couplings, MeanField, bethe};
 pub struct Options {
     /// β.
     pub beta: f64,
-    /// Share of the training steps in which β rises evenly from 0.
+    /// Share of the training steps in which β rises from 0.
     pub anneal: f64,
+    /// How it rises.
+    pub schedule: Schedule,
     /// q(s) = q(-s), by drawing from the mean of a network's distribution and its mirror image.
     pub z2: bool,
     /// Batch and chunk (both given), seed, steps.
@@ -36,7 +38,7 @@ impl Options {
     pub fn adam(batch: usize, steps: usize, learning_rate: f64) -> Options {
         let training = Training { batch, chunk: batch, seed: 42, steps, eval_steps: 0 };
         let optimisation = Optimisation { optimizer: Optimizer::Adam, learning_rate, ..Optimisation::default() };
-        Options { beta: 1.0, anneal: 0.0, z2: false, training, optimisation }
+        Options { beta: 1.0, anneal: 0.0, schedule: Schedule::Linear, z2: false, training, optimisation }
     }
 }
 
@@ -65,10 +67,13 @@ pub struct Spins {
     backward: Buffer,
     one: Buffer,
     draws: u32,
+    annealing: Annealing,
     /// The same energy on the host, for what mean fields make of it.
     couplings: Option<Couplings>,
     /// The mirror images as the network last saw them, if that was all of them.
     pass: Option<Pass>,
+    /// Standard deviation of E and effective share of the samples last measured.
+    seen: (f64, f64),
     /// Sums over the samples since the parameters last changed.
     frozen: Option<(Averages, Weighted)>,
 }
@@ -85,7 +90,9 @@ impl Spins {
         options: Options,
         parameters: Option<Vec<f32>>,
     ) -> Result<Spins> {
-        let Network { layers, table, initial, one_layer } = network.into();
+        let network: Network = network.into();
+        let start = network.clone();
+        let Network { layers, table, one_layer, .. } = network;
         let (n, batch, chunk) = (energy.sites(), options.training.batch, options.training.chunk);
         let inputs = layers.first().map_or(0, |layer| layer.inputs());
         if inputs != n || batch < 2 || !(1..=batch).contains(&chunk) {
@@ -96,7 +103,7 @@ impl Spins {
         }
         let count = table.len();
         let (seed, s) = (options.training.seed as u64, &options.optimisation);
-        let values = std::sync::Arc::new(move || parameters.clone().unwrap_or_else(|| initial(seed)));
+        let values = std::sync::Arc::new(move || parameters.clone().unwrap_or_else(|| start.start(seed)));
         let start = Start { name: "network", norm: "grad", prefix: "q/", table, values };
         let learner = match s.optimizer {
             Optimizer::Sr => Learner::of_scores(s, start, batch, 1, Sr::default())?,
@@ -119,11 +126,13 @@ impl Spins {
             forward: result("forward factors", batch),
             backward: result("backward factors", batch),
             one: Buffer::filled("one", 4, || vec![1.0f32; 4]),
+            annealing: Annealing::new(options.schedule, options.beta, options.anneal * options.training.steps as f64),
             energy,
             options,
             draws: 0,
             couplings: None,
             pass: None,
+            seen: (f64::NAN, 0.0),
             frozen: None,
         })
     }
@@ -131,13 +140,6 @@ impl Spins {
     /// With couplings of the same energy, of which the end of a run gives the mean-field values.
     pub fn beside(self, model: Couplings) -> Spins {
         Spins { couplings: Some(model), ..self }
-    }
-
-    /// β of the present training step.
-    fn beta(&self) -> f64 {
-        let rising = self.options.anneal * self.options.training.steps as f64;
-        let share = if rising >= 1.0 { ((self.learner.updates() + 1) as f64 / rising).min(1.0) } else { 1.0 };
-        self.options.beta * share
     }
 
     fn log_q(&self) -> &Buffer {
@@ -311,7 +313,7 @@ impl Problem for Spins {
     }
 
     fn measure(&mut self, gpu: &Gpu, learn: bool) -> Result<Measured> {
-        let beta = if learn { self.beta() } else { self.options.beta };
+        let beta = if learn { self.annealing.beta() } else { self.options.beta };
         let mut rec = Recording::new();
         self.record_measure(&mut rec, beta);
         gpu.run(&rec)?;
@@ -319,6 +321,7 @@ impl Problem for Spins {
         let averages = Averages::finish(&centre, &gpu.read::<f32>(&self.sums.partial)?);
         let weighted = Weighted::finish(&centre, &gpu.read::<f32>(&self.sums.weighted)?);
         let measured = self.measured(&averages, &weighted, beta);
+        self.seen = (averages.variance(Quantity::Energy).sqrt(), weighted.effective() / averages.counted() as f64);
         self.frozen = match self.frozen.take().filter(|_| !learn) {
             _ if learn => None,
             None => Some((averages, weighted)),
@@ -333,8 +336,11 @@ impl Problem for Spins {
 
     fn gradients(&mut self, gpu: &Gpu) -> Result<()> {
         let mut rec = Recording::new();
-        self.record_gradients(&mut rec, self.beta());
-        gpu.run(&rec)
+        self.record_gradients(&mut rec, self.annealing.beta());
+        gpu.run(&rec)?;
+        let (deviation, ess) = self.seen;
+        self.annealing.advance(self.learner.updates() + 1, deviation, ess);
+        Ok(())
     }
 
     fn conclude(&mut self, _gpu: &Gpu, _end: &Ending, _say: &mut dyn FnMut(&str)) -> Result<Conclusion> {
