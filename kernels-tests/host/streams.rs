@@ -54,6 +54,7 @@ fn numbers(d: &Dispatch) -> Option<Numbers> {
         "dpp" => (number("walkers"), 0..number("n") << 16),
         "metropolis_propose" => (number("walkers"), 0..number("size").div_ceil(4)),
         "metropolis_accept" => (number("walkers"), u64::from(u32::MAX)..1 << 32),
+        "independence" => (number("chains"), 0..number("length").div_ceil(4)),
         "made_bits" => (number("count"), 0..number("sites")),
         "tempering_sweep" => (number("chains"), number("site") / 4..number("end").div_ceil(4)),
         "tempering_swap" => (number("rungs") * number("ladders"), u64::from(u32::MAX)..1 << 32),

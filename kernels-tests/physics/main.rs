@@ -9,8 +9,10 @@ mod devices;
 mod estimators;
 mod harness;
 mod ideal;
+mod inverse;
 #[path = "../noise.rs"]
 mod noise;
+mod oracle;
 #[path = "../reference_data.rs"]
 mod reference_data;
 mod spins;

@@ -8,7 +8,7 @@ use helmholtz::kernels::couplings::Observables;
 use helmholtz::kernels::stencil::Stencil;
 use helmholtz::optimize::Optimizer;
 use helmholtz::problem::spins::{Options, of_couplings};
-use helmholtz::problem::{Ending, Measured, Named, Problem};
+use helmholtz::problem::{Conclusion, Ending, Measured, Named, Problem};
 use helmholtz::system::Couplings;
 use helmholtz::system::spins::{Boundary, Enumeration, Lattice};
 use helmholtz::{Buffer, Energy, Made, PixelCnn, Recording, Spins, train};
@@ -25,7 +25,7 @@ fn made(sites: usize, depth: usize) -> Made {
 }
 
 /// Trains, then measures `steps` batches with frozen parameters: their averages, and the reweighted ones.
-fn trained(mut spins: Spins, training: usize, steps: usize) -> (Vec<Measured>, helmholtz::problem::Reweighted) {
+fn trained(mut spins: Spins, training: usize, steps: usize) -> (Vec<Measured>, Conclusion) {
     let gpu = device();
     train(gpu, &mut spins, training, |_, _| {}).unwrap();
     let measured: Vec<Measured> = (0..steps)
@@ -35,7 +35,7 @@ fn trained(mut spins: Spins, training: usize, steps: usize) -> (Vec<Measured>, h
         })
         .collect();
     let end = Ending { result: &Named::default(), frozen: steps, stopped: false };
-    (measured, spins.conclude(gpu, &end, &mut |_| {}).unwrap().reweighted.unwrap())
+    (measured, spins.conclude(gpu, &end, &mut |_| {}).unwrap())
 }
 
 /// Mean over batches of equal size, and its error.
@@ -45,13 +45,27 @@ fn mean(measured: &[Measured], name: &str) -> (f64, f64) {
     (sum(&|m| m.values[name].value) / count, sum(&|m| m.values[name].error.powi(2)).sqrt() / count)
 }
 
+/// ⟨|m|⟩, χ and Binder's g of all states.
+fn order(all: &Enumeration, beta: f64) -> [(&'static str, f64); 3] {
+    let least = all.energies().iter().fold(f64::INFINITY, |m, e| m.min(*e));
+    let n = (all.energies().len() * all.copies_of_each()).ilog2() as f64;
+    let sums = all.energies().iter().enumerate().fold([0.0; 4], |s, (state, e)| {
+        let (w, m) = ((-beta * (e - least)).exp(), (1.0 - 2.0 * state.count_ones() as f64 / n).abs());
+        [s[0] + w, s[1] + w * m, s[2] + w * m * m, s[3] + w * m.powi(4)]
+    });
+    let [modulus, square, fourth] = [1, 2, 3].map(|k| sums[k] / sums[0]);
+    let chi = beta * n * (square - modulus * modulus);
+    [("abs_m", modulus), ("chi", chi), ("binder", 0.5 * (3.0 - fourth / (square * square)))]
+}
+
 /// F from above and near, reweighted means exact, S = β(E - F).
 fn holds(name: &str, spins: Spins, model: &Couplings, beta: f64, training: usize, near: f64) {
     let all = Enumeration::new(model).unwrap();
     let (exact, n) = (all.at(beta).unwrap(), model.n() as f64);
     let (f, e) = (exact.free_energy_per_site(), exact.energy_per_site().unwrap());
     let m2 = all.magnetisation_squared(beta) / (n * n);
-    let (measured, weighted) = trained(spins, training, 20);
+    let (measured, conclusion) = trained(spins, training, 20);
+    let (weighted, chains) = (conclusion.reweighted.unwrap(), conclusion.metropolis.unwrap());
     let [(got, error), (energy, _), (entropy, _)] = ["F", "E", "S"].map(|q| mean(&measured, q));
     println!("{name}: F {got:.6} ± {error:.6}, exact {f:.6}, {:?}, effective {:.3}", weighted.values["F"], weighted.ess);
     assert!(got > f - 5.0 * error && got - f < near, "{name}: F = {got} ± {error}, exact {f}");
@@ -62,6 +76,20 @@ fn holds(name: &str, spins: Spins, model: &Couplings, beta: f64, training: usize
         // five errors, which must be small enough to tell it from the network's own value at the start
         assert!((w.value - want).abs() < 5.0 * w.error && w.error < 0.02, "{name}: reweighted {q} {w:?}, exact {want}");
     }
+    // what is no mean, within five errors of jackknives that tell something
+    for (q, want) in [("C", exact.heat_capacity_per_site().unwrap())].into_iter().chain(order(&all, beta)) {
+        let w = weighted.values[q];
+        println!("{name}: {q} {w:?}, exact {want:.5}");
+        assert!((w.value - want).abs() < 5.0 * w.error && w.error < 0.05 * want.abs() + 0.03, "{name}: reweighted {q} {w:?}, exact {want}");
+    }
+    // chains lead to the same distribution, and stay now and then
+    for (q, want) in [("E", e), ("m2", m2)] {
+        let c = chains.values[q];
+        assert!((c.value - want).abs() < 5.0 * c.error && c.error < 0.02, "{name}: chains {q} {c:?}, exact {want}");
+    }
+    let (a, tau) = (chains.acceptance, chains.tau);
+    println!("{name}: {:.3} accepted, τ {:.2}", a, tau);
+    assert!((0.5..=1.0).contains(&a) && a > weighted.ess - 0.05 && (0.5..6.0).contains(&tau), "{name}: {a} accepted, τ {tau}");
     // F rises above the exact value by half the variance of R, over β n, where that is small
     let (spread, excess) = (weighted.std_r, got - f);
     let gap = 0.5 * beta * n * spread * spread;

@@ -2,6 +2,8 @@
 
 mod check;
 mod devices;
+mod exact;
+mod inverse;
 mod keys;
 mod profile;
 mod report;
@@ -60,6 +62,10 @@ enum Command {
     Verify(verify::Args),
     /// Show the resolved settings and where each came from, without running
     Check(check::Args),
+    /// Averages over e^(-βE)/Z of spins without a network: all states, or parallel tempering
+    Exact(exact::Args),
+    /// Find the couplings of spins from their correlations
+    Inverse(inverse::Args),
     /// Time every kernel of a training step against this device's own roof
     Profile(profile::Args),
     /// Print a run's table and draw its figure again
@@ -100,6 +106,8 @@ pub fn main() -> ExitCode {
         Command::Devices(args) => devices::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Check(args) => check::run(args),
+        Command::Exact(args) => exact::run(args),
+        Command::Inverse(args) => inverse::run(args),
         Command::Profile(args) => profile::run(args),
         Command::Report(args) => report::run(args),
         Command::Keys(args) => keys::run(args),

@@ -1,8 +1,11 @@
 //! From sums over walkers to reported numbers with error bars.
 
 pub mod average;
+pub mod chains;
 pub mod free_energy;
+pub mod jackknife;
 pub mod value;
 
 pub use average::{Average, Batch, Draws, Scatter, average};
+pub use jackknife::jackknife;
 pub use value::Estimate;

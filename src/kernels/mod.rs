@@ -19,6 +19,7 @@ pub mod estimators;
 pub mod ewald;
 pub mod free_energy;
 pub mod gray;
+pub mod independence;
 pub mod krylov;
 pub mod linear;
 pub mod local_energy;
@@ -42,6 +43,7 @@ pub mod slater_laplacian;
 pub mod special;
 pub mod stencil;
 pub mod tempering;
+pub mod two_point;
 pub mod z2;
 
 use crate::gpu::Kernel;
@@ -128,6 +130,7 @@ pub static ALL: &[&Kernel] = &[
     &free_energy::IMPORTANCE,
     &free_energy::MOMENTS,
     &gray::KERNEL,
+    &independence::KERNEL,
     &krylov::KERNEL,
     &linear::KERNEL,
     &local_energy::KERNEL,
@@ -164,6 +167,7 @@ pub static ALL: &[&Kernel] = &[
     &stencil::KERNEL,
     &tempering::SWAP,
     &tempering::SWEEP,
+    &two_point::ROWS,
     &z2::FLIP,
     &z2::JOIN,
     &z2::SPLIT,

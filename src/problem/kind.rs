@@ -80,6 +80,8 @@ pub enum Role {
     Logged,
     /// A number of a step without an error; in the logs alone.
     Diagnostic,
+    /// Known at the end of a run, of all its samples together.
+    Conclusion,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,6 +149,11 @@ impl Quantity {
         Quantity { name, meaning, formula: "", unit: Unit::Energy, role: Role::Logged, beside: Beside::Nothing }
     }
 
+    /// Known at the end of a run.
+    pub const fn conclusion(name: &'static str, meaning: &'static str, unit: Unit) -> Quantity {
+        Quantity { name, meaning, formula: "", unit, role: Role::Conclusion, beside: Beside::Nothing }
+    }
+
     /// A number of a step, in the logs.
     pub const fn diagnostic(name: &'static str, meaning: &'static str, unit: &'static str) -> Quantity {
         Quantity { name, meaning, formula: "", unit: Unit::Of(unit), role: Role::Diagnostic, beside: Beside::Nothing }
@@ -184,7 +191,7 @@ impl Kind {
 
     /// Those with averages over steps.
     pub fn averaged(&self) -> impl Iterator<Item = &'static Quantity> {
-        self.quantities.iter().filter(|q| q.role != Role::Diagnostic)
+        self.quantities.iter().filter(|q| matches!(q.role, Role::Result | Role::Logged))
     }
 
     /// The entropy, of which the share of the exact one is told, if it is among the results.

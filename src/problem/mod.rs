@@ -16,9 +16,12 @@ pub use kind::{Beside, Exact, Kind, Means, Parameter, Parameters, Quantity, Role
 pub use named::Named;
 pub use training::{TRAINING, Training};
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::{Resolved, System};
 use crate::error::{Error, Result};
 use crate::estimate::Estimate;
+use crate::estimate::value::nullable;
 use crate::gpu::{Gpu, Recording};
 use crate::optimize::Learner;
 
@@ -189,6 +192,8 @@ pub struct Conclusion {
     pub notes: Vec<String>,
     /// Averages over the exact distribution, by importance weights.
     pub reweighted: Option<Reweighted>,
+    /// The same by Markov chains.
+    pub metropolis: Option<Metropolis>,
 }
 
 /// Averages over the exact distribution, from samples of the trial state with importance weights.
@@ -198,6 +203,19 @@ pub struct Reweighted {
     pub ess: f64,
     /// Standard deviation of R/β per site from sample to sample, R = ln q + β E: 0 where q is exact.
     pub std_r: f64,
+}
+
+/// Averages over the exact distribution, from chains whose moves samples of the trial state are proposed to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Metropolis {
+    #[serde(flatten)]
+    pub values: Named<Estimate>,
+    /// Accepted share of the proposals.
+    #[serde(with = "nullable")]
+    pub acceptance: f64,
+    /// Integrated autocorrelation time of E, in proposals; 1 for independent samples.
+    #[serde(with = "nullable")]
+    pub tau: f64,
 }
 
 /// What a step measured: means over the samples that count.

@@ -1,7 +1,7 @@
 //! The final table, as text.
 
 use crate::estimate::Estimate;
-use crate::problem::{Exact, Quantity};
+use crate::problem::{Exact, Quantity, Role};
 use crate::run::Summary;
 pub use crate::run::duration;
 
@@ -86,6 +86,27 @@ pub fn result_table(s: &Summary) -> String {
             100.0 * s.ess,
             s.std_r,
             s.energy_unit
+        ));
+    }
+    if let Some(weighted) = &s.reweighted {
+        let last = s.kind.quantities.iter().filter(|q| q.role == Role::Conclusion);
+        let shown = |q: &Quantity| {
+            let value = plus_minus(*weighted.get(q.name)?);
+            Some(format!("{} = {value} {}", q.name, q.unit.name(&s.energy_unit)).trim_end().to_string())
+        };
+        let all: Vec<String> = last.filter_map(shown).collect();
+        if !all.is_empty() {
+            lines.push(format!("  reweighted, of all samples: {}", all.join(", ")));
+        }
+    }
+    if let Some(m) = &s.metropolis {
+        let means: Vec<String> =
+            s.kind.results().filter_map(|q| Some(format!("{} = {}", q.name, plus_minus(*m.values.get(q.name)?)))).collect();
+        lines.push(format!(
+            "  independence Metropolis, samples as proposals: {}; {:.1} % accepted, autocorrelation time {:.1}",
+            means.join(", "),
+            100.0 * m.acceptance,
+            m.tau
         ));
     }
     for note in &s.notes {

@@ -93,7 +93,7 @@ const PHASE: &str = "phase";
 fn columns(kind: &Kind) -> Vec<Column> {
     let column = |name: &str, unit, cell| Column { name: name.into(), unit, cell };
     let mut columns = vec![column("step", Unit::Of(""), Cell::Step), column("seconds", Unit::Of("s"), Cell::Seconds)];
-    for q in kind.quantities {
+    for q in kind.quantities.iter().filter(|q| q.role != Role::Conclusion) {
         columns.push(column(q.name, q.unit, Cell::Value(q)));
         if q.role != Role::Diagnostic {
             columns.push(column(&format!("{}_err", q.name), q.unit, Cell::Error(q)));

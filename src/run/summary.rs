@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Values;
 use crate::estimate::Estimate;
 use crate::estimate::value::nullable;
-use crate::problem::{Kind, Named};
+use crate::problem::{Kind, Metropolis, Named};
 
 fn unknown() -> f64 {
     f64::NAN
@@ -48,6 +48,9 @@ pub struct Summary {
     /// Averages over the exact distribution, by importance weights; where a problem has them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reweighted: Option<Named<Estimate>>,
+    /// The same from chains that samples of the trial state are proposed to; where a problem has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metropolis: Option<Metropolis>,
     /// Effective sample size of these weights, over samples.
     #[serde(with = "nullable", default = "unknown", skip_serializing_if = "no_number")]
     pub ess: f64,
@@ -93,6 +96,7 @@ impl Summary {
             start: None,
             exact: None,
             reweighted: None,
+            metropolis: None,
             ess: f64::NAN,
             std_r: f64::NAN,
             acceptance: f64::NAN,

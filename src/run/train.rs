@@ -252,6 +252,7 @@ fn conclude(job: &mut Job, problem: &mut dyn Problem, mut summary: Summary) -> R
     let listener = &mut job.listener;
     let conclusion = problem.conclude(&job.gpu, &end, &mut |text| listener.phase(text))?;
     summary.notes.extend(conclusion.notes);
+    summary.metropolis = conclusion.metropolis;
     if let Some(reweighted) = conclusion.reweighted {
         (summary.ess, summary.std_r) = (reweighted.ess, reweighted.std_r);
         summary.reweighted = Some(reweighted.values);

@@ -4,14 +4,16 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::oracle::Shape;
 use super::settings::{self, GIVEN, GLASS, Given, Glass, ISING, Ising, MASKED, MEMORY, Memory, TEMPERATURE, Temperature};
 use super::{Energy, Spins, of_couplings};
 use crate::config::{Bearing, Group, Key, Resolved, System, Values};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::estimate::Draws;
+use crate::gpu::Gpu;
 use crate::kernels::stencil::Stencil;
 use crate::optimize::OPTIMISATION;
-use crate::problem::{Beside, Exact, Kind, Means, Named, Parameter, Quantity, TRAINING, Unit};
+use crate::problem::{Beside, Exact, Kind, Means, Named, Parameter, Parameters, Quantity, TRAINING, Unit};
 use crate::system::spins::{Boundary, Couplings, Enumeration, Hopfield, Lattice, Thermodynamics, hopfield, torus, transfer};
 
 /// Spins up to which all states are summed on the host.
@@ -32,6 +34,10 @@ pub const SPINS: Kind = Kind {
         Quantity::result("E", "energy", "", Unit::Energy, Beside::Own),
         Quantity::result("S", "entropy", "−⟨ln q⟩", Unit::Entropy, Beside::Own),
         Quantity::result("m2", "squared magnetisation", "⟨(Σ s/n)²⟩", Unit::Of(""), Beside::Own),
+        Quantity::conclusion("C", "heat capacity", Unit::Entropy),
+        Quantity::conclusion("abs_m", "magnetisation |Σ s/n|", Unit::Of("")),
+        Quantity::conclusion("chi", "susceptibility β n (⟨m²⟩ - ⟨|m|⟩²)", Unit::Of("1/J")),
+        Quantity::conclusion("binder", "Binder's (3 - ⟨m⁴⟩/⟨m²⟩²)/2", Unit::Of("")),
         Quantity::diagnostic("std_r", "standard deviation of R/(β n) from sample to sample, R = ln q + β E", "J"),
         Quantity::diagnostic("ess", "effective share of the samples under the weights e^(-R)", ""),
         Quantity::diagnostic("beta", "inverse temperature of the step", "1/J"),
@@ -50,19 +56,25 @@ pub const SPINS: Kind = Kind {
     sizes: &[("width", None), ("depth", None), ("n", None), ("L", None)],
     tables: |v| settings::tables(sites(v)?, v),
     settle: |gpu, v| settings::settle(gpu, sites(v)?, v),
-    open: |gpu, v, parameters| {
-        let mut options = settings::options(v);
-        // parameters that are given are not led back to β = 0
-        if parameters.is_some() && !v.moved("anneal") {
-            options.anneal = 0.0;
-        }
-        let model = model(v)?;
-        let network = settings::network(model.n(), v)?;
-        let first = parameters.and_then(|vectors| vectors.into_iter().next());
-        let spins = Spins::new(gpu, energy(v, &model, options.training.chunk)?, network, options, first)?;
-        Ok(Box::new(spins.beside(model)))
-    },
+    open: |gpu, v, parameters| Ok(Box::new(open(gpu, v, parameters)?)),
 };
+
+/// The problem of settings with batch and chunk.
+///
+/// # Errors
+/// Those of [`Kind::open`].
+pub fn open(gpu: &Gpu, v: &Values, parameters: Option<Parameters>) -> Result<Spins> {
+    let mut options = settings::options(v);
+    // parameters that are given are not led back to β = 0
+    if parameters.is_some() && !v.moved("anneal") {
+        options.anneal = 0.0;
+    }
+    let model = model(v)?;
+    let network = settings::network(model.n(), v)?;
+    let first = parameters.and_then(|vectors| vectors.into_iter().next());
+    let spins = Spins::new(gpu, energy(v, &model, options.training.chunk)?, network, options, first)?;
+    Ok(spins.beside(model))
+}
 
 /// Lattices of spins.
 pub static ISING_KIND: Kind = Kind {
@@ -165,6 +177,25 @@ fn which(values: &Values) -> Which {
 
 fn memory(s: &Memory) -> Result<Hopfield> {
     if s.patterns == 2 && s.n.is_multiple_of(4) { Hopfield::canonical(s.n) } else { Hopfield::random(s.n, s.patterns, s.disorder as u64) }
+}
+
+/// The kinds whose couplings are known here.
+static WITH_COUPLINGS: &[&Kind] = &[&ISING_KIND, &SK, &HOPFIELD, &COUPLINGS];
+
+/// The couplings of a kind's settings, and the shape of a lattice.
+///
+/// # Errors
+/// [`Error::User`] for a kind that is no model of spins with pair couplings.
+pub fn model_of(kind: &Kind, values: &Values) -> Result<(Couplings, Option<Shape>)> {
+    if !WITH_COUPLINGS.contains(&kind) {
+        let names = WITH_COUPLINGS.iter().map(|k| k.name()).collect::<Vec<_>>().join(", ");
+        return Err(Error::User(format!("{} has no couplings of pairs of spins; there is {names}", kind.name())));
+    }
+    let shape = match which(values) {
+        Which::Lattice(s) => Some((s.L, s.boundary)),
+        _ => None,
+    };
+    Ok((model(values)?, shape))
 }
 
 /// The couplings that settings describe.

@@ -6,7 +6,10 @@
 
 mod annealing;
 mod energy;
+mod frozen;
+pub mod inverse;
 pub mod kinds;
+pub mod oracle;
 pub mod settings;
 mod state;
 

@@ -1,5 +1,8 @@
 //! Spins in training.
 
+mod given;
+
+use super::frozen::Frozen;
 use super::{Annealing, Energy, Network, Observables, Schedule};
 use crate::error::{Error, Result};
 use crate::estimate::Estimate;
@@ -9,11 +12,12 @@ use crate::kernels::Chunk;
 use crate::kernels::bernoulli::Factors;
 use crate::kernels::free_energy::{FreeEnergy, Samples};
 use crate::kernels::made_bits::{self, OneLayer};
+use crate::kernels::two_point::TwoPoint;
 use crate::kernels::z2::{self, Logarithms};
 use crate::network::{Autoregressive, Pass};
 use crate::number::philox::{Stream, purpose};
 use crate::optimize::{Learner, Optimisation, Optimizer, Options as Sr, Start};
-use crate::problem::{Conclusion, Drawn, Ending, Measured, Named, Problem, Reweighted, Training};
+use crate::problem::{Conclusion, Drawn, Ending, Measured, Metropolis, Named, Problem, Reweighted, Training};
 use crate::system::spins::{Couplings, MeanField, bethe};
 
 /// How spins are trained.
@@ -72,10 +76,14 @@ pub struct Spins {
     couplings: Option<Couplings>,
     /// The mirror images as the network last saw them, if that was all of them.
     pass: Option<Pass>,
+    /// β of R when it was last measured.
+    measured_at: f64,
+    /// For correlations, once they are asked for.
+    products: Option<TwoPoint>,
     /// Standard deviation of E and effective share of the samples last measured.
     seen: (f64, f64),
-    /// Sums over the samples since the parameters last changed.
-    frozen: Option<(Averages, Weighted)>,
+    /// What is known of the samples since the parameters last changed.
+    frozen: Frozen,
 }
 
 impl Spins {
@@ -132,8 +140,10 @@ impl Spins {
             draws: 0,
             couplings: None,
             pass: None,
+            measured_at: 0.0,
+            products: None,
             seen: (f64::NAN, 0.0),
-            frozen: None,
+            frozen: Frozen::new(batch, n),
         })
     }
 
@@ -154,10 +164,15 @@ impl Spins {
         Logarithms { plus: &self.plus, minus: &self.minus }
     }
 
+    /// The random numbers of a draw.
+    fn stream(&self, draw: u32) -> Stream {
+        Stream { seed: self.options.training.seed as u64, step: draw, purpose: purpose::SPINS, first_walker: 0 }
+    }
+
     /// Records fresh samples. Those of an even q stand for themselves and their mirror images: nothing that is measured tells
     /// the two apart.
     fn record_draw(&mut self, rec: &mut Recording) {
-        let at = Stream { seed: self.options.training.seed as u64, step: self.draws, purpose: purpose::SPINS, first_walker: 0 };
+        let at = self.stream(self.draws);
         self.draws += 1;
         self.pass = None;
         rec.phase("sampling");
@@ -282,12 +297,22 @@ impl Spins {
     fn reweighted(&self, averages: &Averages, weighted: &Weighted) -> Reweighted {
         let (n, beta) = (self.sites as f64, self.options.beta);
         let scaled = |e: Estimate, factor: f64| Estimate::new(factor * e.value, factor.abs() * e.error);
-        let values = [
+        let means = [
             ("F", self.whole(scaled(weighted.log_z(), -1.0 / (beta * n)))),
             ("E", self.whole(scaled(weighted.mean(Quantity::Energy), 1.0 / n))),
             ("m2", weighted.mean(Quantity::Square)),
         ];
-        Reweighted { values: values.into(), ess: weighted.effective() / averages.counted() as f64, std_r: self.spread(averages, beta) }
+        let values = means.into_iter().chain(self.frozen.observables(self.sites, beta)).collect();
+        Reweighted { values, ess: weighted.effective() / averages.counted() as f64, std_r: self.spread(averages, beta) }
+    }
+
+    /// The same by chains whose moves the samples are.
+    fn metropolis(&self) -> Option<Metropolis> {
+        let (chains, [energy, square]) = self.frozen.chains()?;
+        let n = self.sites as f64;
+        let energy = Estimate { value: energy.value / n, error: energy.error / n, ..energy };
+        let values = [("E", self.whole(energy)), ("m2", square)].into();
+        Some(Metropolis { values, acceptance: chains.acceptance(), tau: chains.tau(crate::estimate::chains::Quantity::Energy) })
     }
 }
 
@@ -314,23 +339,25 @@ impl Problem for Spins {
 
     fn measure(&mut self, gpu: &Gpu, learn: bool) -> Result<Measured> {
         let beta = if learn { self.annealing.beta() } else { self.options.beta };
+        self.measured_at = beta;
         let mut rec = Recording::new();
         self.record_measure(&mut rec, beta);
+        if !learn {
+            // of the draw before
+            let at = Stream { purpose: purpose::METROPOLIS, ..self.stream(self.draws.wrapping_sub(1)) };
+            self.frozen.record(&mut rec, at, self.samples(), &self.sums.centre, beta);
+        }
         gpu.run(&rec)?;
         let centre: Vec<f32> = gpu.read(&self.sums.centre)?;
         let averages = Averages::finish(&centre, &gpu.read::<f32>(&self.sums.partial)?);
         let weighted = Weighted::finish(&centre, &gpu.read::<f32>(&self.sums.weighted)?);
         let measured = self.measured(&averages, &weighted, beta);
         self.seen = (averages.variance(Quantity::Energy).sqrt(), weighted.effective() / averages.counted() as f64);
-        self.frozen = match self.frozen.take().filter(|_| !learn) {
-            _ if learn => None,
-            None => Some((averages, weighted)),
-            Some((mut a, mut w)) => {
-                a.merge(&averages);
-                w.merge(&weighted);
-                Some((a, w))
-            }
-        };
+        if learn {
+            self.frozen.clear();
+        } else {
+            self.frozen.add(gpu, &centre, averages, weighted)?;
+        }
         Ok(measured)
     }
 
@@ -344,10 +371,11 @@ impl Problem for Spins {
     }
 
     fn conclude(&mut self, _gpu: &Gpu, _end: &Ending, _say: &mut dyn FnMut(&str)) -> Result<Conclusion> {
-        let reweighted = self.frozen.as_ref().map(|(averages, weighted)| self.reweighted(averages, weighted));
+        let reweighted = self.frozen.sums().map(|(averages, weighted)| self.reweighted(&averages, &weighted));
+        let metropolis = self.metropolis();
         let seed = self.options.training.seed as u64;
         let notes = self.couplings.as_ref().map_or(Ok(Vec::new()), |model| mean_fields(model, self.options.beta, seed))?;
-        Ok(Conclusion { reweighted, notes })
+        Ok(Conclusion { notes, reweighted, metropolis })
     }
 }
 

@@ -110,6 +110,25 @@ impl Enumeration {
         (pairs, singles)
     }
 
+    /// A state of e^{-βE}/Z for each uniform number in (0, 1), by inversion of the cumulative sum: independent draws.
+    pub fn draw(&self, beta: f64, uniforms: impl IntoIterator<Item = f64>) -> Vec<Vec<i8>> {
+        let mut sum = 0.0;
+        let weight = |e: &f64| {
+            sum += (-beta * (e - self.lowest)).exp();
+            sum
+        };
+        let cumulative: Vec<f64> = self.energies.iter().map(weight).collect();
+        let copies = self.copies_of_each() as f64;
+        let state = |u: f64| {
+            // which of the mirror images, then which state
+            let (image, rest) = ((copies * u).floor(), (copies * u).fract());
+            let at = cumulative.partition_point(|c| *c <= rest * sum).min(cumulative.len() - 1);
+            let sign = if image == 0.0 { 1 } else { -1 };
+            (0..self.n).map(|i| sign * (1 - 2 * (at >> i & 1) as i8)).collect()
+        };
+        uniforms.into_iter().map(state).collect()
+    }
+
     /// Lowest energy, and how many states have it (within 1e-9 of the range of energies).
     pub fn ground(&self) -> (f64, usize) {
         let highest = self.energies.iter().copied().fold(f64::NEG_INFINITY, f64::max);

@@ -45,7 +45,7 @@ impl Couplings {
 }
 
 /// A fault with the file it is in.
-fn of(path: &Path, error: Error) -> Error {
+pub(super) fn of(path: &Path, error: Error) -> Error {
     match error {
         Error::User(text) => Error::User(format!("{}: {text}", path.display())),
         other => other,
@@ -79,12 +79,12 @@ pub(super) fn rows(rows: &[Vec<f64>], place: impl Fn(usize) -> String) -> Result
 }
 
 /// A number of a JSON file.
-fn number(name: impl Fn() -> String, value: &Value) -> Result<f64> {
+pub(super) fn number(name: impl Fn() -> String, value: &Value) -> Result<f64> {
     value.as_f64().ok_or_else(|| Error::User(format!("{} = {value} is not a number", name())))
 }
 
 /// An array of a JSON file.
-fn array(name: impl Fn() -> String, value: &Value) -> Result<&Vec<Value>> {
+pub(super) fn array(name: impl Fn() -> String, value: &Value) -> Result<&Vec<Value>> {
     value.as_array().ok_or_else(|| {
         let shown: String = value.to_string().chars().take(40).collect();
         Error::User(format!("{} = {shown} is not an array of numbers", name()))

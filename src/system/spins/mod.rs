@@ -8,6 +8,7 @@
 
 pub mod bethe;
 pub mod chain;
+pub mod correlations;
 pub mod couplings;
 pub mod enumeration;
 mod file;
@@ -24,6 +25,7 @@ pub mod thermodynamics;
 pub mod torus;
 pub mod transfer;
 
+pub use correlations::Correlations;
 pub use couplings::{Bond, Couplings, Neighbours};
 pub use enumeration::Enumeration;
 pub use hopfield::Hopfield;

@@ -56,6 +56,11 @@ fn lines(text: &str, skip: impl Fn(&str) -> bool) -> Result<Vec<Line>> {
     Ok(read)
 }
 
+/// The numbers of every line.
+pub(super) fn matrix(bytes: &[u8]) -> Result<Vec<Vec<f64>>> {
+    Ok(lines(readable(bytes)?, |l| l.starts_with('#'))?.into_iter().map(|l| l.values).collect())
+}
+
 /// Lines `i j value` as a list, and one more than the largest site.
 fn list(lines: &[Line], symbol: &str) -> Result<(usize, Vec<Entry>)> {
     let mut entries = Vec::with_capacity(lines.len());

@@ -1,0 +1,88 @@
+//! What samples drawn with frozen parameters say of e^{-βE}/Z: by importance weights, and by chains that they propose to.
+
+use crate::error::Result;
+use crate::estimate::chains::{self, Chains};
+use crate::estimate::free_energy::{Averages, Quantity, Weighted};
+use crate::estimate::{Estimate, jackknife};
+use crate::gpu::{Buffer, Gpu, Recording};
+use crate::kernels::free_energy::Samples;
+use crate::kernels::independence::Independence;
+use crate::number::philox::Stream;
+
+/// Blocks of batches, of which errors of what is no mean are made by leaving out one at a time.
+const BLOCKS: usize = 64;
+
+/// Sums since the parameters last changed.
+pub(super) struct Frozen {
+    blocks: Vec<(Averages, Weighted)>,
+    batches: usize,
+    moves: Independence,
+    chains: Chains,
+}
+
+impl Frozen {
+    /// For batches of `samples` of `sites` spins.
+    pub fn new(samples: usize, sites: usize) -> Frozen {
+        Frozen { blocks: Vec::new(), batches: 0, moves: Independence::new(samples, sites), chains: Chains::default() }
+    }
+
+    /// Forgets all of them: the parameters change.
+    pub fn clear(&mut self) {
+        (self.batches, self.chains) = (0, Chains::default());
+        self.blocks.clear();
+    }
+
+    /// Records the moves of the chains through a batch, after its sums.
+    pub fn record(&self, rec: &mut Recording, at: Stream, samples: Samples, centre: &Buffer, beta: f64) {
+        rec.phase("chains");
+        self.moves.record(rec, at, samples, centre, beta, self.batches == 0);
+    }
+
+    /// Adds that batch.
+    pub fn add(&mut self, gpu: &Gpu, centre: &[f32], averages: Averages, weighted: Weighted) -> Result<()> {
+        self.chains.add(centre, &gpu.read::<f32>(&self.moves.sums)?);
+        match self.blocks.get_mut(self.batches % BLOCKS) {
+            Some((a, w)) => {
+                a.merge(&averages);
+                w.merge(&weighted);
+            }
+            None => self.blocks.push((averages, weighted)),
+        }
+        self.batches += 1;
+        Ok(())
+    }
+
+    /// Sums over all batches, if there is one.
+    pub fn sums(&self) -> Option<(Averages, Weighted)> {
+        self.without(None)
+    }
+
+    fn without(&self, block: Option<usize>) -> Option<(Averages, Weighted)> {
+        let mut kept = self.blocks.iter().enumerate().filter(|(k, _)| Some(*k) != block).map(|(_, sums)| sums);
+        let first = kept.next()?.clone();
+        Some(kept.fold(first, |(mut a, mut w), (averages, weighted)| {
+            a.merge(averages);
+            w.merge(weighted);
+            (a, w)
+        }))
+    }
+
+    /// C = β² Var(E)/n, ⟨|m|⟩, χ = β n (⟨m²⟩ - ⟨|m|⟩²) and Binder's g = (3 - ⟨m⁴⟩/⟨m²⟩²)/2 over e^{-βE}/Z, from importance
+    /// weights; m = M/n. Errors are not known of one batch.
+    pub fn observables(&self, sites: usize, beta: f64) -> Vec<(&'static str, Estimate)> {
+        let n = sites as f64;
+        let values = |block| {
+            let Some((_, w)) = self.without(block) else { return vec![f64::NAN; 4] };
+            let [modulus, square, fourth] = [Quantity::Modulus, Quantity::Square, Quantity::Fourth].map(|q| w.mean(q).value);
+            let chi = beta * n * (square - modulus * modulus);
+            vec![w.heat_capacity(beta) / n, modulus, chi, 0.5 * (3.0 - fourth / (square * square))]
+        };
+        ["C", "abs_m", "chi", "binder"].into_iter().zip(jackknife(self.blocks.len(), values)).collect()
+    }
+
+    /// ⟨E⟩ and ⟨m²⟩ over e^{-βE}/Z from chains, if there are any.
+    pub fn chains(&self) -> Option<(&Chains, [Estimate; 2])> {
+        let means = [chains::Quantity::Energy, chains::Quantity::Square].map(|q| self.chains.mean(q));
+        (self.batches > 0).then_some((&self.chains, means))
+    }
+}

@@ -1,0 +1,86 @@
+//! R of spins that a network did not draw.
+
+use super::{Observables, Spins};
+use crate::error::{Error, Result};
+use crate::estimate::free_energy::Weighted;
+use crate::gpu::{Gpu, Recording};
+use crate::kernels::free_energy::Samples;
+use crate::kernels::two_point::{self, TwoPoint};
+use crate::kernels::{Chunk, z2};
+
+impl Spins {
+    /// Number of spins n.
+    pub fn sites(&self) -> usize {
+        self.sites
+    }
+
+    /// C_ij = ⟨s_i s_j⟩ over e^{-βE}/Z, n x n, from the samples that were measured last and their importance weights; and the sums
+    /// of these.
+    ///
+    /// # Errors
+    /// [`Error::User`] for more spins than [`two_point::MOST`].
+    pub fn two_point(&mut self, gpu: &Gpu) -> Result<(Vec<f64>, Weighted)> {
+        if self.sites > two_point::MOST {
+            return Err(Error::User(format!("correlations of {} spins; they are computed of {} at the most", self.sites, two_point::MOST)));
+        }
+        let (training, n) = (&self.options.training, self.sites);
+        let products = self.products.get_or_insert_with(|| TwoPoint::new(training.batch, n, training.chunk));
+        let log_q = if self.options.z2 { &self.log_q } else { &self.plus };
+        let samples = Samples { log_q, energy: &self.energies, magnetisation: &self.magnetisations };
+        let mut rec = Recording::new();
+        rec.phase("correlations");
+        products.record(&mut rec, &self.spins, samples, &self.sums.weighted, self.measured_at);
+        gpu.run(&rec)?;
+        let centre: Vec<f32> = gpu.read(&self.sums.centre)?;
+        let weighted = Weighted::finish(&centre, &gpu.read::<f32>(&self.sums.weighted)?);
+        Ok((products.finish(&gpu.read(&products.products)?), weighted))
+    }
+
+    /// Effective sample size over samples since the parameters were frozen.
+    pub fn effective_share(&self) -> Option<f64> {
+        self.frozen.sums().map(|(averages, weighted)| weighted.effective() / averages.counted() as f64)
+    }
+
+    /// R = ln q + βE of given states, ±1 `[state][n]`, of the whole system and in nats; β of the options.
+    ///
+    /// # Errors
+    /// [`Error::User`] for numbers that make no states, [`Error::Numerics`] for an R that is not finite.
+    pub fn reduced(&mut self, gpu: &Gpu, states: &[f32]) -> Result<Vec<f64>> {
+        let (n, batch, beta) = (self.sites, self.options.training.batch, self.options.beta);
+        if !states.len().is_multiple_of(n) {
+            return Err(Error::User(format!("{} numbers are no states of {n} spins", states.len())));
+        }
+        let mut all = Vec::with_capacity(states.len() / n);
+        for states in states.chunks(batch * n) {
+            gpu.write(&self.spins, states);
+            let mut rec = Recording::new();
+            self.record_given(&mut rec, states.len() / n);
+            gpu.run(&rec)?;
+            let count = states.len() / n;
+            let (log_q, energy): (Vec<f32>, Vec<f32>) = (gpu.read_words(self.log_q(), count)?, gpu.read_words(&self.energies, count)?);
+            all.extend(log_q.iter().zip(&energy).map(|(l, e)| *l as f64 + beta * (*e as f64 + self.energy.offset())));
+        }
+        match all.iter().position(|r: &f64| !r.is_finite()) {
+            Some(at) => Err(Error::Numerics(format!("R of state {at} is {}: the network gives it no probability", all[at]))),
+            None => Ok(all),
+        }
+    }
+
+    /// Records ln q and E of the first `count` states of the batch.
+    fn record_given(&mut self, rec: &mut Recording, count: usize) {
+        self.pass = None;
+        self.network.record_pack(rec, &self.learner.parameters);
+        for chunk in &self.chunks {
+            let Some(count) = count.checked_sub(chunk.first).filter(|c| *c > 0) else { break };
+            let chunk = Chunk { count: count.min(chunk.count), ..*chunk };
+            self.energy.record(rec, chunk, &self.spins, Observables { energy: &self.energies, magnetisation: &self.magnetisations });
+            self.network.record_log_q(rec, chunk, 1.0, &self.spins, &self.plus);
+            if self.options.z2 {
+                self.network.record_log_q(rec, chunk, -1.0, &self.spins, &self.minus);
+            }
+        }
+        if self.options.z2 {
+            z2::record_join(rec, count, self.logs(), &self.log_q);
+        }
+    }
+}
