@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Gpu, cache_folder};
 use crate::problem::{Kind, kinds, register, resolve};
 use crate::report::{draw, say, stdout_fault};
-use crate::run::{StepRecord, Summary, stop};
+use crate::run::{StepRecord, Summary, log, stop};
 
 /// Variational free energies with deep generative models on any GPU.
 #[derive(Parser)]
@@ -135,10 +135,7 @@ fn finish(code: u8) -> ExitCode {
 /// Draws the figure of a run in its folder; returns where.
 fn figure(folder: &Path, summary: &Summary, records: &[StepRecord]) -> Result<PathBuf> {
     let figures = folder.join("figures");
-    // the folder alone: a run directory that was moved away is not made again
-    if !figures.is_dir() {
-        std::fs::create_dir(&figures).map_err(|e| Error::Io(format!("{}: cannot be made: {e}", figures.display())))?;
-    }
+    log::folder(&figures)?;
     let path = figures.join("run.svg");
     draw(&path, summary, records)?;
     Ok(path)

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::model::file::ParameterFile;
 use crate::problem::initial::initial;
 use crate::problem::memory;
-use crate::report::{Console, notes, result_table, say};
+use crate::report::{Console, draw_plot, notes, result_table, say};
 use crate::run::train::Outcome;
 use crate::run::{Claim, Job, RunLog, stop, train};
 
@@ -89,8 +89,8 @@ fn file_name(text: &str) -> String {
 
 /// Prints the table, writes the summary and draws the figure: whatever fails to be written, the result is printed.
 fn conclude(mut job: Job, outcome: Outcome, json: bool) -> Result<()> {
-    let Outcome { summary, error } = outcome;
-    let mut figure = None;
+    let Outcome { summary, plots, error } = outcome;
+    let mut figures = Vec::new();
     match summary {
         Some(mut summary) => {
             summary.notes.extend(notes(&summary, &job.records));
@@ -100,14 +100,22 @@ fn conclude(mut job: Job, outcome: Outcome, json: bool) -> Result<()> {
                 say(&result_table(&summary));
             }
             job.log.summary(&summary);
-            match super::figure(&job.log.path, &summary, &job.records) {
-                Ok(path) => figure = Some(path),
-                Err(e) => job.log.keep("figures", Err(e)),
+            let mut drawn = vec![super::figure(&job.log.path, &summary, &job.records)];
+            for plot in &plots {
+                job.log.plot(plot);
+                let path = job.log.path.join(format!("figures/{}.svg", plot.name));
+                drawn.push(draw_plot(&path, plot).map(|()| path));
+            }
+            for done in drawn {
+                match done {
+                    Ok(path) => figures.push(path),
+                    Err(e) => job.log.keep("figures", Err(e)),
+                }
             }
         }
         None => job.listener.line("no step was made: there is no result"),
     }
-    if let Some(path) = figure.filter(|_| !json) {
+    for path in figures.iter().filter(|_| !json) {
         say(&format!("  figure: {}", path.display()));
     }
     let stopped = matches!(error, Some(Error::Interrupted));

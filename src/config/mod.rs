@@ -1,6 +1,7 @@
 //! What the user meant: defaults, then a TOML file, then `key=value`; every value knows its origin. No system is known here.
 
 mod keys;
+mod list;
 mod resolve;
 mod spelling;
 mod system;
@@ -8,6 +9,7 @@ mod value;
 
 pub use crate::{choice, settings};
 pub use keys::{Group, Key, Parsed, Values, read};
+pub use list::list;
 pub use resolve::{Origin, Resolved, Source};
 pub use spelling::nearest;
 pub use system::{Bearing, System};

@@ -2,10 +2,13 @@
 
 pub mod average;
 pub mod chains;
+pub mod difference;
 pub mod free_energy;
 pub mod jackknife;
+pub mod plot;
 pub mod value;
 
 pub use average::{Average, Batch, Draws, Scatter, average};
 pub use jackknife::jackknife;
+pub use plot::Plot;
 pub use value::Estimate;

@@ -1,5 +1,6 @@
 //! What a training loop needs of a system ([`Problem`]), and what command line, logs and reports know of it ([`Kind`]).
 
+mod baseline;
 pub mod electron_gas;
 pub mod fitting;
 pub mod initial;
@@ -12,6 +13,7 @@ mod training;
 use std::ffi::OsStr;
 use std::sync::OnceLock;
 
+pub use baseline::{Baseline, Baselines, method};
 pub use kind::{Beside, Exact, Kind, Means, Parameter, Parameters, Quantity, Role, Tables, Unit};
 pub use named::Named;
 pub use training::{TRAINING, Training};
@@ -20,8 +22,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Resolved, System};
 use crate::error::{Error, Result};
-use crate::estimate::Estimate;
 use crate::estimate::value::nullable;
+use crate::estimate::{Estimate, Plot};
 use crate::gpu::{Gpu, Recording};
 use crate::optimize::Learner;
 
@@ -194,6 +196,10 @@ pub struct Conclusion {
     pub reweighted: Option<Reweighted>,
     /// The same by Markov chains.
     pub metropolis: Option<Metropolis>,
+    /// What simpler methods make of the same system.
+    pub baselines: Baselines,
+    /// Pictures of it.
+    pub plots: Vec<Plot>,
 }
 
 /// Averages over the exact distribution, from samples of the trial state with importance weights.

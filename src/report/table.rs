@@ -109,6 +109,7 @@ pub fn result_table(s: &Summary) -> String {
             m.tau
         ));
     }
+    lines.extend(s.baselines.iter().map(|(name, b)| format!("  {}", b.words(name, &s.energy_unit))));
     for note in &s.notes {
         lines.push(format!("  note: {note}"));
     }

@@ -12,6 +12,7 @@ use super::{StepRecord, Summary, record};
 use crate::atomic_file;
 use crate::config::Resolved;
 use crate::error::{Error, Result};
+use crate::estimate::Plot;
 use crate::problem::Kind;
 
 /// Seconds since 1970, UTC.
@@ -168,6 +169,13 @@ impl RunLog {
         self.keep("summary.json", done);
     }
 
+    /// Writes `plots/NAME.csv`.
+    pub fn plot(&mut self, plot: &Plot) {
+        let name = format!("plots/{}.csv", plot.name);
+        let done = folder(&self.path.join("plots")).and_then(|()| atomic_file::write(&self.path.join(&name), plot.csv().as_bytes()));
+        self.keep(&name, done);
+    }
+
     /// Closes the logs; `ended` says why.
     ///
     /// # Errors
@@ -189,6 +197,14 @@ impl RunLog {
         let lost: Vec<String> = [&self.metrics, &self.events].into_iter().filter_map(lost).collect();
         Err(Error::Io(format!("not everything could be written:\n  {}", [files, lost].concat().join("\n  "))))
     }
+}
+
+/// Makes a folder within a run's, but not that one: a run directory that was moved away is not made again.
+pub fn folder(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    std::fs::create_dir(path).map_err(|e| Error::Io(format!("{}: cannot be made: {e}", path.display())))
 }
 
 fn write_manifest(folder: &Path, manifest: &serde_json::Value) -> Result<()> {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Values;
 use crate::estimate::Estimate;
 use crate::estimate::value::nullable;
-use crate::problem::{Kind, Metropolis, Named};
+use crate::problem::{Baselines, Kind, Metropolis, Named};
 
 fn unknown() -> f64 {
     f64::NAN
@@ -57,6 +57,9 @@ pub struct Summary {
     /// Standard deviation of R/β per site from sample to sample, in units of energy, R = ln q + β E.
     #[serde(with = "nullable", default = "unknown", skip_serializing_if = "no_number")]
     pub std_r: f64,
+    /// What simpler methods make of the same system.
+    #[serde(default, skip_serializing_if = "Baselines::is_empty")]
+    pub baselines: Baselines,
     #[serde(with = "nullable")]
     pub acceptance: f64,
     /// Integrated autocorrelation time of F, in steps: 1 by construction for exact draws; null where it is not known.
@@ -99,6 +102,7 @@ impl Summary {
             metropolis: None,
             ess: f64::NAN,
             std_r: f64::NAN,
+            baselines: Baselines::new(),
             acceptance: f64::NAN,
             tau: f64::NAN,
             nonfinite: 0,

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::failures::Failures;
 use super::{Job, Phase, StepRecord, Summary};
 use crate::error::{Error, Result};
+use crate::estimate::Plot;
 use crate::model::file::Part;
 use crate::problem::initial::{Initial, initial};
 use crate::problem::{self, Drawn, Ending, Problem, Training, WarmUp};
@@ -16,6 +17,8 @@ const MOST_REFUSED: usize = 5;
 pub struct Outcome {
     /// The result of the steps that were made, if any was.
     pub summary: Option<Summary>,
+    /// Pictures of the result.
+    pub plots: Vec<Plot>,
     /// What ended it early.
     pub error: Option<Error>,
 }
@@ -26,7 +29,7 @@ pub fn train(job: &mut Job) -> Outcome {
     let begun = Instant::now();
     let mut problem = match prepare(job) {
         Ok(problem) => problem,
-        Err(e) => return Outcome { summary: None, error: Some(e) },
+        Err(e) => return Outcome { summary: None, plots: Vec::new(), error: Some(e) },
     };
     let problem = problem.as_mut();
     let mut run = Run { begun, training: job.resolved.read(), refused: 0, failures: Failures::default() };
@@ -44,13 +47,16 @@ pub fn train(job: &mut Job) -> Outcome {
     };
     let checked = match summary(job, &run, ended) {
         // a device that failed is not asked again
-        Ok(Some(summary)) if matches!(error, None | Some(Error::Interrupted)) => conclude(job, problem, summary).map(Some),
-        other => other,
+        Ok(Some(summary)) if matches!(error, None | Some(Error::Interrupted)) => conclude(job, problem, summary),
+        other => other.map(|summary| (summary, Vec::new())),
     };
     match checked {
-        Ok(summary) => Outcome { summary, error },
+        Ok((summary, plots)) => Outcome { summary, plots, error },
         // averages that mean nothing are not shown
-        Err(e) => Outcome { summary: None, error: Some(error.filter(|e| !matches!(e, Error::Interrupted)).unwrap_or(e)) },
+        Err(e) => {
+            let first = error.filter(|e| !matches!(e, Error::Interrupted));
+            Outcome { summary: None, plots: Vec::new(), error: Some(first.unwrap_or(e)) }
+        }
     }
 }
 
@@ -246,18 +252,19 @@ fn summary(job: &Job, run: &Run, ended: String) -> Result<Option<Summary>> {
 }
 
 /// Adds what the problem knows of the result.
-fn conclude(job: &mut Job, problem: &mut dyn Problem, mut summary: Summary) -> Result<Summary> {
+fn conclude(job: &mut Job, problem: &mut dyn Problem, mut summary: Summary) -> Result<(Option<Summary>, Vec<Plot>)> {
     let frozen = job.records.iter().filter(|r| r.phase == Phase::Frozen).count();
     let end = Ending { result: &summary.result, frozen, stopped: job.stopped() };
     let listener = &mut job.listener;
     let conclusion = problem.conclude(&job.gpu, &end, &mut |text| listener.phase(text))?;
     summary.notes.extend(conclusion.notes);
     summary.metropolis = conclusion.metropolis;
+    summary.baselines = conclusion.baselines;
     if let Some(reweighted) = conclusion.reweighted {
         (summary.ess, summary.std_r) = (reweighted.ess, reweighted.std_r);
         summary.reweighted = Some(reweighted.values);
     }
-    Ok(summary)
+    Ok((Some(summary), conclusion.plots))
 }
 
 #[cfg(test)]

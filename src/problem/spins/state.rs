@@ -2,6 +2,8 @@
 
 mod given;
 
+use std::collections::BTreeMap;
+
 use super::frozen::Frozen;
 use super::{Annealing, Energy, Network, Observables, Schedule};
 use crate::error::{Error, Result};
@@ -17,7 +19,7 @@ use crate::kernels::z2::{self, Logarithms};
 use crate::network::{Autoregressive, Pass};
 use crate::number::philox::{Stream, purpose};
 use crate::optimize::{Learner, Optimisation, Optimizer, Options as Sr, Start};
-use crate::problem::{Conclusion, Drawn, Ending, Measured, Metropolis, Named, Problem, Reweighted, Training};
+use crate::problem::{Baseline, Baselines, Conclusion, Drawn, Ending, Measured, Metropolis, Named, Problem, Reweighted, Training};
 use crate::system::spins::{Couplings, MeanField, bethe};
 
 /// How spins are trained.
@@ -374,8 +376,8 @@ impl Problem for Spins {
         let reweighted = self.frozen.sums().map(|(averages, weighted)| self.reweighted(&averages, &weighted));
         let metropolis = self.metropolis();
         let seed = self.options.training.seed as u64;
-        let notes = self.couplings.as_ref().map_or(Ok(Vec::new()), |model| mean_fields(model, self.options.beta, seed))?;
-        Ok(Conclusion { notes, reweighted, metropolis })
+        let baselines = self.couplings.as_ref().map_or(Ok(Baselines::new()), |model| mean_fields(model, self.options.beta, seed))?;
+        Ok(Conclusion { notes: Vec::new(), reweighted, metropolis, baselines, plots: Vec::new() })
     }
 }
 
@@ -383,15 +385,15 @@ impl Problem for Spins {
 const STARTS: usize = 50;
 const EFFORT: usize = 2_000_000;
 
-/// What mean fields make of the same couplings, in words.
-fn mean_fields(model: &Couplings, beta: f64, seed: u64) -> Result<Vec<String>> {
+/// What mean fields make of the same couplings, per site.
+fn mean_fields(model: &Couplings, beta: f64, seed: u64) -> Result<Baselines> {
     let n = model.n() as f64;
     let starts = (EFFORT / model.bonds().len().max(1)).clamp(1, STARTS);
     let naive = MeanField::new(model, beta, starts, seed)?.free_energy / n;
     let found = bethe::propagate(model, beta, starts, seed)?;
-    let bethe = match &found.lowest {
-        Some(point) => format!("F = {:.6}, no bound ({} of {starts} starts converged)", point.free_energy / n, found.converged),
-        None => format!("no value: belief propagation converged from none of {starts} starts"),
-    };
-    Ok(vec![format!("naive mean field: F = {naive:.6}, a bound too (lowest of {starts} starts); Bethe: {bethe}")])
+    let bethe = found.lowest.map_or(f64::NAN, |point| point.free_energy / n);
+    Ok(BTreeMap::from([
+        ("naive_mean_field".into(), Baseline { f: naive, bound: true, starts, converged: starts }),
+        ("bethe".into(), Baseline { f: bethe, bound: false, starts, converged: found.converged }),
+    ]))
 }

@@ -190,7 +190,8 @@ impl Panel {
 
     /// A curve; it breaks where a value is unknown.
     pub fn curve(&self, picture: &mut Picture, points: &[Point], stroke: Stroke<'_>) {
-        for piece in points.split(|p| !self.y.share(p.y).is_finite()).filter(|piece| !piece.is_empty()) {
+        let unknown = |p: &Point| !self.x.share(p.x).is_finite() || !self.y.share(p.y).is_finite();
+        for piece in points.split(unknown).filter(|piece| !piece.is_empty()) {
             let line: Vec<_> = piece.iter().map(|p| self.at(p.x, p.y)).collect();
             match line.as_slice() {
                 [one] => picture.disc(*one, 2.0 * stroke.width, stroke.color),
@@ -214,14 +215,16 @@ impl Panel {
         picture.line(&[self.at(x.start, y), self.at(x.end, y)], stroke);
     }
 
-    /// A value with its error bar.
+    /// A value with its error bar; one that reaches below what a logarithm knows ends at the frame, without a cap.
     pub fn bar(&self, picture: &mut Picture, p: Point, color: &str) {
-        let ((x, low), (_, high)) = (self.at(p.x, p.y - p.bar()), self.at(p.x, p.y + p.bar()));
-        picture.line(&[(x, low), (x, high)], Stroke::new(color, 2.0));
-        for y in [low, high] {
+        let end = |y: f64| self.y.share(y).is_finite().then(|| self.at(p.x, y).1);
+        let (x, at) = self.at(p.x, p.y);
+        let ends = [end(p.y - p.bar()), end(p.y + p.bar())];
+        picture.line(&[(x, ends[0].unwrap_or(self.bottom())), (x, ends[1].unwrap_or(at))], Stroke::new(color, 2.0));
+        for y in ends.into_iter().flatten() {
             picture.line(&[(x - 5.0, y), (x + 5.0, y)], Stroke::new(color, 2.0));
         }
-        picture.disc(self.at(p.x, p.y), 4.5, color);
+        picture.disc((x, at), 4.5, color);
     }
 
     /// Pixels along a curve and the edges of its band, dense enough to tell what text would cover.

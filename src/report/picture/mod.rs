@@ -112,6 +112,25 @@ impl Picture {
         ));
     }
 
+    /// Many dots of one colour.
+    pub fn dots(&mut self, points: &[(f64, f64)], radius: f64, color: &str, opacity: f64) {
+        let mut path = String::with_capacity(16 * points.len());
+        for (x, y) in points {
+            let _ = write!(path, "M{x:.1} {y:.1}h0");
+        }
+        let width = 2.0 * radius;
+        self.put(&format!(
+            r#"<path d="{path}" stroke="{color}" stroke-opacity="{opacity}" stroke-width="{width}" stroke-linecap="round"/>"#
+        ));
+    }
+
+    /// A cross, for what is not there.
+    pub fn cross(&mut self, (x, y): (f64, f64), reach: f64, color: &str) {
+        for up in [reach, -reach] {
+            self.line(&[(x - reach, y - up), (x + reach, y + up)], Stroke::new(color, 2.2));
+        }
+    }
+
     /// A text whose baseline passes through `at`.
     pub fn text(&mut self, at: (f64, f64), text: &Text, size: f64, color: &str, anchor: Anchor) {
         let anchor = match anchor {
