@@ -3,8 +3,10 @@
 // The logit l_i comes from masked layers, each of which adds the outputs of site i alone to a cache of those of the sites
 // before it: a whole sample costs one triangular pass. The program has two vec4<u32> a layer:
 //   (source, target, inputs, outputs) (weights, bias, slopes, flags)
-//   target (i, c) = f(bias (i, c) + sum over sites j < i (flag 1: j <= i) and d of weights (i, c; j, d) source (j, d))
+//   target (i, c) = f(bias (i, c) + sum over sites j < i (flag 1: j <= i; flags 1 and 16: j = i) and d of
+//                   weights (i, c; j, d) source (j, d))
 //   flag 2: there is a bias; f: flag 4 PReLU with slopes (i, c), flag 8 tanh, else the identity
+//   flag 32: a residual ends: what target (i, c) holds, from a layer before, is added to the sum
 // Source and target are places in the cache, `inputs` and `outputs` units a site; weights, bias and slopes are words of the
 // parameters, rows of weights (i, c) without gaps. The cache holds unit u of sample w at word u count + w: first the
 // spins, last the logits (from unit `logits` on); it is kept between launches, of which each does sites site .. end - 1.
@@ -27,22 +29,26 @@ struct Params {
 fn put(w: u32, head: vec4<u32>, about: vec4<u32>, unit: u32, sum: f32) {
   if (w >= p.count) { return; }
   var v = sum;
+  let at = (head.y + unit) * p.count + w;
   if ((about.w & 2u) != 0u) { v += parameters[about.y + unit]; }
+  if ((about.w & 32u) != 0u) { v += cache[at]; }
   if ((about.w & 4u) != 0u) { v *= select(parameters[about.z + unit], 1.0, v > 0.0); }
   if ((about.w & 8u) != 0u) { v = tanh_(v); }
-  cache[(head.y + unit) * p.count + w] = v;
+  cache[at] = v;
 }
 
 // Outputs of one site for samples w .. w + TILE - 1: rows by four, then one by one.
 fn layer(w: u32, site: u32, head: vec4<u32>, about: vec4<u32>) {
   let inclusive = about.w & 1u;
-  let sees = (site + inclusive) * head.z;
+  let diagonal = (about.w & 16u) != 0u;
+  let begin = select(0u, site * head.z, diagonal);
+  let sees = (site + inclusive) * head.z - begin;
   let unit = site * head.w;
   // sites that the rows of all sites before see
-  let before = site * (site + 1u) / 2u - select(site, 0u, inclusive == 1u);
-  var at = about.x + head.z * head.w * before;
+  let triangle = site * (site + 1u) / 2u - select(site, 0u, inclusive == 1u);
+  var at = about.x + head.z * head.w * select(triangle, site, diagonal);
   #for t in TILE
-  let x$t = head.x * p.count + min(w + $tu, p.count - 1u);
+  let x$t = (head.x + begin) * p.count + min(w + $tu, p.count - 1u);
   #end
   var row = 0u;
   for (; row + 4u <= head.w; row += 4u) {

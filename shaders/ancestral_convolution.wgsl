@@ -6,6 +6,7 @@
 //   (source, target, inputs, outputs) (h, taps, weights, bias) (slopes, flags, 0, 0)
 //   target (i, c) = f(bias c + sum over taps t and d of weights (t, d, c) source (i + o_t, d)), o_t as in `convolution`
 //   flag 2: there is a bias; flag 4: f is PReLU with slopes c, else the identity
+//   flag 8: a residual ends: what target (i, c) holds, from a layer before, is added to the sum
 // Source and target are vec4 of a sample's part of the cache (`stride` of them), ceil(outputs / 4) a site; a layer of one input
 // sees the spins. Weights, bias and slopes are places (vec4) of `weights`, padded with zeros. The last layer makes the logits,
 // from vec4 `logits` on. The cache is kept between launches, of which each does sites site .. end - 1.
@@ -71,9 +72,12 @@ fn finish(w: u32, t: u32, site: u32, own: u32, first: u32, width: u32, slices: u
   var v = vec4<f32>();
   for (var s = 0u; s < slices; s++) { v += sums[t * WG + s * width + own]; }
   let column = first + own;
+  if (w + t >= p.count) { return; }
+  let at = (w + t) * p.stride + head.y + site * ((head.w + 3u) / 4u) + column;
   if ((then.y & 2u) != 0u) { v += weights[about.w + column]; }
+  if ((then.y & 8u) != 0u) { v += cache[at]; }
   if ((then.y & 4u) != 0u) { v *= select(weights[then.x + column], vec4<f32>(1.0), v > vec4<f32>()); }
-  if (w + t < p.count) { cache[(w + t) * p.stride + head.y + site * ((head.w + 3u) / 4u) + column] = v; }
+  cache[at] = v;
 }
 
 fn draw(w: u32, site: u32) {

@@ -6,8 +6,8 @@
 //   bias 4 out4           at b_offset of W's buffer, added to rows r with r % period == 0 (flag 1)
 //   flag 2: add to what Y holds
 // MASK 1: W is 0 where a mask by sites forbids (x_site units of X and y_site of Y a site), and units of X that no column of an
-//   invocation's sees are not read: columns of site i see the sites j < i, with flag 8 j <= i; transposed (flag 4) those of
-//   site j the sites i > j, or i >= j. Without it the last two Params mean nothing.
+//   invocation's sees are not read: columns of site i see the sites j < i (flag 16), j > i (flag 4), and j = i too (flag 8);
+//   with all three flags j = i alone. Without it the last two Params mean nothing.
 // One invocation owns 8 rows x 4 COLS columns in registers. Trips: in4 + 1. Padding of X and W must be 0.
 struct Params {
   batches: u32, rows: u32, in4: u32, out4: u32,
@@ -57,11 +57,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   var end = p.in4;
   if (MASK == 1u) {
     let own = (p.flags >> 3u) & 1u;
-    if ((p.flags & 4u) == 0u) {
-      end = min(end, (((4u * (col + COLS) - 1u) / p.y_site + own) * p.x_site + 3u) / 4u);
-    } else {
-      begin = (4u * col / p.y_site + 1u - own) * p.x_site / 4u;
-    }
+    if ((p.flags & 16u) != 0u) { end = min(end, (((4u * (col + COLS) - 1u) / p.y_site + own) * p.x_site + 3u) / 4u); }
+    if ((p.flags & 4u) != 0u) { begin = (4u * col / p.y_site + 1u - own) * p.x_site / 4u; }
     at += 4u * begin * p.out4;
   }
   for (var k = begin; k < end; k++) {

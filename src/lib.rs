@@ -73,7 +73,7 @@
 //!
 //! # fn main() -> helmholtz::Result<()> {
 //! let gpu = Gpu::open(None)?;
-//! let model = Made { sites: 9, depth: 2, width: 4, bias: true, prelu: true };
+//! let model = Made { sites: 9, depth: 2, width: 4, bias: true, prelu: true, residual: false };
 //! let (count, parameters) = (500, model.parameters().len());
 //! let net = Autoregressive::new(&model.layers(), parameters, count, gpu.profile)?;
 //! let theta = gpu.upload("parameters", &model.initial(1));

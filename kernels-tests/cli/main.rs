@@ -115,6 +115,8 @@ fn bad_settings_are_refused_with_a_remedy() {
         ("check ising L=8 beta=0.4 half=2", &["half=2 has no use with network=made", "network=pixelcnn"]),
         ("check ising L=8 beta=0.4 network=pixelcnn width=6", &["width=6: network=pixelcnn takes multiples of 4"]),
         ("check ising L=201 beta=0.4 network=pixelcnn", &["L = 201", "L is 2 to 200"]),
+        ("check ising L=8 beta=0.4 residual=yes", &["residual=yes has no use with depth=2", "depth=3 or more"]),
+        ("check ising L=8 beta=0.4 last=yes", &["last=yes goes with network=pixelcnn"]),
         ("check sk beta=1 network=pixelcnn", &["network=pixelcnn needs a lattice", "use network=made"]),
         ("check ising L=8 beta=0.4 network=cnn", &["network=cnn", "made or pixelcnn"]),
         ("check sk", &["beta is missing", "beta=1"]),

@@ -7,7 +7,7 @@ use helmholtz::kernels::philox::{Stream, purpose};
 
 use crate::bounds::refuses;
 use crate::harness::{Check, close, mutant, mutant_in, verify};
-use crate::made::shape;
+use crate::made::{residual, shape};
 use crate::spins::{Model, Setup, evaluate, single, states};
 
 pub fn stream(first_walker: u32) -> Stream {
@@ -75,6 +75,11 @@ fn chunks(gpu: &Gpu) -> Check {
     agrees(gpu, Setup::random(shape(7, 3, 5, true, true), 1), 37, 20)
 }
 
+/// The same with residuals, more than one.
+fn residuals(gpu: &Gpu) -> Check {
+    agrees(gpu, Setup::random(residual(7, 4, 5, true, true), 1), 37, 20)
+}
+
 /// A sample that takes more loop trips than a launch may make.
 fn long(gpu: &Gpu) -> Check {
     agrees(gpu, Setup::random(shape(64, 2, 64, true, true), 1), 3, 3)
@@ -84,6 +89,7 @@ fn long(gpu: &Gpu) -> Check {
 fn draws_and_logits_are_those_of_the_twin() {
     verify(sizes);
     verify(chunks);
+    verify(residuals);
     verify(long);
     let s = Setup::random(shape(64, 2, 64, true, true), 1);
     let (k, mut rec) = (s.network(3, Profile::Gpu).unwrap(), Recording::new());
@@ -141,6 +147,7 @@ pub fn frequencies<M: Model>(gpu: &Gpu, s: Setup<M>) -> Check {
 #[test]
 fn draws_do_not_depend_on_chunks() {
     verify(|gpu| independent(gpu, Setup::random(shape(9, 2, 3, true, true), 1)));
+    verify(|gpu| independent(gpu, Setup::random(residual(9, 4, 3, true, true), 1)));
 }
 
 #[test]
@@ -186,6 +193,14 @@ fn broken_kernels_are_noticed() {
         ("spins[(p.first + w) * p.sites + site]", "spins[w * p.sites + site]"),
     ] {
         mutant(&ancestral::KERNEL, from, to, chunks);
+    }
+    for (from, to) in [
+        ("select(0u, site * head.z, diagonal)", "0u"),
+        ("select(triangle, site, diagonal)", "triangle"),
+        ("(head.x + begin) * p.count", "head.x * p.count"),
+        ("v += cache[at];", ""),
+    ] {
+        mutant(&ancestral::KERNEL, from, to, residuals);
     }
     // tiles of one sample have neither
     mutant_in(Profile::Simd, &ancestral::KERNEL, "min(w + $tu, p.count - 1u)", "w", chunks);

@@ -5,14 +5,18 @@ use helmholtz::gpu::{Buffer, Gpu, Profile, Recording};
 use helmholtz::kernels::Chunk;
 use helmholtz::kernels::{bernoulli, linear, masked_outer, prelu};
 use helmholtz::model::made::Made;
-use helmholtz::network::{Autoregressive, Layer, Net, Triangle};
+use helmholtz::network::{Autoregressive, Layer, Mask, Net, Triangle};
 
 use crate::bounds::refuses;
 use crate::harness::{Check, mutant, verify};
 use crate::spins::{Setup, compare, derivatives, masked, normalised, product, weighted};
 
 pub fn shape(sites: usize, depth: usize, width: usize, bias: bool, prelu: bool) -> Made {
-    Made { sites, depth, width, bias, prelu }
+    Made { sites, depth, width, bias, prelu, residual: false }
+}
+
+pub fn residual(sites: usize, depth: usize, width: usize, bias: bool, prelu: bool) -> Made {
+    Made { residual: true, ..shape(sites, depth, width, bias, prelu) }
 }
 
 impl Setup<Made> {
@@ -43,6 +47,18 @@ fn sizes(gpu: &Gpu) -> Check {
     Ok(())
 }
 
+/// Residuals: one and several, of fewer and of more units a site than a vec4 holds.
+fn residuals(gpu: &Gpu) -> Check {
+    for (model, samples, batch, sign) in [
+        (residual(7, 3, 3, true, true), 9, 9, 1.0),
+        (residual(9, 4, 5, false, true), 21, 19, -1.0),
+        (residual(20, 5, 2, true, false), 9, 9, 1.0),
+    ] {
+        compare(gpu, &Setup::random(model, samples), batch, sign)?;
+    }
+    Ok(())
+}
+
 /// One shape with every kind of parameter, in chunks, for the mutants.
 fn chunks(gpu: &Gpu) -> Check {
     compare(gpu, &Setup::random(shape(7, 3, 3, true, true), 37), 33, -1.0)
@@ -61,13 +77,14 @@ fn products(gpu: &Gpu) -> Check {
     for (n, samples) in [(7, 70), (9, 9)] {
         product(gpu, &Setup::random(shape(n, 3, 3, true, true), samples))?;
     }
-    Ok(())
+    product(gpu, &Setup::random(residual(9, 4, 5, true, true), 9))
 }
 
 #[test]
 fn network_agrees_with_its_twin() {
     verify(sizes);
     verify(chunks);
+    verify(residuals);
     verify(both_signs);
 }
 
@@ -82,7 +99,7 @@ fn masks_hold() {
         for depth in [1, 2, 3] {
             masked(gpu, Setup::random(shape(7, depth, 3, true, true), 1))?;
         }
-        Ok(())
+        masked(gpu, Setup::random(residual(7, 4, 3, true, true), 1))
     });
 }
 
@@ -92,7 +109,7 @@ fn probabilities_add_up_to_one() {
         for (n, depth, width) in [(8, 1, 1), (7, 2, 5), (8, 3, 2)] {
             normalised(gpu, Setup::random(shape(n, depth, width, true, true), 1))?;
         }
-        Ok(())
+        normalised(gpu, Setup::random(residual(8, 4, 2, true, true), 1))
     });
 }
 
@@ -100,6 +117,7 @@ fn probabilities_add_up_to_one() {
 fn twin_products_are_derivatives() {
     for prelu in [true, false] {
         derivatives(Setup::random(shape(5, 3, 2, true, prelu), 1));
+        derivatives(Setup::random(residual(5, 4, 2, true, prelu), 1));
     }
 }
 
@@ -119,14 +137,22 @@ fn sizes_are_the_published_ones() {
     let all: usize = (0..3).map(|k| ising.shape(k).rows() * ising.shape(k).columns()).sum();
     assert_eq!(all + 2 * (1024 + 1024) + 256, 1_577_216);
     assert_eq!(shape(20, 1, 1, false, true).parameters().len(), 190);
-    for model in [ising, shape(12, 11, 2, true, false), shape(9, 2, 5, false, true)] {
+    fn words(l: &Layer) -> usize {
+        match l {
+            Layer::MaskedLinear { shape, bias, .. } => shape.words() + bias.map_or(0, |_| shape.rows()),
+            Layer::Prelu { units, .. } => *units,
+            Layer::Residual(inner) => inner.iter().map(words).sum(),
+            _ => 0,
+        }
+    }
+    // Ising model, 6 layers of 2 channels, residual: 4 residuals with a diagonal each
+    let residual = residual(256, 6, 2, true, true);
+    let (pairs, units) = (256 * 255 / 2, 512);
+    let inner = 4 * (4 * 256 + 4 * (pairs + 256) + 3 * units);
+    assert_eq!(residual.parameters().len(), 2 * pairs + units + inner + units + 2 * (pairs + 256) + 256);
+    for model in [ising, residual, shape(12, 11, 2, true, false), shape(9, 2, 5, false, true)] {
         let table = model.parameters();
         let net: Vec<Layer> = model.layers();
-        let words = |l: &Layer| match *l {
-            Layer::MaskedLinear { shape, bias, .. } => shape.words() + bias.map_or(0, |_| shape.rows()),
-            Layer::Prelu { units, .. } => units,
-            _ => 0,
-        };
         assert_eq!(net.iter().map(words).sum::<usize>(), table.len());
         assert_eq!(net.iter().map(Layer::end).max(), Some(table.len()));
     }
@@ -134,23 +160,27 @@ fn sizes_are_the_published_ones() {
 
 #[test]
 fn masked_words_are_counted_without_gaps() {
-    for inclusive in [false, true] {
-        let t = Triangle { sites: 5, inputs: 2, outputs: 3, inclusive };
+    for (mask, inclusive) in [(Mask::Before, false), (Mask::Through, true), (Mask::Own, true)] {
+        let t = Triangle { sites: 5, inputs: 2, outputs: 3, mask };
         let words: Vec<usize> = (0..15).flat_map(|r| (0..10).filter_map(move |c| t.word(r, c))).collect();
         assert_eq!(words, (0..t.words()).collect::<Vec<_>>());
         assert_eq!((t.word(3, 2).is_some(), t.word(3, 1), t.word(15, 0)), (inclusive, t.word(3, 0).map(|w| w + 1), None));
+        assert_eq!(t.word(3, 0).is_some(), mask != Mask::Own);
     }
 }
 
 #[test]
 fn initial_values_are_those_of_the_publication() {
-    let model = shape(24, 3, 4, true, true);
+    let model = residual(24, 3, 4, true, true);
     let (table, values) = (model.parameters(), model.initial(3));
     assert_eq!(values.len(), table.len());
     for leaf in &table.leaves {
         let part = &values[leaf.offset..][..leaf.size()];
         let k: usize = leaf.name["made/layer".len()..][..2].parse().unwrap();
-        let shape = model.shape(k);
+        let mut shape = model.shape(k);
+        if leaf.name.contains("/mix/") {
+            shape.mask = Mask::Own;
+        }
         let fan = shape.columns() as f64;
         let live = (shape.rows() * shape.columns()) as f64 / shape.words() as f64;
         let bound = match leaf.name.rsplit('/').next() {
@@ -171,7 +201,13 @@ fn initial_values_are_those_of_the_publication() {
 
 #[test]
 fn bad_models_are_refused() {
-    for model in [shape(1, 1, 1, true, true), shape(5, 0, 1, true, true), shape(5, 2, 0, true, true), shape(9000, 9, 9, true, true)] {
+    for model in [
+        residual(5, 2, 2, true, true),
+        shape(1, 1, 1, true, true),
+        shape(5, 0, 1, true, true),
+        shape(5, 2, 0, true, true),
+        shape(9000, 9, 9, true, true),
+    ] {
         assert!(model.check().is_err(), "{model:?}");
     }
     let linear = |inputs, outputs| Layer::linear(inputs, outputs, 0, None);
@@ -187,7 +223,7 @@ fn bad_models_are_refused() {
     let s = Setup::random(shape(5, 2, 2, true, true), 1);
     assert!(s.network(0, Profile::Gpu).is_err());
     let masked = |sites, inputs, outputs, inclusive| {
-        let shape = Triangle { sites, inputs, outputs, inclusive };
+        let shape = Triangle { sites, inputs, outputs, mask: if inclusive { Mask::Through } else { Mask::Before } };
         Layer::MaskedLinear { shape, weights: 0, bias: None }
     };
     for (layers, said) in [
@@ -196,6 +232,10 @@ fn bad_models_are_refused() {
         (vec![masked(4, 1, 3, false), masked(3, 4, 1, true)], "layer 1 has other sites"),
         (vec![masked(4, 1, 1, false), tanh(4), tanh(4), masked(4, 1, 1, true)], "layer 2 is an activation behind"),
         (vec![masked(4, 1, 3, false)], "one logit a site"),
+        (
+            vec![masked(4, 1, 2, false), Layer::Residual(vec![masked(4, 2, 2, true), masked(4, 2, 2, true)]), masked(4, 2, 1, true)],
+            "layer 1 is a residual that does not lead from the channels",
+        ),
     ] {
         let text = Autoregressive::new(&layers, 99, 8, Profile::Gpu).err().map(|e| e.to_string()).unwrap_or_default();
         assert!(text.contains(said), "{text}");
@@ -222,9 +262,13 @@ fn short_buffers_are_refused() {
         prelu::record_vjp(rec, "p", slopes(&b[0]), &b[1], &b[2], &b[3]);
     });
     // 15 rows in 16 words; 8 of 10 columns seen in 12 words
-    let t = Triangle { sites: 5, inputs: 2, outputs: 3, inclusive: false };
+    let t = Triangle { sites: 5, inputs: 2, outputs: 3, mask: Mask::Before };
     let sums = masked_outer::Rows { first: 1, batches: 2, inner: 3, adds: true };
     refuses("masked outer", &[7 * 16, 7 * 12 - 4, 11 + 100 + 60], |rec, b| {
+        masked_outer::record(rec, "g", t, sums, &b[0], &b[1], &b[2], (11, 100));
+    });
+    let t = Triangle { sites: 5, inputs: 2, outputs: 3, mask: Mask::Own };
+    refuses("diagonal", &[7 * 16, 7 * 12, 11 + 100 + 30], |rec, b| {
         masked_outer::record(rec, "g", t, sums, &b[0], &b[1], &b[2], (11, 100));
     });
     let s = Setup::random(shape(n, 2, 3, true, true), rows);
@@ -257,6 +301,9 @@ fn broken_kernels_are_noticed() {
     mutant(&linear::KERNEL, "1u - own", "1u", wide);
     mutant(&linear::KERNEL, "at += 4u * begin * p.out4;", "", wide);
     mutant(&masked_outer::KERNEL, "(p.flags & 1u)) * p.inputs", "1u) * p.inputs", chunks);
+    mutant(&masked_outer::KERNEL, "select(0u, row / p.outputs * p.inputs, (p.flags & 4u) != 0u)", "0u", residuals);
+    mutant(&masked_outer::KERNEL, "select(triangle, site, (p.flags & 4u) != 0u)", "triangle", residuals);
+    mutant(&masked_outer::KERNEL, "<= begin_of(4u * r)", "<= begin_of(4u * r + 7u)", residuals);
     mutant(&masked_outer::KERNEL, "select(site, 0u, (p.flags & 1u) == 1u)", "0u", chunks);
     mutant(&masked_outer::KERNEL, "min(4u * r + 7u, rows - 1u)", "4u * r", chunks);
     mutant(&masked_outer::KERNEL, "p.y_offset + b * p.inner * p.y4", "b * p.inner * p.y4", chunks);

@@ -30,12 +30,17 @@ impl Model for PixelCnn {
     }
 
     fn sums(&self) -> [usize; 2] {
-        [self.depth + self.last as usize, self.shape(self.depth - 1).taps() * self.width]
+        let mixed = if self.residual { self.depth - 2 } else { 0 };
+        [self.depth + mixed + self.last as usize, self.shape(self.depth - 1).taps() * self.width]
     }
 }
 
 fn shape(side: usize, depth: usize, width: usize, half: usize, bias: bool) -> PixelCnn {
-    PixelCnn { side, depth, width, half, bias, last: false }
+    PixelCnn { side, depth, width, half, bias, last: false, residual: false }
+}
+
+fn residual(side: usize, depth: usize, width: usize, half: usize, bias: bool) -> PixelCnn {
+    PixelCnn { residual: true, ..shape(side, depth, width, half, bias) }
 }
 
 /// Random parameters such that sums over what a unit sees are of order 1.
@@ -51,6 +56,8 @@ fn sizes(gpu: &Gpu) -> Check {
         (shape(5, 2, 4, 1, false), 9, 5, -1.0),
         (shape(4, 3, 12, 2, true), 9, 9, 1.0),
         (PixelCnn { last: true, ..shape(3, 2, 8, 4, true) }, 17, 17, -1.0),
+        (residual(3, 4, 8, 1, true), 9, 9, 1.0),
+        (PixelCnn { last: true, ..residual(4, 3, 4, 2, false) }, 9, 5, -1.0),
     ] {
         compare(gpu, &setup(model, samples), batch, sign)?;
     }
@@ -71,6 +78,7 @@ fn network_agrees_with_its_twin() {
     verify(sizes);
     verify(chunks);
     verify(|gpu| product(gpu, &setup(shape(3, 3, 8, 1, true), 21)));
+    verify(|gpu| product(gpu, &setup(residual(3, 4, 8, 1, true), 9)));
     verify(both_signs);
 }
 
@@ -78,7 +86,8 @@ fn network_agrees_with_its_twin() {
 fn masks_hold() {
     verify(|gpu| {
         masked(gpu, setup(shape(3, 1, 4, 1, true), 1))?;
-        masked(gpu, setup(shape(4, 3, 8, 2, true), 1))
+        masked(gpu, setup(shape(4, 3, 8, 2, true), 1))?;
+        masked(gpu, setup(residual(3, 4, 8, 1, true), 1))
     });
 }
 
@@ -86,7 +95,8 @@ fn masks_hold() {
 fn probabilities_add_up_to_one() {
     verify(|gpu| {
         normalised(gpu, setup(shape(3, 1, 4, 1, true), 1))?;
-        normalised(gpu, setup(PixelCnn { last: true, ..shape(3, 2, 8, 2, true) }, 1))
+        normalised(gpu, setup(PixelCnn { last: true, ..shape(3, 2, 8, 2, true) }, 1))?;
+        normalised(gpu, setup(residual(3, 4, 8, 1, true), 1))
     });
 }
 
@@ -94,6 +104,7 @@ fn probabilities_add_up_to_one() {
 fn twin_products_are_derivatives() {
     derivatives(setup(PixelCnn { last: true, ..shape(2, 2, 4, 1, true) }, 1));
     derivatives(setup(shape(3, 3, 4, 1, false), 1));
+    derivatives(setup(PixelCnn { last: true, ..residual(3, 4, 4, 1, true) }, 1));
 }
 
 /// Sums over many rows, in several launches, and an output that is added to.
@@ -155,6 +166,10 @@ fn drawn(gpu: &Gpu) -> Check {
     agrees(gpu, setup(shape(3, 3, 8, 1, true), 1), 37, 20)
 }
 
+fn residuals(gpu: &Gpu) -> Check {
+    agrees(gpu, setup(PixelCnn { last: true, ..residual(3, 4, 8, 1, true) }, 1), 37, 20)
+}
+
 /// A last tile of one sample; more taps than slices; more columns of channels than lanes; a last 1 x 1 convolution.
 fn draws(gpu: &Gpu) -> Check {
     agrees(gpu, setup(shape(3, 1, 4, 1, false), 1), 9, 9)?;
@@ -184,6 +199,7 @@ fn long(gpu: &Gpu) -> Check {
 #[test]
 fn draws_and_logits_are_those_of_the_twin() {
     verify(drawn);
+    verify(residuals);
     verify(draws);
     verify(long);
     verify(|gpu| independent(gpu, setup(shape(3, 3, 8, 1, true), 1)));
@@ -225,13 +241,16 @@ fn sizes_are_the_published_ones() {
     let stored: usize = (0..3).map(|k| ising.shape(k)).map(|s| s.area() * s.inputs * s.outputs).sum();
     assert_eq!(stored + 2 * (64 + 64) + 1, 714_113);
     assert_eq!([0, 1, 2].map(|k| ising.shape(k).taps()), [84, 85, 85]);
-    for model in [ising, PixelCnn { last: true, ..shape(5, 11, 4, 1, false) }] {
-        let table = model.parameters();
-        let words = |l: &Layer| match *l {
+    fn words(l: &Layer) -> usize {
+        match l {
             Layer::MaskedConvolution { shape, bias, .. } => shape.words() + bias.map_or(0, |_| shape.outputs),
-            Layer::ChannelPrelu { channels, .. } => channels,
+            Layer::ChannelPrelu { channels, .. } => *channels,
+            Layer::Residual(inner) => inner.iter().map(words).sum(),
             _ => 0,
-        };
+        }
+    }
+    for model in [ising, residual(16, 6, 64, 3, true), PixelCnn { last: true, ..shape(5, 11, 4, 1, false) }] {
+        let table = model.parameters();
         assert_eq!(model.layers().iter().map(words).sum::<usize>(), table.len());
         assert_eq!(model.layers().iter().map(Layer::end).max(), Some(table.len()));
     }
@@ -242,16 +261,17 @@ fn sizes_are_the_published_ones() {
 
 #[test]
 fn initial_values_are_those_of_the_publication() {
-    let model = PixelCnn { last: true, ..shape(4, 3, 32, 3, true) };
+    let model = PixelCnn { last: true, ..residual(4, 3, 32, 3, true) };
     let (table, values) = (model.parameters(), model.initial(3));
     assert_eq!(values.len(), table.len());
     for leaf in &table.leaves {
         let part = &values[leaf.offset..][..leaf.size()];
         let k: usize = leaf.name["pixel_cnn/layer".len()..][..2].parse().unwrap();
-        let area = if k < 3 { 49.0 } else { 1.0 };
+        let mixes = leaf.name.contains("/mix/");
+        let area = if k < 3 && !mixes { 49.0 } else { 1.0 };
         let fan: f64 = area * if k == 0 { 1.0 } else { 32.0 };
         let bound = match leaf.name.rsplit('/').next() {
-            Some("w") => (area / [24.0, 25.0, 25.0, 1.0][k] / fan).sqrt(),
+            Some("w") => (area / if mixes { 1.0 } else { [24.0, 25.0, 25.0, 1.0][k] } / fan).sqrt(),
             Some("b") => fan.sqrt().recip(),
             _ => {
                 assert!(part.iter().all(|&v| v == 0.5));
@@ -274,7 +294,8 @@ fn bad_models_are_refused() {
     for model in [shape(4, 2, 4, 0, true), shape(4, 9, 4000, 9, true), PixelCnn { last: true, ..shape(4, 1, 4, 1, true) }] {
         assert!(model.check().is_err(), "{model:?}");
     }
-    assert!(shape(16, 3, 64, 6, true).check().is_ok());
+    assert!(shape(16, 3, 64, 6, true).check().is_ok() && residual(16, 3, 64, 6, true).check().is_ok());
+    assert!(residual(16, 2, 64, 6, true).check().is_err());
     let good = shape(4, 2, 4, 1, true);
     let refused = |edit: &dyn Fn(&mut Vec<Layer>), said: &str| {
         let mut layers = good.layers();
@@ -314,7 +335,7 @@ fn short_buffers_are_refused() {
     refuses("gradient", &[7 * 36, 7 * 72, 11 + 150 + 128], |rec, b| {
         convolution::record_outer(rec, "g", shape, Rows { first: 1, batches: 2, inner: 3, adds: true }, &b[0], &b[1], &b[2], to);
     });
-    let s = setup(PixelCnn { side: 3, depth: 2, width: 8, half: 1, bias: true, last: false }, 1);
+    let s = setup(PixelCnn { side: 3, depth: 2, width: 8, half: 1, bias: true, last: false, residual: false }, 1);
     let p = s.parameters.len();
     for profile in [Profile::Simd, Profile::Gpu] {
         let k = s.network(7, profile).unwrap();
@@ -384,6 +405,7 @@ fn broken_samplers_are_noticed() {
     ] {
         mutant(&ancestral_convolution::KERNEL, from, to, drawn);
     }
+    mutant(&ancestral_convolution::KERNEL, "v += cache[at];", "", residuals);
     mutant(&ancestral_convolution::KERNEL, "if (site > 0u)", "if (site > p.site)", long);
     mutant(&ancestral_convolution::KERNEL, "tap += slices", "tap += 2u * slices", draws);
     // the other profile has a lane for each column

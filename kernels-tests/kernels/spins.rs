@@ -44,7 +44,8 @@ impl Model for Made {
     }
 
     fn sums(&self) -> [usize; 2] {
-        [self.depth, self.sites * self.width.max(1)]
+        let mixed = if self.residual { self.depth - 2 } else { 0 };
+        [self.depth + mixed, self.sites * self.width.max(1)]
     }
 }
 

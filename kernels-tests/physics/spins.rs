@@ -21,7 +21,7 @@ fn glass() -> Couplings {
 }
 
 fn made(sites: usize, depth: usize) -> Made {
-    Made { sites, depth, width: 4, bias: true, prelu: true }
+    Made { sites, depth, width: 4, bias: true, prelu: true, residual: false }
 }
 
 /// Trains, then measures `steps` batches with frozen parameters: their averages, and the reweighted ones.
@@ -136,7 +136,7 @@ fn fields_and_constants_count() {
 fn convolutions_are_bounds_and_reweight_to_the_exact_values() {
     let (lattice, beta) = (Stencil { side: 3, triangular: false, periodic: true, coupling: 1.0, field: 0.0 }, 0.3);
     let model = Couplings::lattice(Lattice::Square, 3, Boundary::Periodic, 1.0).unwrap();
-    let network = PixelCnn { side: 3, depth: 2, width: 4, half: 1, bias: true, last: false };
+    let network = PixelCnn { side: 3, depth: 2, width: 4, half: 1, bias: true, last: false, residual: false };
     let spins = Spins::new(device(), Box::new(lattice), network, options(beta, true, 200), None).unwrap();
     holds("PixelCNN", spins, &model, beta, 200, 0.02);
 }

@@ -3,7 +3,7 @@
 //! Twin: `Twin::draw` of `reference::made`.
 
 use crate::gpu::{Buffer, Kernel, MAX_TRIPS, Profile, Recording, grid};
-use crate::model::layer::Triangle;
+use crate::model::layer::{Mask, Triangle};
 
 use super::philox::{Address, Stream};
 
@@ -57,6 +57,8 @@ pub struct Stage {
     pub weights: usize,
     /// First word of the bias, if there is one.
     pub bias: Option<usize>,
+    /// It ends a residual, which began so many stages before: what entered that stage is added to the sum.
+    pub adds: Option<usize>,
     /// What is made of the sum.
     pub then: Then,
 }
@@ -75,7 +77,7 @@ impl Stage {
     /// Loop trips for one site.
     fn trips(&self, site: usize, tile: usize) -> u64 {
         let (blocks, rows) = (self.shape.outputs / 4, self.shape.outputs % 4);
-        (1 + (blocks + rows) * (1 + self.shape.sees(site)) + blocks * 4 * tile) as u64
+        (1 + (blocks + rows) * (1 + self.shape.seen(site).len()) + blocks * 4 * tile) as u64
     }
 
     /// Words of the parameters that sites before `end` read.
@@ -90,21 +92,38 @@ impl Program {
     /// Layers in order; the first sees the spins.
     pub(crate) fn new(stages: Vec<Stage>) -> Program {
         let sites = stages.first().map_or(0, |s| s.shape.sites);
-        let (mut source, mut target) = (0, sites);
+        // where each stage reads, and where the next free unit is
+        let (mut sources, mut free) = (vec![0], sites);
         let mut words: Vec<u32> = Vec::new();
-        for s in &stages {
-            let (mut slopes, mut flags) = (0, s.shape.inclusive as usize | if s.bias.is_some() { 2 } else { 0 });
+        for (k, s) in stages.iter().enumerate() {
+            let (mut slopes, mut flags) = (0, if s.bias.is_some() { 2 } else { 0 });
+            flags |= match s.shape.mask {
+                Mask::Before => 0,
+                Mask::Through => 1,
+                Mask::Own => 17,
+            };
             match s.then {
                 Then::Nothing => {}
                 Then::Tanh => flags |= 8,
                 Then::Prelu(first) => (slopes, flags) = (first, flags | 4),
             }
-            let row = [source, target, s.shape.inputs, s.shape.outputs, s.weights, s.bias.unwrap_or(0), slopes, flags];
+            // a residual goes on where it began: of what it adds to, only the present site is read any more
+            let target = match s.adds {
+                Some(back) => {
+                    flags |= 32;
+                    sources[k - back]
+                }
+                None => {
+                    free += s.shape.rows();
+                    free - s.shape.rows()
+                }
+            };
+            let row = [sources[k], target, s.shape.inputs, s.shape.outputs, s.weights, s.bias.unwrap_or(0), slopes, flags];
             words.extend(row.map(|v| v as u32));
-            (source, target) = (target, target + s.shape.rows());
+            sources.push(target);
         }
         let table = Buffer::filled("ancestral program", words.len(), move || words);
-        Program { stages, sites, logits: source, table }
+        Program { sites, logits: free - sites, stages, table }
     }
 
     /// Words of the cache of `count` samples: spins, activations, logits, a row of all samples each.

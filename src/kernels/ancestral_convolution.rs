@@ -54,6 +54,8 @@ pub struct Stage {
     pub weights: usize,
     /// First word of the bias, if there is one.
     pub bias: Option<usize>,
+    /// It ends a residual, which began so many stages before: what entered that stage is added to the sum.
+    pub adds: Option<usize>,
     /// First word of the slopes of a PReLU, if one follows.
     pub slopes: Option<usize>,
 }
@@ -100,19 +102,31 @@ impl Program {
     /// Convolutions in order; the first sees the spins.
     pub(crate) fn new(stages: Vec<Stage>) -> Program {
         let side = stages.first().map_or(0, |s| s.shape.side);
-        let (mut source, mut target) = (0, 0);
+        // where each stage reads, and where the next free vec4 is
+        let (mut sources, mut free) = (vec![0], 0);
         let mut layout = pack::Layout::default();
         let mut words: Vec<u32> = Vec::new();
-        for s in &stages {
+        for (k, s) in stages.iter().enumerate() {
             let (shape, first) = (s.shape, s.weights);
             let weights = layout.block(shape.taps() * shape.inputs, pad4(shape.outputs), move |row, c| {
                 (c < shape.outputs).then(|| first + row * shape.outputs + c)
             });
             let [bias, slopes] = [s.bias, s.slopes].map(|at| at.map_or(0, |at| layout.vector(at, shape.outputs)));
-            let flags = if s.bias.is_some() { 2 } else { 0 } | if s.slopes.is_some() { 4 } else { 0 };
-            let head = [source, target, shape.inputs, shape.outputs, shape.half, shape.taps(), weights, bias, slopes, flags, 0, 0];
+            let mut flags = if s.bias.is_some() { 2 } else { 0 } | if s.slopes.is_some() { 4 } else { 0 };
+            // a residual goes on where it began: of what it adds to, only the present site is read any more
+            let target = match s.adds {
+                Some(back) => {
+                    flags |= 8;
+                    sources[k - back]
+                }
+                None => {
+                    free += shape.sites() * s.out4();
+                    free - shape.sites() * s.out4()
+                }
+            };
+            let head = [sources[k], target, shape.inputs, shape.outputs, shape.half, shape.taps(), weights, bias, slopes, flags, 0, 0];
             words.extend(head.map(|v| v as u32));
-            (source, target) = (target, target + shape.sites() * s.out4());
+            sources.push(target);
         }
         let (map, parameters) = (layout.clone(), stages.iter().map(Stage::parameters).max().unwrap_or(0));
         Program {
@@ -121,8 +135,8 @@ impl Program {
             packed: Buffer::new("ancestral weights", layout.words()),
             stages,
             side,
-            stride: target,
-            logits: source,
+            stride: free,
+            logits: sources.last().copied().unwrap_or(0),
             parameters,
             layout,
         }

@@ -1,7 +1,7 @@
 //! `linear`: batched matrix products Y = X W (+ bias), the layer every network here is made of.
 
 use crate::gpu::{Buffer, Kernel, Recording, grid};
-use crate::model::layer::Triangle;
+use crate::model::layer::{Mask, Triangle};
 
 use super::WG;
 
@@ -54,8 +54,9 @@ pub struct Params {
 pub const BIAS: u32 = 1;
 /// Add to what Y holds (flag of [`Params::flags`]).
 pub const ACCUMULATE: u32 = 2;
-const TRANSPOSED: u32 = 4;
+const FROM: u32 = 4;
 const INCLUSIVE: u32 = 8;
+const UNTIL: u32 = 16;
 
 impl Params {
     /// One X (`rows` x 4 `in4`) times one W at `w_offset` (vec4 units).
@@ -84,7 +85,12 @@ impl Params {
     pub fn masked(mut self, shape: Triangle, transposed: bool) -> Self {
         let sites = [shape.inputs as u32, shape.outputs as u32];
         [self.x_site, self.y_site] = if transposed { [sites[1], sites[0]] } else { sites };
-        self.flags |= if transposed { TRANSPOSED } else { 0 } | if shape.inclusive { INCLUSIVE } else { 0 };
+        let bounds = if transposed { FROM } else { UNTIL };
+        self.flags |= match shape.mask {
+            Mask::Before => bounds,
+            Mask::Through => bounds | INCLUSIVE,
+            Mask::Own => FROM | UNTIL | INCLUSIVE,
+        };
         self
     }
 
@@ -106,9 +112,13 @@ pub fn record(rec: &mut Recording, name: &str, p: Params, x: &Buffer, w: &Buffer
     // the tile that loads least: 8 of X and 4 of W a column block and vec4 of X
     let cols = (1..=3).min_by_key(|c| p.out4.div_ceil(*c) * (2 + c)).unwrap_or(1);
     let threads = p.batches as usize * (p.rows as usize).div_ceil(8) * p.out4.div_ceil(cols) as usize;
-    // a mask leaves half of the matrix, nearly
+    // a mask leaves half of the matrix, nearly, or its diagonal
     let masked = p.y_site > 0;
-    let part = if masked { 0.5 } else { 1.0 };
+    let part = match p.flags & (FROM | UNTIL) {
+        0 => 1.0,
+        flags if flags == FROM | UNTIL => p.y_site as f64 / (4 * p.out4).max(1) as f64,
+        _ => 0.5,
+    };
     let macs = part * p.batches as f64 * p.rows as f64 * 16.0 * p.in4 as f64 * p.out4 as f64;
     let (batches, rows, in4, out4) = (p.batches as usize, p.rows as usize, p.in4 as usize, p.out4 as usize);
     let matrices = batches.div_ceil(p.w_div.max(1) as usize);

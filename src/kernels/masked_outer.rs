@@ -4,7 +4,7 @@
 
 use crate::gpu::{Buffer, Kernel, Recording, grid};
 
-use crate::model::layer::Triangle;
+use crate::model::layer::{Mask, Triangle};
 
 use super::linear::extent;
 use super::{WG, pad4};
@@ -70,7 +70,7 @@ pub fn record(
         sites: shape.sites as u32,
         outputs: shape.outputs as u32,
         inputs: shape.inputs as u32,
-        flags: shape.inclusive as u32 | (rows.adds as u32) << 1,
+        flags: (shape.mask != Mask::Before) as u32 | (rows.adds as u32) << 1 | ((shape.mask == Mask::Own) as u32) << 2,
         y_offset: (rows.first * y4) as u32,
         y4: y4 as u32,
         x_offset: (rows.first * x4) as u32,
@@ -78,7 +78,7 @@ pub fn record(
         g_offset: offset as u32,
         g_stride: stride as u32,
     };
-    let seen = shape.sees(shape.sites - 1);
+    let seen = shape.seen(shape.sites - 1).end;
     let blocks = shape.rows().div_ceil(8) * seen.div_ceil(8);
     let summed = rows.batches * rows.inner;
     // the last block of columns reads one vec4 more where X has it

@@ -2,7 +2,19 @@
 
 use super::window::Window;
 
-/// A matrix that is block lower triangular by sites: row (i, c) holds the columns (j, d) of the sites j < i, or j ≤ i.
+/// Sites j whose columns the rows of site i of a masked matrix hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mask {
+    /// j < i.
+    Before,
+    /// j ≤ i.
+    Through,
+    /// j = i: channels of a site are mixed.
+    Own,
+}
+
+/// A matrix that is block lower triangular by sites, or block diagonal: row (i, c) holds the columns (j, d) of the sites j that
+/// its [`Mask`] lets i see.
 ///
 /// Units are site-major, row i `outputs` + c and column j `inputs` + d. What the mask forbids is not stored: the rows stand
 /// behind each other without gaps. One site that sees itself is a dense matrix.
@@ -14,8 +26,8 @@ pub struct Triangle {
     pub inputs: usize,
     /// Rows of a site.
     pub outputs: usize,
-    /// A site sees itself.
-    pub inclusive: bool,
+    /// What a site sees.
+    pub mask: Mask,
 }
 
 impl Triangle {
@@ -30,13 +42,21 @@ impl Triangle {
     }
 
     /// Columns that the rows of a site hold.
-    pub fn sees(&self, site: usize) -> usize {
-        (site + self.inclusive as usize) * self.inputs
+    pub fn seen(&self, site: usize) -> std::ops::Range<usize> {
+        match self.mask {
+            Mask::Before => 0..site * self.inputs,
+            Mask::Through => 0..(site + 1) * self.inputs,
+            Mask::Own => site * self.inputs..(site + 1) * self.inputs,
+        }
     }
 
     /// Words of all rows of the sites before `site`.
     pub fn before(&self, site: usize) -> usize {
-        let pairs = site * (site + 1) / 2 - if self.inclusive { 0 } else { site };
+        let pairs = match self.mask {
+            Mask::Before => (site * site - site) / 2,
+            Mask::Through => site * (site + 1) / 2,
+            Mask::Own => site,
+        };
         self.outputs * self.inputs * pairs
     }
 
@@ -48,8 +68,8 @@ impl Triangle {
     /// The word that holds an entry, if the mask allows it.
     pub fn word(&self, row: usize, column: usize) -> Option<usize> {
         let (site, c) = (row / self.outputs, row % self.outputs);
-        let sees = self.sees(site);
-        (row < self.rows() && column < sees).then(|| self.before(site) + c * sees + column)
+        let seen = self.seen(site);
+        (row < self.rows() && seen.contains(&column)).then(|| self.before(site) + c * seen.len() + column - seen.start)
     }
 }
 
@@ -138,7 +158,7 @@ pub enum Layer {
 impl Layer {
     /// A masked layer of one site, which hides nothing: weights row by row, a row an output.
     pub fn linear(inputs: usize, outputs: usize, weights: usize, bias: Option<usize>) -> Layer {
-        Layer::MaskedLinear { shape: Triangle { sites: 1, inputs, outputs, inclusive: true }, weights, bias }
+        Layer::MaskedLinear { shape: Triangle { sites: 1, inputs, outputs, mask: Mask::Through }, weights, bias }
     }
 
     /// Units it takes.

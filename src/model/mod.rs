@@ -2,6 +2,7 @@
 
 pub mod backflow;
 pub mod file;
+mod initial;
 pub mod layer;
 pub mod made;
 pub mod occupation;

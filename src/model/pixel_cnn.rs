@@ -9,13 +9,15 @@
 //! logits = C_D f(y_(D-1)) + b_D        w -> 1, or w -> w and C f(y_D) + b, 1 x 1, behind it;  D = 1: 1 -> 1
 //! ```
 //!
+//! Residual, for 1 < k < D: y_k = y_(k-1) + C_k f(A_k y_(k-1) + a_k) + b_k, A_k a 1 x 1 convolution.
+//!
 //! f is PReLU with a slope for each channel. Beyond the edges are zeros: the kernel does not know a periodic boundary.
 
+use super::initial;
 use super::layer::Layer;
 use super::parameters::Table;
 use super::window::{MOST_SIDE, Window};
 use crate::error::{Error, Result};
-use crate::number::philox::{philox, purpose, uniform4};
 
 /// Shapes of the network.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,10 +34,19 @@ pub struct PixelCnn {
     pub bias: bool,
     /// Behind the masked convolutions a 1 x 1 one makes the logits.
     pub last: bool,
+    /// Convolutions between the first and the last masked one are added to what enters them.
+    pub residual: bool,
 }
 
-/// Slopes before training.
-const SLOPE: f32 = 0.5;
+/// A convolution, with the name of the module that its leaves are in.
+struct Convolution {
+    module: String,
+    shape: Window,
+    /// PReLU follows.
+    active: bool,
+    /// Places of its initial values among the random numbers of a seed.
+    stream: [u32; 2],
+}
 
 impl PixelCnn {
     /// Refuses shapes that make no network.
@@ -53,6 +64,9 @@ impl PixelCnn {
         }
         if last && depth < 2 {
             return refuse("a last 1 x 1 convolution needs a depth of at least 2");
+        }
+        if self.residual && depth < 3 {
+            return refuse("residual layers lie between the first and the last masked one: a depth of at least 3");
         }
         // places of the packed weights, and of their transposes, are 32-bit numbers
         let words = depth as f64 * (width as f64 * (2.0 * half as f64 + 1.0)).powi(2);
@@ -83,21 +97,41 @@ impl PixelCnn {
         }
     }
 
+    /// Whether convolution `k` is a residual.
+    fn adds(&self, k: usize) -> bool {
+        self.residual && k > 0 && k + 1 < self.depth
+    }
+
+    /// C_k; what a residual goes on from has no activation behind it.
+    fn convolution(&self, k: usize) -> Convolution {
+        let active = k + 1 < self.convolutions() && !self.adds(k + 1);
+        Convolution { module: format!("pixel_cnn/layer{k:02}"), shape: self.shape(k), active, stream: [k as u32, 0] }
+    }
+
+    /// A_k of a residual.
+    fn mix(&self, k: usize) -> Option<Convolution> {
+        let shape = Window { half: 0, ..self.shape(k) };
+        self.adds(k).then(|| Convolution { module: format!("pixel_cnn/layer{k:02}/mix"), shape, active: true, stream: [k as u32, 2] })
+    }
+
+    fn all(&self) -> impl Iterator<Item = Convolution> {
+        (0..self.convolutions()).flat_map(|k| self.mix(k).into_iter().chain([self.convolution(k)]))
+    }
+
     /// Names, shapes and offsets of the parameters: of each convolution the weights `w`, the bias `b` and the slopes `slope` of
-    /// the PReLU behind it, one a channel.
+    /// the PReLU behind it, one a channel, and of a residual the same of A_k in `mix`.
     ///
     /// The published weights \[c\]\[d\]\[y\]\[x\], from channel d to c, hold the taps behind the mask as well. Here `w` is
     /// \[tap\]\[d\]\[c\] with the live taps alone, y (2 h + 1) + x = tap ([`Window`]).
     pub fn parameters(&self) -> Table {
         let mut entries = Vec::new();
-        for k in 0..self.convolutions() {
-            let shape = self.shape(k);
-            entries.push((name(k, "w"), vec![shape.taps(), shape.inputs, shape.outputs]));
+        for Convolution { module, shape, active, .. } in self.all() {
+            entries.push((format!("{module}/w"), vec![shape.taps(), shape.inputs, shape.outputs]));
             if self.bias {
-                entries.push((name(k, "b"), vec![shape.outputs]));
+                entries.push((format!("{module}/b"), vec![shape.outputs]));
             }
-            if k + 1 < self.convolutions() {
-                entries.push((name(k, "slope"), vec![shape.outputs]));
+            if active {
+                entries.push((format!("{module}/slope"), vec![shape.outputs]));
             }
         }
         Table::new(entries)
@@ -106,14 +140,21 @@ impl PixelCnn {
     /// The network as layers over its parameters.
     pub fn layers(&self) -> Vec<Layer> {
         let table = self.parameters();
-        let place = |k: usize, leaf: &str| table.get(&name(k, leaf)).map(|l| l.offset);
+        let place = |c: &Convolution, leaf: &str| table.get(&format!("{}/{leaf}", c.module)).map(|l| l.offset);
+        let masked =
+            |c: &Convolution| Layer::MaskedConvolution { shape: c.shape, weights: place(c, "w").unwrap_or(0), bias: place(c, "b") };
+        let prelu = |c: &Convolution| {
+            let slopes = place(c, "slope")?;
+            Some(Layer::ChannelPrelu { sites: c.shape.sites(), channels: c.shape.outputs, slopes })
+        };
         let mut layers = Vec::new();
         for k in 0..self.convolutions() {
-            let shape = self.shape(k);
-            layers.push(Layer::MaskedConvolution { shape, weights: place(k, "w").unwrap_or(0), bias: place(k, "b") });
-            if let Some(slopes) = place(k, "slope") {
-                layers.push(Layer::ChannelPrelu { sites: shape.sites(), channels: shape.outputs, slopes });
-            }
+            let c = self.convolution(k);
+            layers.push(match self.mix(k) {
+                Some(mix) => Layer::Residual([masked(&mix)].into_iter().chain(prelu(&mix)).chain([masked(&c)]).collect()),
+                None => masked(&c),
+            });
+            layers.extend(prelu(&c));
         }
         layers
     }
@@ -122,25 +163,12 @@ impl PixelCnn {
     /// kernel without a mask, times sqrt(all taps / live ones); biases uniform within 1/sqrt(fan in); slopes 0.5.
     pub fn initial(&self, seed: u64) -> Vec<f32> {
         let table = self.parameters();
-        let mut values = vec![SLOPE; table.len()];
-        for k in 0..self.convolutions() {
-            let shape = self.shape(k);
+        let mut values = vec![initial::SLOPE; table.len()];
+        for Convolution { module, shape, stream, .. } in self.all() {
             let fan = 1.0 / ((shape.inputs * shape.area()) as f64).sqrt();
             let live = (shape.area() as f64 / shape.taps() as f64).sqrt();
-            for (number, (leaf, bound)) in [("w", fan * live), ("b", fan)].into_iter().enumerate() {
-                let Some(leaf) = table.get(&name(k, leaf)) else { continue };
-                let key = [seed as u32, (seed >> 32) as u32];
-                for (i, value) in values[leaf.offset..leaf.offset + leaf.size()].iter_mut().enumerate() {
-                    let u = uniform4(philox(key, [i as u32, k as u32, number as u32, purpose::PARAMETERS]))[0];
-                    *value = (bound * (2.0 * u - 1.0)) as f32;
-                }
-            }
+            initial::linear(&table, &module, stream, seed, [fan * live, fan], &mut values);
         }
         values
     }
-}
-
-/// Name of a leaf of convolution `k`; two digits, as names are sorted as text.
-fn name(k: usize, leaf: &str) -> String {
-    format!("pixel_cnn/layer{k:02}/{leaf}")
 }

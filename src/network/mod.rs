@@ -8,7 +8,7 @@ mod placed;
 mod reverse;
 mod sampler;
 
-pub use crate::model::layer::{Dense, Layer, Triangle};
+pub use crate::model::layer::{Dense, Layer, Mask, Triangle};
 pub use crate::model::window::Window;
 pub use autoregressive::{Autoregressive, Pass};
 pub use net::Net;

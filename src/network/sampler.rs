@@ -6,7 +6,7 @@ use crate::kernels::ancestral::{self, Outputs, Then};
 use crate::kernels::ancestral_convolution;
 use crate::kernels::philox::Stream;
 
-use super::Layer;
+use super::{Layer, Mask};
 
 /// The layers as the kernel of their kind takes them.
 pub enum Sampler {
@@ -22,7 +22,7 @@ impl Sampler {
     /// and for convolutions of which one site takes more loop trips than a launch may make.
     pub(super) fn new(layers: &[Layer], profile: Profile) -> Result<Sampler> {
         if let Some(Layer::MaskedConvolution { .. }) = layers.first() {
-            let program = ancestral_convolution::Program::new(windows(layers)?);
+            let program = ancestral_convolution::Program::new(stages(layers)?);
             let trips = program.trips(profile);
             if trips > MAX_TRIPS {
                 return Err(Error::User(format!(
@@ -32,7 +32,7 @@ impl Sampler {
             }
             return Ok(Sampler::Windows(program));
         }
-        triangles(layers).map(|stages| Sampler::Triangles(ancestral::Program::new(stages)))
+        stages(layers).map(|stages| Sampler::Triangles(ancestral::Program::new(stages)))
     }
 
     /// Words of the cache of `count` samples.
@@ -61,75 +61,131 @@ impl Sampler {
     }
 }
 
-/// Why layer `l` cannot be drawn from.
-fn wrong(l: usize, layer: &Layer, what: &str) -> Error {
-    Error::User(format!("autoregressive network: layer {l} {what}: {layer:?}"))
+/// Masked layers in order, those of residuals among the others, as stages of a program.
+trait Stages: Default {
+    /// Appends a masked layer, which ends a residual that began so many stages before it, or none.
+    fn add(&mut self, layer: &Layer, adds: Option<usize>) -> Wrong;
+    /// Puts an activation behind the last stage.
+    fn activate(&mut self, layer: &Layer) -> Wrong;
+    /// Number of stages.
+    fn count(&self) -> usize;
 }
 
-/// What masks must be: the first layer does not see its own site, the others do.
-fn mask(l: usize, layer: &Layer, first: bool, inclusive: bool) -> Result<()> {
-    if first == inclusive {
-        return Err(wrong(l, layer, if inclusive { "is the first and sees its own site" } else { "does not see its own site" }));
+/// Why a layer is none of a program's.
+type Wrong = std::result::Result<(), &'static str>;
+
+/// Sites, channels that enter and leave, whether a site sees itself, and whether it sees nothing else.
+struct About {
+    sites: usize,
+    channels: [usize; 2],
+    inclusive: bool,
+    own: bool,
+}
+
+/// If it is a masked layer.
+fn about(layer: &Layer) -> Option<About> {
+    match layer {
+        Layer::MaskedLinear { shape, .. } => Some(About {
+            sites: shape.sites,
+            channels: [shape.inputs, shape.outputs],
+            inclusive: shape.mask != Mask::Before,
+            own: shape.mask == Mask::Own,
+        }),
+        Layer::MaskedConvolution { shape, .. } => Some(About {
+            sites: shape.sites(),
+            channels: [shape.inputs, shape.outputs],
+            inclusive: shape.inclusive,
+            own: shape.inclusive && shape.half == 0,
+        }),
+        _ => None,
     }
-    Ok(())
 }
 
-fn ends(channels: Option<(usize, usize)>) -> Result<()> {
-    if channels != Some((1, 1)) {
-        return Err(Error::User("autoregressive network: it leads from one spin a site to one logit a site".into()));
-    }
-    Ok(())
-}
-
-/// Masked matrices, each with the activation behind it.
-fn triangles(layers: &[Layer]) -> Result<Vec<ancestral::Stage>> {
-    let mut stages: Vec<ancestral::Stage> = Vec::new();
+/// Appends `layers` to `stages`; inside a residual, which `within` names, the last of them adds to what entered stage `begin`.
+fn append<S: Stages>(stages: &mut S, layers: &[Layer], sites: usize, within: &str, begin: Option<usize>) -> Result<()> {
     for (l, layer) in layers.iter().enumerate() {
-        let then = match *layer {
-            Layer::MaskedLinear { shape, weights, bias } => {
-                if stages.first().is_some_and(|first| first.shape.sites != shape.sites) {
-                    return Err(wrong(l, layer, "has other sites"));
-                }
-                mask(l, layer, stages.is_empty(), shape.inclusive)?;
-                stages.push(ancestral::Stage { shape, weights, bias, then: Then::Nothing });
-                continue;
+        let refuse = |what: &str| Error::User(format!("autoregressive network: layer {within}{l} {what}: {layer:?}"));
+        if let Layer::Residual(inner) = layer {
+            // only the present site of what it adds to is kept
+            let own = inner.first().and_then(about).is_some_and(|a| a.own);
+            if stages.count() == 0 || !own || inner.last().and_then(about).is_none() {
+                return Err(refuse("is a residual that does not lead from the channels of each site alone to a masked layer"));
             }
+            append(stages, inner, sites, &format!("{within}{l}."), Some(stages.count()))?;
+            continue;
+        }
+        let Some(a) = about(layer) else {
+            stages.activate(layer).map_err(refuse)?;
+            continue;
+        };
+        let first = stages.count() == 0;
+        if first == a.inclusive {
+            return Err(refuse(if first { "is the first and sees its own site" } else { "does not see its own site" }));
+        }
+        if a.sites != sites {
+            return Err(refuse("has other sites"));
+        }
+        let adds = begin.filter(|_| l + 1 == layers.len()).map(|begin| stages.count() - begin);
+        stages.add(layer, adds).map_err(refuse)?;
+    }
+    Ok(())
+}
+
+/// All stages, from one spin a site to one logit a site.
+fn stages<S: Stages>(layers: &[Layer]) -> Result<S> {
+    let mut stages = S::default();
+    append(&mut stages, layers, layers.first().and_then(about).map_or(0, |a| a.sites), "", None)?;
+    let ends = layers.first().and_then(about).zip(layers.last().and_then(about));
+    if ends.map(|(first, last)| (first.channels[0], last.channels[1])) != Some((1, 1)) {
+        return Err(Error::User("autoregressive network: it leads from one spin a site to one logit a site, by masked layers".into()));
+    }
+    Ok(stages)
+}
+
+const BEHIND: &str = "is an activation behind none or another";
+
+impl Stages for Vec<ancestral::Stage> {
+    fn add(&mut self, layer: &Layer, adds: Option<usize>) -> Wrong {
+        let Layer::MaskedLinear { shape, weights, bias } = *layer else { return Err("does not go with masked matrices") };
+        self.push(ancestral::Stage { shape, weights, bias, adds, then: Then::Nothing });
+        Ok(())
+    }
+
+    fn activate(&mut self, layer: &Layer) -> Wrong {
+        let then = match *layer {
             Layer::Prelu { slopes, .. } => Then::Prelu(slopes),
             Layer::Tanh { .. } => Then::Tanh,
-            _ => return Err(wrong(l, layer, "does not go with masked matrices")),
+            _ => return Err("does not go with masked matrices"),
         };
-        match stages.last_mut() {
-            Some(stage) if stage.then == Then::Nothing => stage.then = then,
-            _ => return Err(wrong(l, layer, "is an activation behind none or another")),
-        }
+        let stage = self.last_mut().filter(|stage| stage.then == Then::Nothing).ok_or(BEHIND)?;
+        stage.then = then;
+        Ok(())
     }
-    ends(stages.first().zip(stages.last()).map(|(first, last)| (first.shape.inputs, last.shape.outputs)))?;
-    Ok(stages)
+
+    fn count(&self) -> usize {
+        self.len()
+    }
 }
 
-/// Masked convolutions, each with the activation behind it.
-fn windows(layers: &[Layer]) -> Result<Vec<ancestral_convolution::Stage>> {
-    let mut stages: Vec<ancestral_convolution::Stage> = Vec::new();
-    for (l, layer) in layers.iter().enumerate() {
-        match *layer {
-            Layer::MaskedConvolution { shape, weights, bias } => {
-                if stages.first().is_some_and(|first| first.shape.side != shape.side) {
-                    return Err(wrong(l, layer, "has other sites"));
-                }
-                mask(l, layer, stages.is_empty(), shape.inclusive)?;
-                // between, sites have columns of 4 channels in the cache
-                if !stages.is_empty() && shape.inputs == 1 {
-                    return Err(wrong(l, layer, "is behind another and takes one channel"));
-                }
-                stages.push(ancestral_convolution::Stage { shape, weights, bias, slopes: None });
-            }
-            Layer::ChannelPrelu { slopes, .. } => match stages.last_mut() {
-                Some(stage) if stage.slopes.is_none() => stage.slopes = Some(slopes),
-                _ => return Err(wrong(l, layer, "is an activation behind none or another")),
-            },
-            _ => return Err(wrong(l, layer, "does not go with masked convolutions")),
+impl Stages for Vec<ancestral_convolution::Stage> {
+    fn add(&mut self, layer: &Layer, adds: Option<usize>) -> Wrong {
+        let Layer::MaskedConvolution { shape, weights, bias } = *layer else { return Err("does not go with masked convolutions") };
+        // between, sites have columns of 4 channels in the cache
+        if !self.is_empty() && shape.inputs == 1 {
+            return Err("is behind another and takes one channel");
         }
+        self.push(ancestral_convolution::Stage { shape, weights, bias, adds, slopes: None });
+        Ok(())
     }
-    ends(stages.first().zip(stages.last()).map(|(first, last)| (first.shape.inputs, last.shape.outputs)))?;
-    Ok(stages)
+
+    fn activate(&mut self, layer: &Layer) -> Wrong {
+        let Layer::ChannelPrelu { slopes, .. } = *layer else { return Err("does not go with masked convolutions") };
+        let stage = self.last_mut().filter(|stage| stage.slopes.is_none()).ok_or(BEHIND)?;
+        stage.slopes = Some(slopes);
+        Ok(())
+    }
+
+    fn count(&self) -> usize {
+        self.len()
+    }
 }

@@ -14,6 +14,8 @@ pub struct Linear {
     pub entries: Vec<[usize; 3]>,
     /// Word of each row's bias.
     pub bias: Option<Vec<usize>>,
+    /// It ends a residual: what enters the layer so many before it is added to its sums.
+    pub adds: Option<usize>,
     pub then: Then,
 }
 
@@ -35,14 +37,15 @@ impl<'a> Twin<'a> {
     /// Allowed entries in the order in which they are stored.
     pub fn made(model: &Made, parameters: &'a [f64]) -> Twin<'a> {
         let (n, w, depth) = (model.sites, model.width, model.depth);
-        let place = |k: usize, leaf: &str| model.parameters().get(&format!("made/layer{k:02}/{leaf}")).map(|l| l.offset);
-        let layer = |k: usize| {
-            let (inputs, outputs) = (if k == 0 { 1 } else { w }, if k + 1 == depth { 1 } else { w });
-            let mut word = place(k, "w").unwrap_or(0);
+        let table = model.parameters();
+        // sites j that the rows of site i see, from and to
+        let linear = |module: String, [inputs, outputs]: [usize; 2], sees: &dyn Fn(usize) -> std::ops::Range<usize>| {
+            let place = |leaf: &str| table.get(&format!("made/{module}/{leaf}")).map(|l| l.offset);
+            let mut word = place("w").unwrap_or(0);
             let mut entries = Vec::new();
             for i in 0..n {
                 for c in 0..outputs {
-                    for j in 0..if k == 0 { i } else { i + 1 } {
+                    for j in sees(i) {
                         for d in 0..inputs {
                             entries.push([i * outputs + c, j * inputs + d, word]);
                             word += 1;
@@ -52,14 +55,28 @@ impl<'a> Twin<'a> {
             }
             let rows = n * outputs;
             let each = |at: usize| (at..at + rows).collect::<Vec<_>>();
-            let then = match place(k, "slope") {
-                Some(at) => Then::Prelu(each(at)),
-                None if k + 1 < depth => Then::Tanh,
-                None => Then::Nothing,
-            };
-            Linear { rows, entries, bias: place(k, "b").map(each), then }
+            let then = place("slope").map_or(Then::Nothing, |at| Then::Prelu(each(at)));
+            Linear { rows, entries, bias: place("b").map(each), adds: None, then }
         };
-        Twin { sites: n, layers: (0..depth).map(layer).collect(), parameters }
+        let mut layers: Vec<Linear> = Vec::new();
+        for k in 0..depth {
+            let between = k > 0 && k + 1 < depth;
+            let channels = [if k == 0 { 1 } else { w }, if k + 1 == depth { 1 } else { w }];
+            if between && model.residual {
+                layers.push(linear(format!("layer{k:02}/mix"), [w, w], &|i| i..i + 1));
+            }
+            let adds = (between && model.residual).then_some(1);
+            layers.push(Linear { adds, ..linear(format!("layer{k:02}"), channels, &|i| 0..if k == 0 { i } else { i + 1 }) });
+        }
+        // a residual goes on from sums, the others from what an activation makes of them
+        let count = layers.len();
+        for l in 0..count.saturating_sub(1) {
+            let goes_on = layers.get(l + 2).is_some_and(|next| next.adds == Some(1));
+            if !model.prelu && !goes_on {
+                layers[l].then = Then::Tanh;
+            }
+        }
+        Twin { sites: n, layers, parameters }
     }
 }
 
@@ -76,15 +93,18 @@ impl Linear {
 }
 
 impl Twin<'_> {
-    /// Inputs of every linear layer, and its outputs before an activation.
+    /// Inputs of every layer, and its outputs before an activation.
     fn pass(&self, spins: &[f64]) -> Vec<[Vec<f64>; 2]> {
         let mut x = spins.to_vec();
-        let mut all = Vec::new();
-        for layer in &self.layers {
+        let mut all: Vec<[Vec<f64>; 2]> = Vec::new();
+        for (l, layer) in self.layers.iter().enumerate() {
             let bias = |u: usize| layer.bias.as_ref().map_or(0.0, |b| self.parameters[b[u]]);
             let mut y: Vec<f64> = (0..layer.rows).map(bias).collect();
             for &[row, column, word] in &layer.entries {
                 y[row] += self.parameters[word] * x[column];
+            }
+            if let Some(back) = layer.adds {
+                y.iter_mut().zip(&all[l - back][0]).for_each(|(y, x)| *y += x);
             }
             let next = y.iter().enumerate().map(|(u, v)| layer.activation(u, *v, self.parameters)[0]).collect();
             all.push([std::mem::replace(&mut x, next), y]);
@@ -105,7 +125,9 @@ impl Twin<'_> {
     pub fn vjp(&self, spins: &[f64], d: &[f64]) -> [Vec<f64>; 2] {
         let mut gradient = vec![0.0; self.parameters.len()];
         let mut d = d.to_vec();
-        for (layer, [x, y]) in self.layers.iter().zip(self.pass(spins)).rev() {
+        // of what enters a layer, by way of the residual that begins there
+        let mut past: Vec<Vec<f64>> = vec![Vec::new(); self.layers.len()];
+        for (l, (layer, [x, y])) in self.layers.iter().zip(self.pass(spins)).enumerate().rev() {
             for (u, (d, y)) in d.iter_mut().zip(&y).enumerate() {
                 let [_, slope, by_slope] = layer.activation(u, *y, self.parameters);
                 if let Then::Prelu(slopes) = &layer.then {
@@ -120,6 +142,10 @@ impl Twin<'_> {
             for &[row, column, word] in &layer.entries {
                 gradient[word] += d[row] * x[column];
                 by_x[column] += d[row] * self.parameters[word];
+            }
+            by_x.iter_mut().zip(&past[l]).for_each(|(g, d)| *g += d);
+            if let Some(back) = layer.adds {
+                past[l - back] = d;
             }
             d = by_x;
         }

@@ -7,10 +7,9 @@ impl<'a> Twin<'a> {
     pub fn pixel_cnn(model: &PixelCnn, parameters: &'a [f64]) -> Twin<'a> {
         let (side, w, table) = (model.side as isize, model.width, model.parameters());
         let all = model.depth + model.last as usize;
-        let layer = |k: usize| {
-            let place = |leaf: &str| table.get(&format!("pixel_cnn/layer{k:02}/{leaf}")).map(|l| l.offset);
+        let layer = |k: usize, module: String, h: isize| {
+            let place = |leaf: &str| table.get(&format!("pixel_cnn/{module}/{leaf}")).map(|l| l.offset);
             let (inputs, outputs) = (if k == 0 { 1 } else { w }, if k + 1 == all { 1 } else { w });
-            let h = if k < model.depth { model.half as isize } else { 0 };
             let mut word = place("w").unwrap_or(0);
             let mut entries = Vec::new();
             for (dy, dx) in (-h..=h).flat_map(|dy| (-h..=h).map(move |dx| (dy, dx))) {
@@ -31,8 +30,15 @@ impl<'a> Twin<'a> {
             let rows = model.side.pow(2) * outputs;
             let each = |at: usize| (0..rows).map(|row| at + row % outputs).collect::<Vec<_>>();
             let then = place("slope").map_or(Then::Nothing, |at| Then::Prelu(each(at)));
-            Linear { rows, entries, bias: place("b").map(each), then }
+            Linear { rows, entries, bias: place("b").map(each), adds: None, then }
         };
-        Twin { sites: model.side.pow(2), layers: (0..all).map(layer).collect(), parameters }
+        let mut layers = Vec::new();
+        for k in 0..all {
+            let h = if k < model.depth { model.half as isize } else { 0 };
+            let adds = (model.residual && k > 0 && k + 1 < model.depth).then_some(1);
+            layers.extend(adds.map(|_| layer(k, format!("layer{k:02}/mix"), 0)));
+            layers.push(Linear { adds, ..layer(k, format!("layer{k:02}"), h) });
+        }
+        Twin { sites: model.side.pow(2), layers, parameters }
     }
 }

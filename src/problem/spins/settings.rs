@@ -90,6 +90,8 @@ crate::config::settings! {
         depth: usize = "2", Range::Within(1.0, 16.0), "", "masked layers of the network; 1: one matrix, or one convolution";
         width: usize = "4", Range::Within(1.0, 256.0), "", "channels of a site in the layers between; of pixelcnn a multiple of 4";
         bias: bool = "yes", Range::Any, "", "layers have biases";
+        residual: bool = "no", Range::Any, "", "layers between the first and the last are added to what enters them";
+        last: bool = "no", Range::Any, "", "of pixelcnn: behind the others a 1 x 1 convolution makes the logits";
         symmetry: Symmetry = "auto", Range::Any, "", "q(s) = q(-s) (z2) or not (none); auto: that of the energy";
     }
 }
@@ -149,6 +151,14 @@ pub fn mistakes(values: &Values) -> Vec<String> {
     if masked.depth == 1 && values.moved("width") {
         found.push(format!("width={} has no use with depth=1, which is one layer: drop it or add layers", masked.width));
     }
+    if masked.residual && masked.depth < 3 {
+        let depth = masked.depth;
+        found
+            .push(format!("residual=yes has no use with depth={depth}: no layer lies between the first and the last; set depth=3 or more"));
+    }
+    if masked.last && (masked.network != Layers::PixelCnn || masked.depth == 1) {
+        found.push("last=yes goes with network=pixelcnn and a depth of 2 or more: drop it, or set these".into());
+    }
     match masked.network {
         Layers::Made if values.moved("half") => {
             found.push(format!("half={} has no use with network=made: drop it, or set network=pixelcnn", masked.half));
@@ -169,14 +179,14 @@ pub fn mistakes(values: &Values) -> Vec<String> {
 /// # Errors
 /// For sizes that make none.
 pub fn network(n: usize, values: &Values) -> Result<Network> {
-    let Masked { network, half, depth, width, bias, .. } = Masked::read(values);
+    let Masked { network, half, depth, width, bias, residual, last, .. } = Masked::read(values);
     match network {
         Layers::Made => {
-            let made = Made { sites: n, depth, width, bias, prelu: true };
+            let made = Made { sites: n, depth, width, bias, prelu: true, residual };
             made.check().map(|()| made.into())
         }
         Layers::PixelCnn => {
-            let convolutions = PixelCnn { side: n.isqrt(), depth, width, half, bias, last: false };
+            let convolutions = PixelCnn { side: n.isqrt(), depth, width, half, bias, last, residual };
             convolutions.check().map(|()| convolutions.into())
         }
     }
