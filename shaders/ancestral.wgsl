@@ -10,14 +10,16 @@
 // Source and target are places in the cache, `inputs` and `outputs` units a site; weights, bias and slopes are words of the
 // parameters, rows of weights (i, c) without gaps. The cache holds unit u of sample w at word u count + w: first the
 // spins, last the logits (from unit `logits` on); it is kept between launches, of which each does sites site .. end - 1.
+// To the logit in the cache `factor` (h_i + sum over j < i of J_ij s_j) is added, from `fields` as in the kernel of that name.
 // Random numbers: Philox counter (i, first_walker + w, step, purpose), the first of its numbers.
 //   spins of sample w at (first + w) sites, log_q[first + w] = ln q0
 // One invocation owns TILE samples, which share the loaded weights: on CPU drivers loads are what costs, on GPUs samples are
-// few. Trips: sites x (layers x (outputs / 4 + outputs % 4) x inputs seen + 11 TILE) and more, see the host side.
+// few. Trips: sites x (layers x (outputs / 4 + outputs % 4) x inputs seen + (11 + entries) TILE) and more, see the host side.
 struct Params {
   seed_low: u32, seed_high: u32, step: u32, purpose: u32,
   first_walker: u32, count: u32, sites: u32, site: u32,
   end: u32, layers: u32, logits: u32, first: u32,
+  factor: f32, pad0: u32, pad1: u32, pad2: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> program: array<vec4<u32>>;
@@ -25,6 +27,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> cache: array<f32>;
 @group(0) @binding(4) var<storage, read_write> spins: array<f32>;
 @group(0) @binding(5) var<storage, read_write> log_q: array<f32>;
+@group(0) @binding(6) var<storage, read> fields: array<vec2<u32>>;
 
 fn put(w: u32, head: vec4<u32>, about: vec4<u32>, unit: u32, sum: f32) {
   if (w >= p.count) { return; }
@@ -84,8 +87,21 @@ fn layer(w: u32, site: u32, head: vec4<u32>, about: vec4<u32>) {
   }
 }
 
+// h_i + sum over j < i of J_ij s_j, as the kernel `fields` has it.
+fn field(w: u32, site: u32) -> f32 {
+  var sum = 0.0;
+  let end = fields[site + 1u].x;
+  for (var k = fields[site].x; k < end; k++) {
+    let entry = fields[k];
+    sum += bitcast<f32>(entry.y) * cache[min(entry.x, site) * p.count + w];
+  }
+  return sum + bitcast<f32>(fields[site].y);
+}
+
 fn draw(w: u32, site: u32) {
-  let logit = cache[(p.logits + site) * p.count + w];
+  let at = (p.logits + site) * p.count + w;
+  let logit = cache[at] + p.factor * field(w, site);
+  cache[at] = logit;
   let e = exp(-abs(logit));
   let up = select(e, 1.0, logit > 0.0) / (1.0 + e);
   let counter = vec4<u32>(site, p.first_walker + w, p.step, p.purpose);

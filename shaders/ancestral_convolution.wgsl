@@ -10,6 +10,7 @@
 // Source and target are vec4 of a sample's part of the cache (`stride` of them), ceil(outputs / 4) a site; a layer of one input
 // sees the spins. Weights, bias and slopes are places (vec4) of `weights`, padded with zeros. The last layer makes the logits,
 // from vec4 `logits` on. The cache is kept between launches, of which each does sites site .. end - 1.
+// To the logit in the cache `factor` (h_i + sum over j < i of J_ij s_j) is added, from `fields` as in the kernel of that name.
 // Random numbers: Philox counter (i, first_walker + w, step, purpose), the first of its numbers.
 //   spins of sample w at (first + w) side^2, log_q[first + w] = ln q0
 // A workgroup owns TILE samples: lane = column of 4 channels + columns x slice; the taps are dealt out to the slices, whose
@@ -19,7 +20,7 @@ struct Params {
   seed_low: u32, seed_high: u32, step: u32, purpose: u32,
   first_walker: u32, count: u32, side: u32, site: u32,
   end: u32, layers: u32, stride: u32, logits: u32,
-  first: u32, pad0: u32, pad1: u32, pad2: u32,
+  first: u32, factor: f32, pad0: u32, pad1: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> program: array<vec4<u32>>;
@@ -27,6 +28,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> cache: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> spins: array<f32>;
 @group(0) @binding(5) var<storage, read_write> log_q: array<f32>;
+@group(0) @binding(6) var<storage, read> fields: array<vec2<u32>>;
 
 var<workgroup> sums: array<vec4<f32>, WG * TILE>;
 
@@ -80,8 +82,21 @@ fn finish(w: u32, t: u32, site: u32, own: u32, first: u32, width: u32, slices: u
   cache[at] = v;
 }
 
+// h_i + sum over j < i of J_ij s_j, as the kernel `fields` has it.
+fn field(w: u32, site: u32) -> f32 {
+  var sum = 0.0;
+  let end = fields[site + 1u].x;
+  for (var k = fields[site].x; k < end; k++) {
+    let entry = fields[k];
+    sum += bitcast<f32>(entry.y) * spins[(p.first + w) * p.side * p.side + min(entry.x, site)];
+  }
+  return sum + bitcast<f32>(fields[site].y);
+}
+
 fn draw(w: u32, site: u32) {
-  let logit = cache[w * p.stride + p.logits + site].x;
+  let at = w * p.stride + p.logits + site;
+  let logit = cache[at].x + p.factor * field(w, site);
+  cache[at].x = logit;
   let e = exp(-abs(logit));
   let up = select(e, 1.0, logit > 0.0) / (1.0 + e);
   let counter = vec4<u32>(site, p.first_walker + w, p.step, p.purpose);

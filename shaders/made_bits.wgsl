@@ -1,17 +1,17 @@
 // made_bits: up to 32 spins drawn from a masked network of one layer, with ln q0 of them and of their mirror image, E and M.
 //
-//   logit l_i = b_i + sum_(j<i) W_ij s_j,   q(s_i = +1 | s_<i) = 1 / (1 + exp(-l_i)),   ln q0 = sum_i log_sigmoid(s_i l_i)
+//   logit l_i = b_i + sum_(j<i) W_ij s_j + factor (h_i + sum_(j<i) J_ij s_j),   q(s_i = +1 | s_<i) = 1 / (1 + exp(-l_i)),   ln q0 = sum_i log_sigmoid(s_i l_i)
 //   E = -sum_i s_i (h_i + sum_(j<i) J_ij s_j), M = sum_i s_i
 //   parameters: rows of W below the diagonal without gaps from word `weights`, flag 1: b from word `bias`
 //   table: J in rows of ld = sites padded to 4, then h
 //   spins of sample first + w at (first + w) sites; plus, minus, energy, magnetisation [first + w]
-// One triangular pass gives all of it: -s has the logits b_i - (l_i - b_i). Random numbers, and the order of sums, are those of
+// One triangular pass gives all of it: -s has the logits of opposite sums. Random numbers, and the order of sums, are those of
 // `ancestral`: the same spins and ln q0 to the bit. One invocation owns TILE samples, the spins of each as bits of a word; they
 // share the loaded weights. Trips: sites (sites + 1) / 2 + 10 TILE sites.
 struct Params {
   seed_low: u32, seed_high: u32, step: u32, purpose: u32,
   first_walker: u32, count: u32, sites: u32, first: u32,
-  weights: u32, bias: u32, flags: u32, pad: u32,
+  weights: u32, bias: u32, flags: u32, factor: f32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> parameters: array<f32>;
@@ -64,9 +64,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     if ((p.flags & 1u) != 0u) { b = parameters[p.bias + i]; }
     let h = table[ld * ld + i];
     #for t in TILE
-    let drawn$t = draw(w + $tu, i, sum$t + b);
-    plus$t += log_probability(drawn$t * (sum$t + b));
-    minus$t += log_probability(drawn$t * (sum$t - b));
+    let logit$t = sum$t + b + p.factor * (field$t + h);
+    let drawn$t = draw(w + $tu, i, logit$t);
+    plus$t += log_probability(drawn$t * logit$t);
+    minus$t += log_probability(drawn$t * (sum$t - b + p.factor * (field$t - h)));
     energy$t -= drawn$t * (field$t + h);
     spin$t += drawn$t;
     state$t |= select(0u, 1u << i, drawn$t > 0.0);

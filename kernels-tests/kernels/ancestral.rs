@@ -3,6 +3,7 @@
 use helmholtz::gpu::{Buffer, Gpu, MAX_TRIPS, Profile, Recording};
 use helmholtz::kernels::Chunk;
 use helmholtz::kernels::ancestral;
+use helmholtz::kernels::fields::Known;
 use helmholtz::kernels::philox::{Stream, purpose};
 
 use crate::bounds::refuses;
@@ -171,7 +172,7 @@ fn short_buffers_are_refused() {
         let (sampler, _) = k.cache();
         refuses("ancestral", &[s.parameters.len(), 7 * 45, 9 * 9, 9], |rec, b| {
             let out = ancestral::Outputs { cache: &b[1], spins: &b[2], log_q: &b[3] };
-            sampler.record(rec, profile, stream(0), 2, 7, &b[0], out);
+            sampler.record(rec, profile, stream(0), 2, 7, &b[0], Known { fields: &s.fields(), factor: 1.0 }, out);
         });
     }
 }
@@ -179,6 +180,9 @@ fn short_buffers_are_refused() {
 #[test]
 fn broken_kernels_are_noticed() {
     for (from, to) in [
+        ("p.factor * field(w, site)", "field(w, site)"),
+        ("min(entry.x, site) * p.count + w", "entry.x * p.count"),
+        ("return sum + bitcast<f32>(fields[site].y)", "return sum"),
         ("p.first_walker + w, p.step", "w, p.step"),
         ("site, p.first_walker + w", "0u, p.first_walker + w"),
         ("(site + inclusive) * head.z", "site * head.z"),

@@ -6,6 +6,7 @@ use helmholtz::kernels::philox::{Stream, purpose};
 use helmholtz::kernels::{Chunk, couplings, pad4};
 use helmholtz::model::made::Made;
 use helmholtz::reference::couplings as energies;
+use helmholtz::reference::made::Known;
 
 use crate::bounds::refuses;
 use crate::couplings::matrix;
@@ -28,7 +29,7 @@ fn draw(gpu: &Gpu, s: &Setup<Made>, table: &[f32], samples: usize, batch: usize)
     let mut rec = Recording::new();
     for first in (0..samples).step_by(batch) {
         let chunk = Chunk { first, count: batch.min(samples - first) };
-        layer.record(&mut rec, stream(11), chunk, &params, &table, Outputs { spins, plus, minus, energy, magnetisation });
+        layer.record(&mut rec, stream(11), chunk, &params, &table, s.known.factor, Outputs { spins, plus, minus, energy, magnetisation });
     }
     cached.record_sample(&mut rec, stream(11), Chunk { first: 0, count: samples }, &params, other, other_plus);
     gpu.run(&rec).map_err(|e| e.to_string())?;
@@ -38,8 +39,9 @@ fn draw(gpu: &Gpu, s: &Setup<Made>, table: &[f32], samples: usize, batch: usize)
 }
 
 fn agrees(gpu: &Gpu, n: usize, bias: bool, samples: usize, batch: usize) -> Check {
-    let s = Setup::random(shape(n, 1, 1, bias, true), 1);
+    let mut s = Setup::random(shape(n, 1, 1, bias, true), 1);
     let (j, h) = (matrix(n, 1), random(2, n));
+    s.known = Known { factor: 0.75, couplings: j.clone(), fields: h.clone() };
     let table = couplings::table(n, &j, &h).map_err(|e| e.to_string())?;
     let [spins, plus, minus, energy, magnetisation, other, other_plus] = draw(gpu, &s, &table, samples, batch)?;
     if spins != other || plus != other_plus {
@@ -109,7 +111,7 @@ fn short_buffers_are_refused() {
         let layer = OneLayer::new(&shape(n, 1, 1, bias, true), Profile::Simd).unwrap();
         refuses("bits", &[words, pad4(n) * pad4(n) + n, 9 * n, 9, 9, 9, 9], |rec, b| {
             let out = Outputs { spins: &b[2], plus: &b[3], minus: &b[4], energy: &b[5], magnetisation: &b[6] };
-            layer.record(rec, stream(0), Chunk { first: 2, count }, &b[0], &b[1], out);
+            layer.record(rec, stream(0), Chunk { first: 2, count }, &b[0], &b[1], 1.0, out);
         });
     }
 }
@@ -117,10 +119,12 @@ fn short_buffers_are_refused() {
 #[test]
 fn broken_kernels_are_noticed() {
     for (from, to) in [
+        ("b + p.factor * (field$t + h)", "b + p.factor * field$t"),
+        ("p.factor * (field$t - h)", "p.factor * (field$t + h)"),
         ("p.first_walker + w, p.step", "w, p.step"),
         ("((state$t >> j) & 1u) == 1u", "((state$t >> j) & 1u) == 0u"),
         ("row += i;", "row += i + 1u;"),
-        ("(sum$t - b)", "(sum$t + b)"),
+        ("(sum$t - b +", "(sum$t + b +"),
         ("field$t += s$t * c;", "field$t += c;"),
         ("let h = table[ld * ld + i];", "let h = table[ld * ld];"),
         ("spins[(p.first + w + $tu) * p.sites + i]", "spins[(w + $tu) * p.sites + i]"),

@@ -26,6 +26,7 @@ mod dpp;
 mod estimators;
 mod ewald;
 mod exact_sampling;
+mod fields;
 mod fragments;
 mod free_energy;
 mod gray;

@@ -1,6 +1,7 @@
 //! Masked convolutions of spins on a lattice: logits, ln q0, scores, gradients and cached sampling against the float64 twin.
 
 use helmholtz::gpu::{Buffer, Gpu, MAX_TRIPS, Profile, Recording};
+use helmholtz::kernels::fields::Known;
 use helmholtz::kernels::masked_outer::Rows;
 use helmholtz::kernels::{Chunk, ancestral, ancestral_convolution, convolution, pad4, prelu};
 use helmholtz::model::pixel_cnn::PixelCnn;
@@ -343,7 +344,7 @@ fn short_buffers_are_refused() {
         // 7 samples behind 2 others: 9 sites of 2 columns of channels and one of a logit
         refuses("ancestral", &[p, 7 * 9 * 12, 9 * 9, 9], |rec, b| {
             let out = ancestral::Outputs { cache: &b[1], spins: &b[2], log_q: &b[3] };
-            sampler.record(rec, profile, stream(0), 2, 7, &b[0], out);
+            sampler.record(rec, profile, stream(0), 2, 7, &b[0], Known { fields: &s.fields(), factor: 1.0 }, out);
         });
         let (chunk, ld) = (Chunk { first: 2, count: 7 }, k.net().leading());
         refuses("network", &[p, 9 * 9, 9, 4 * ld + 7 * ld, 9, ld], |rec, b| {
@@ -390,6 +391,9 @@ fn broken_convolutions_are_noticed() {
 #[test]
 fn broken_samplers_are_noticed() {
     for (from, to) in [
+        ("p.factor * field(w, site)", "field(w, site)"),
+        ("p.side * p.side + min(entry.x, site)", "p.side * p.side"),
+        ("return sum + bitcast<f32>(fields[site].y)", "return sum"),
         ("p.first_walker + w, p.step", "w, p.step"),
         ("site, p.first_walker + w", "0u, p.first_walker + w"),
         ("min(w + $tu, p.count - 1u)", "min(w, p.count - 1u)"),

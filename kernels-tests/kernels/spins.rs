@@ -1,10 +1,11 @@
 //! What tests of networks of spins share: a model with parameters, what a device makes of it, and the comparison with the twin.
 
 use helmholtz::gpu::{Buffer, Gpu, Profile, Recording};
+use helmholtz::kernels::fields::Fields;
 use helmholtz::kernels::{Chunk, pad4};
 use helmholtz::model::made::Made;
 use helmholtz::network::{Autoregressive, Layer, Net};
-use helmholtz::reference::made::Twin;
+use helmholtz::reference::made::{Known, Twin};
 
 use crate::harness::{Check, close, padded, random, unpadded};
 
@@ -13,6 +14,8 @@ pub struct Setup<M> {
     pub model: M,
     pub parameters: Vec<f64>,
     pub spins: Vec<f64>,
+    /// Of the logits.
+    pub known: Known,
 }
 
 /// What a network of spins is tested as.
@@ -54,15 +57,30 @@ impl<M: Model> Setup<M> {
     pub fn scaled(model: M, samples: usize, seed: u64, scale: f64) -> Setup<M> {
         let parameters = random(seed, model.count()).iter().map(|v| (scale * v) as f32 as f64).collect();
         let spins = random(seed + 1, samples * model.sites()).iter().map(|v| v.signum()).collect();
-        Setup { model, parameters, spins }
+        let n = model.sites();
+        // some of the pairs are not coupled
+        let couplings = random(seed + 2, n * n).iter().map(|v| if v.abs() < 0.3 { 0.0 } else { *v as f32 as f64 }).collect();
+        let fields = random(seed + 3, n).iter().map(|v| *v as f32 as f64).collect();
+        let known = Known { factor: scale * 0.75, couplings, fields };
+        Setup { model, parameters, spins, known }
     }
 
     pub fn twin(&self) -> Twin<'_> {
-        self.model.twin(&self.parameters)
+        Twin { known: Some(self.known.clone()), ..self.model.twin(&self.parameters) }
     }
 
     pub fn network(&self, batch: usize, profile: Profile) -> Result<Autoregressive, String> {
-        Autoregressive::new(&self.model.layers(), self.parameters.len(), batch, profile).map_err(failed)
+        let mut network = Autoregressive::new(&self.model.layers(), self.parameters.len(), batch, profile)
+            .and_then(|network| network.with_fields(self.fields()))
+            .map_err(failed)?;
+        network.count_fields(self.known.factor);
+        Ok(network)
+    }
+
+    pub fn fields(&self) -> Fields {
+        let (n, j) = (self.model.sites(), &self.known.couplings);
+        let bonds = (0..n).flat_map(|i| (0..i).map(move |k| (i, k, j[i * n + k]))).filter(|b| b.2 != 0.0);
+        Fields::new(n, bonds, &self.known.fields)
     }
 
     pub fn samples(&self) -> std::slice::Chunks<'_, f64> {
@@ -122,7 +140,7 @@ pub fn evaluate<M: Model>(gpu: &Gpu, s: &Setup<M>, batch: usize, sign: f32) -> R
     Ok([logits, read(&log_q, samples)?, read(&scores, samples * ld)?, read(&gradient, ld)?])
 }
 
-/// Logits of all samples from the network alone, without their padding, which is 0.
+/// Logits of all samples from network and fields, without their padding, which is 0.
 pub fn logits<M: Model>(gpu: &Gpu, s: &Setup<M>, sign: f32) -> Result<Vec<f32>, String> {
     let (n, samples) = (s.model.sites(), s.samples().len());
     let net = Net::new(&s.model.layers(), s.parameters.len(), samples).map_err(failed)?;
@@ -131,6 +149,7 @@ pub fn logits<M: Model>(gpu: &Gpu, s: &Setup<M>, sign: f32) -> Result<Vec<f32>, 
     let mut rec = Recording::new();
     net.record_pack(&mut rec, &s.upload(gpu));
     net.record_forward(&mut rec, samples, &x);
+    s.fields().record(&mut rec, samples, s.known.factor, &x, net.output());
     gpu.run(&rec).map_err(failed)?;
     let rows: Vec<f32> = gpu.read_words(net.output(), samples * pad4(n)).map_err(failed)?;
     if rows.chunks(pad4(n)).any(|row| row[n..].iter().any(|v| v.to_bits() != 0)) {
@@ -250,6 +269,8 @@ pub fn derivatives<M: Model>(mut s: Setup<M>) {
         slope(high.0, low.0, score[i]);
         slope(high.1, low.1, by_parameters[i]);
     }
+    // the products are those of the layers alone
+    s.known.factor = 0.0;
     for i in 0..n {
         let keep = spins[i];
         let [high, low] = [h, -h].map(|shift| {

@@ -11,6 +11,7 @@ use helmholtz::kernels::z2::{self, Logarithms};
 use helmholtz::kernels::{Chunk, couplings};
 use helmholtz::model::made::Made;
 use helmholtz::reference::couplings::energy;
+use helmholtz::reference::made::Known;
 use helmholtz::reference::z2 as mixture;
 
 use crate::couplings::matrix;
@@ -41,7 +42,7 @@ fn step(
     let (mut rec, logs) = (Recording::new(), Logarithms { plus, minus });
     net.record_pack(&mut rec, &params);
     let all = Chunk { first: 0, count: samples };
-    layer.record(&mut rec, at, all, &params, &table, Outputs { spins: &spins, plus, minus, energy, magnetisation });
+    layer.record(&mut rec, at, all, &params, &table, s.known.factor, Outputs { spins: &spins, plus, minus, energy, magnetisation });
     z2::record_join(&mut rec, samples, logs, mixed);
     let columns = Samples { log_q: if symmetric { mixed } else { plus }, energy, magnetisation };
     free.record_averages(&mut rec, columns, beta);
@@ -63,15 +64,18 @@ fn step(
     Ok((averages, weighted, read(&gradient, s.parameters.len())?))
 }
 
-/// The open chain: W_i,i-1 = 2βJ makes q the Boltzmann distribution, ln Z = n ln 2 + (n - 1) ln cosh βJ, R = -ln Z for every
+/// The open chain: 2β times the field of the spin before makes q the Boltzmann distribution, ln Z = n ln 2 + (n - 1) ln cosh βJ, R = -ln Z for every
 /// sample up to the rounding of two sums of n terms of order 1.
 fn chain(gpu: &Gpu) -> Check {
     let (n, beta, coupling) = (20, 0.75, 1.25);
     let mut s = Setup::random(shape(n, 1, 1, false, true), 1);
     let row = |i: usize| i * (i - 1) / 2;
     s.parameters.iter_mut().for_each(|v| *v = 0.0);
-    (1..n).for_each(|i| s.parameters[row(i) + i - 1] = 2.0 * beta * coupling);
     let j: Vec<f64> = (0..n * n).map(|k| if (k / n).abs_diff(k % n) == 1 { coupling } else { 0.0 }).collect();
+    // a part of it known, the rest from parameters
+    let factor = 0.5;
+    s.known = Known { factor, couplings: j.clone(), fields: vec![0.0; n] };
+    (1..n).for_each(|i| s.parameters[row(i) + i - 1] = (2.0 * beta - factor) * coupling);
     let log_z = n as f64 * 2.0_f64.ln() + (n - 1) as f64 * (beta * coupling).cosh().ln();
     let rounding = 4.0 * f32::EPSILON as f64 * log_z;
     for symmetric in [false, true] {
@@ -97,6 +101,7 @@ fn glass(gpu: &Gpu) -> Check {
     let mut s = Setup::random(shape(n, 1, 1, true, true), 1);
     s.parameters.iter_mut().for_each(|v| *v *= 0.5);
     let j: Vec<f64> = matrix(n, 3).iter().map(|v| 2.0 * v).collect();
+    s.known = Known { factor: 0.75, couplings: j.clone(), fields: vec![0.0; n] };
     let all = states(n);
     for symmetric in [false, true] {
         let (a, w, gradient) = step(gpu, &s, &j, beta, samples, symmetric)?;

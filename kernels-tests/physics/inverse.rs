@@ -20,7 +20,7 @@ fn couplings_of_a_glass_are_found_again() {
     let model = Couplings::read(&path).unwrap();
     let c = Enumeration::new(&model).unwrap().correlations(beta).0;
     let data = Correlations::new(n, c.clone()).unwrap();
-    let made = Made { sites: n, depth: 2, width: 4, bias: true, prelu: true };
+    let made = Made { sites: n, depth: 2, width: 4, bias: true, prelu: true, residual: false };
     let training = Training { eval_steps: 20, ..Options::adam(1000, 400, 0.01).training };
     let optimisation = Optimisation { learning_rate: 0.01, ..Options::adam(1000, 400, 0.01).optimisation };
     let options = Options { beta, training, optimisation, ..Options::adam(1000, 400, 0.01) };

@@ -101,7 +101,7 @@ fn a_run_without_equilibrium_says_so() {
 fn both_sides_bound_ln_z() {
     let (gpu, model, beta, n) = (device(), glass(), 1.0, 10);
     let options = Options { beta, anneal: 0.0, z2: true, ..Options::adam(500, 40, 0.02) };
-    let made = Made { sites: n, depth: 2, width: 4, bias: true, prelu: true };
+    let made = Made { sites: n, depth: 2, width: 4, bias: true, prelu: true, residual: false };
     let mut spins = Spins::new(gpu, of_couplings(&model, 500).unwrap(), made, options, None).unwrap();
     train(gpu, &mut spins, 40, |_, _| {}).unwrap();
     // every state: R, and what p and q give them

@@ -5,6 +5,7 @@
 use crate::gpu::{Buffer, Kernel, MAX_TRIPS, Profile, Recording, grid};
 use crate::model::layer::{Mask, Triangle};
 
+use super::fields::Known;
 use super::philox::{Address, Stream};
 
 /// `shaders/ancestral.wgsl`.
@@ -27,6 +28,8 @@ struct Params {
     layers: u32,
     logits: u32,
     first: u32,
+    factor: f32,
+    pad: [u32; 3],
 }
 
 /// Lanes of a workgroup, and samples of an invocation.
@@ -159,12 +162,14 @@ pub fn record(
     first: usize,
     count: usize,
     parameters: &Buffer,
+    known: Known,
     out: Outputs,
 ) {
     let sites = program.sites;
     let (lanes, tile) = tile(profile);
-    // ten rounds of random numbers a sample beside the layers
-    let trips = |site: usize| 1 + 11 * tile as u64 + program.stages.iter().map(|s| s.trips(site, tile)).sum::<u64>();
+    // ten rounds of random numbers and the entries of the fields, a sample, beside the layers
+    let own = |site: usize| (tile * (12 + known.fields.entries(site))) as u64;
+    let trips = |site: usize| 1 + own(site) + program.stages.iter().map(|s| s.trips(site, tile)).sum::<u64>();
     let mut site = 0;
     while site < sites && count > 0 {
         let (mut end, mut sum) = (site + 1, trips(site));
@@ -181,6 +186,8 @@ pub fn record(
             layers: program.stages.len() as u32,
             logits: program.logits as u32,
             first: first as u32,
+            factor: known.factor as f32,
+            pad: [0; 3],
         };
         let macs: usize = program.stages.iter().map(|s| s.shape.before(end) - s.shape.before(site)).sum();
         rec.launch("sample", &KERNEL, &p)
@@ -190,6 +197,7 @@ pub fn record(
             .update(out.cache, (program.logits + end) * count)
             .update(out.spins, sites * first..(sites * (first + count) + end) - sites)
             .update(out.log_q, first..first + count)
+            .read(&known.fields.table, known.fields.words(end))
             .trips(sum)
             .flops(count as f64 * (2.0 * macs as f64 + 300.0 * (end - site) as f64))
             .moved(4.0 * (1.0 / tile as f64 + 0.25) * (count * macs) as f64)

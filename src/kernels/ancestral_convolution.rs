@@ -7,6 +7,7 @@ use crate::gpu::{Buffer, Kernel, MAX_TRIPS, Profile, Recording, grid};
 use crate::model::window::Window;
 
 use super::ancestral::Outputs;
+use super::fields::Known;
 use super::philox::{Address, Stream};
 use super::{pack, pad4};
 
@@ -31,7 +32,8 @@ struct Params {
     stride: u32,
     logits: u32,
     first: u32,
-    pad: [u32; 3],
+    factor: f32,
+    pad: [u32; 2],
 }
 
 /// Trips that a driver counts beside those of a loop's body, each time it is met: llvmpipe stopped where 1.5 are needed.
@@ -170,6 +172,7 @@ pub fn record(
     first: usize,
     count: usize,
     parameters: &Buffer,
+    known: Known,
     out: Outputs,
 ) {
     if count == 0 {
@@ -178,10 +181,14 @@ pub fn record(
     let (lanes, tile) = tile(profile);
     let (side, sites, stages) = (program.side, program.side.pow(2), &program.stages);
     pack::record(rec, "pack", program.layout.words(), (parameters, program.parameters), &program.map, &program.packed);
-    let trips = program.trips(profile);
-    let most = (MAX_TRIPS / trips).max(1) as usize;
-    for site in (0..sites).step_by(most) {
-        let end = (site + most).min(sites);
+    let trips = |site: usize| program.trips(profile) + (ENTRY + known.fields.entries(site)) as u64;
+    let mut site = 0;
+    while site < sites {
+        let (mut end, mut sum) = (site + 1, trips(site));
+        while end < sites && sum + trips(end) <= MAX_TRIPS {
+            sum += trips(end);
+            end += 1;
+        }
         let p = Params {
             at: at.skip(first).address(),
             count: count as u32,
@@ -192,7 +199,8 @@ pub fn record(
             stride: program.stride as u32,
             logits: program.logits as u32,
             first: first as u32,
-            pad: [0; 3],
+            factor: known.factor as f32,
+            pad: [0; 2],
         };
         let pairs = |s: &Stage| (s.shape.pairs(end) - s.shape.pairs(site)) as f64;
         let macs: f64 = stages.iter().map(|s| pairs(s) * (s.shape.inputs * s.shape.outputs) as f64).sum();
@@ -203,9 +211,11 @@ pub fn record(
             .update(out.cache, program.logit(count - 1, end))
             .update(out.spins, sites * first..sites * (first + count - 1) + end)
             .update(out.log_q, first..first + count)
-            .trips(trips * (end - site) as u64)
+            .read(&known.fields.table, known.fields.words(end))
+            .trips(sum)
             .flops(count as f64 * (2.0 * macs + 300.0 * (end - site) as f64))
             .moved(4.0 * count as f64 * macs * (1.0 / tile as f64 + 0.25))
             .groups(grid(count.div_ceil(tile)));
+        site = end;
     }
 }

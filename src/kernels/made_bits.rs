@@ -29,7 +29,7 @@ struct Params {
     weights: u32,
     bias: u32,
     flags: u32,
-    pad: u32,
+    factor: f32,
 }
 
 /// Lanes of a workgroup.
@@ -76,9 +76,19 @@ impl OneLayer {
         Ok(OneLayer { sites: model.sites, weights: place("w").unwrap_or(0), bias: place("b"), tile })
     }
 
-    /// Draws `chunk`'s samples, as [`super::ancestral::record`] would; `couplings` holds [`super::couplings::table`]. Flips of
+    /// Draws `chunk`'s samples, as [`super::ancestral::record`] would with `factor` times the fields of the same couplings; `couplings` holds [`super::couplings::table`]. Flips of
     /// all spins would change neither ln q of the mixture of both signs, nor its gradient, nor E without a field.
-    pub fn record(&self, rec: &mut Recording, at: Stream, chunk: Chunk, parameters: &Buffer, couplings: &Buffer, out: Outputs) {
+    #[allow(clippy::too_many_arguments)]
+    pub fn record(
+        &self,
+        rec: &mut Recording,
+        at: Stream,
+        chunk: Chunk,
+        parameters: &Buffer,
+        couplings: &Buffer,
+        factor: f64,
+        out: Outputs,
+    ) {
         let (n, ld, Chunk { first, count }) = (self.sites, pad4(self.sites), chunk);
         let p = Params {
             at: at.skip(first).address(),
@@ -88,7 +98,7 @@ impl OneLayer {
             weights: self.weights as u32,
             bias: self.bias.unwrap_or(0) as u32,
             flags: self.bias.is_some() as u32,
-            pad: 0,
+            factor: factor as f32,
         };
         let words = (self.weights + n * (n - 1) / 2).max(self.bias.map_or(0, |b| b + n));
         let one = first..first + count;

@@ -17,6 +17,7 @@ pub mod distinct;
 pub mod dpp;
 pub mod estimators;
 pub mod ewald;
+pub mod fields;
 pub mod free_energy;
 pub mod gray;
 pub mod independence;
@@ -126,6 +127,7 @@ pub static ALL: &[&Kernel] = &[
     &estimators::MOMENTS,
     &estimators::WEIGHTS,
     &ewald::KERNEL,
+    &fields::KERNEL,
     &free_energy::FACTORS,
     &free_energy::IMPORTANCE,
     &free_energy::MOMENTS,

@@ -3,10 +3,11 @@
 //! Buffers of the caller hold all samples, spins as f32 ±1 `[sample][sites]`; a [`Chunk`] says which of them a recording works
 //! on, so that memory is that of one chunk. `sign` -1 stands for the same samples with all spins flipped.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Profile, Recording};
 use crate::kernels::ancestral;
 use crate::kernels::bernoulli::{self, Factors, Spins};
+use crate::kernels::fields::{Fields, Known};
 use crate::kernels::philox::Stream;
 use crate::kernels::{Chunk, pad4};
 
@@ -26,6 +27,9 @@ pub struct Autoregressive {
     profile: Profile,
     sites: usize,
     sampler: Sampler,
+    /// What is known of the logits beside what the layers make.
+    fields: Fields,
+    factor: f64,
     cache: Buffer,
     rows: Buffer,
     log_q: Buffer,
@@ -46,11 +50,34 @@ impl Autoregressive {
             rows: Buffer::new("spin rows", batch * pad4(sites)),
             log_q: Buffer::new("ln q of a chunk", batch),
             one: Buffer::filled("one", 4, || vec![1.0f32; 4]),
+            fields: Fields::none(sites),
+            factor: 0.0,
             profile,
             sites,
             net,
             sampler,
         })
+    }
+
+    /// With fields in its logits, 0 times at first.
+    ///
+    /// # Errors
+    /// [`crate::Error::User`] for fields of other spins.
+    pub fn with_fields(self, fields: Fields) -> Result<Autoregressive> {
+        if fields.sites() != self.sites {
+            return Err(Error::User(format!("fields of {} spins for a network of {}", fields.sites(), self.sites)));
+        }
+        Ok(Autoregressive { fields, ..self })
+    }
+
+    /// From now on the logits hold `factor` times the fields: 2β of a system at inverse temperature β.
+    pub fn count_fields(&mut self, factor: f64) {
+        self.factor = factor;
+    }
+
+    /// What the fields are counted by.
+    pub fn factor(&self) -> f64 {
+        self.factor
     }
 
     /// The network behind it, from padded rows of spins to padded rows of logits.
@@ -73,7 +100,8 @@ impl Autoregressive {
     pub fn record_sample(&self, rec: &mut Recording, at: Stream, chunk: Chunk, params: &Buffer, spins: &Buffer, log_q: &Buffer) {
         let count = chunk.count.min(self.net.batch());
         let out = ancestral::Outputs { cache: &self.cache, spins, log_q };
-        self.sampler.record(rec, self.profile, at, chunk.first, count, params, out);
+        let known = Known { fields: &self.fields, factor: self.factor };
+        self.sampler.record(rec, self.profile, at, chunk.first, count, params, known, out);
     }
 
     /// ln q0 of `chunk`'s samples of `spins`, into the same rows of `log_q`. The pass through the network may serve scores or
@@ -154,6 +182,7 @@ impl Autoregressive {
         let pass = Pass { count: chunk.count.min(self.net.batch()), first: chunk.first, sign };
         bernoulli::record_rows(rec, self.spins(&pass, spins), &self.rows);
         self.net.record_forward(rec, pass.count, &self.rows);
+        self.fields.record(rec, pass.count, self.factor, &self.rows, self.net.output());
         pass
     }
 

@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Buffer, MAX_TRIPS, Profile, Recording};
 use crate::kernels::ancestral::{self, Outputs, Then};
 use crate::kernels::ancestral_convolution;
+use crate::kernels::fields::Known;
 use crate::kernels::philox::Stream;
 
 use super::{Layer, Mask};
@@ -53,10 +54,20 @@ impl Sampler {
 
     /// Records draws; see [`ancestral::record`] and [`ancestral_convolution::record`].
     #[allow(clippy::too_many_arguments)]
-    pub fn record(&self, rec: &mut Recording, profile: Profile, at: Stream, first: usize, count: usize, parameters: &Buffer, out: Outputs) {
+    pub fn record(
+        &self,
+        rec: &mut Recording,
+        profile: Profile,
+        at: Stream,
+        first: usize,
+        count: usize,
+        parameters: &Buffer,
+        known: Known,
+        out: Outputs,
+    ) {
         match self {
-            Sampler::Triangles(program) => ancestral::record(rec, profile, program, at, first, count, parameters, out),
-            Sampler::Windows(program) => ancestral_convolution::record(rec, profile, program, at, first, count, parameters, out),
+            Sampler::Triangles(program) => ancestral::record(rec, profile, program, at, first, count, parameters, known, out),
+            Sampler::Windows(program) => ancestral_convolution::record(rec, profile, program, at, first, count, parameters, known, out),
         }
     }
 }

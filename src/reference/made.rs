@@ -31,6 +31,17 @@ pub struct Twin<'a> {
     pub sites: usize,
     pub layers: Vec<Linear>,
     pub parameters: &'a [f64],
+    pub known: Option<Known>,
+}
+
+/// What is known of the logits: `factor` (h_i + Σ_(j<i) J_ij s_j).
+#[derive(Clone, Debug)]
+pub struct Known {
+    pub factor: f64,
+    /// J, n x n.
+    pub couplings: Vec<f64>,
+    /// h, n.
+    pub fields: Vec<f64>,
 }
 
 impl<'a> Twin<'a> {
@@ -76,7 +87,7 @@ impl<'a> Twin<'a> {
                 layers[l].then = Then::Tanh;
             }
         }
-        Twin { sites: n, layers, parameters }
+        Twin { sites: n, layers, parameters, known: None }
     }
 }
 
@@ -113,7 +124,14 @@ impl Twin<'_> {
     }
 
     pub fn logits(&self, spins: &[f64]) -> Vec<f64> {
-        self.pass(spins).pop().map_or(Vec::new(), |[_, logits]| logits)
+        let mut logits = self.pass(spins).pop().map_or(Vec::new(), |[_, logits]| logits);
+        if let Some(Known { factor, couplings, fields }) = &self.known {
+            for (i, logit) in logits.iter_mut().enumerate() {
+                let row = &couplings[i * spins.len()..][..i];
+                *logit += factor * (fields[i] + row.iter().zip(spins).map(|(j, s)| j * s).sum::<f64>());
+            }
+        }
+        logits
     }
 
     /// ln q0(s).

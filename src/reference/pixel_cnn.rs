@@ -39,6 +39,6 @@ impl<'a> Twin<'a> {
             layers.extend(adds.map(|_| layer(k, format!("layer{k:02}/mix"), 0)));
             layers.push(Linear { adds, ..layer(k, format!("layer{k:02}"), h) });
         }
-        Twin { sites: model.side.pow(2), layers, parameters }
+        Twin { sites: model.side.pow(2), layers, parameters, known: None }
     }
 }

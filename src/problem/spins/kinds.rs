@@ -73,6 +73,7 @@ pub fn open(gpu: &Gpu, v: &Values, parameters: Option<Parameters>) -> Result<Spi
     let network = settings::network(model.n(), v)?;
     let first = parameters.and_then(|vectors| vectors.into_iter().next());
     let spins = Spins::new(gpu, energy(v, &model, options.training.chunk)?, network, options, first)?;
+    let spins = if settings::Masked::read(v).fields { spins.with_fields(&model)? } else { spins };
     Ok(spins.beside(model))
 }
 

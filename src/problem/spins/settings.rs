@@ -89,6 +89,7 @@ crate::config::settings! {
         half: usize = "3", Range::Within(1.0, 20.0), "", "of pixelcnn: rows and columns that a convolution sees to each side, of 2 half + 1";
         depth: usize = "2", Range::Within(1.0, 16.0), "", "masked layers of the network; 1: one matrix, or one convolution";
         width: usize = "4", Range::Within(1.0, 256.0), "", "channels of a site in the layers between; of pixelcnn a multiple of 4";
+        fields: bool = "yes", Range::Any, "", "logits begin with 2 beta times the field of the spins drawn before";
         bias: bool = "yes", Range::Any, "", "layers have biases";
         residual: bool = "no", Range::Any, "", "layers between the first and the last are added to what enters them";
         last: bool = "no", Range::Any, "", "of pixelcnn: behind the others a 1 x 1 convolution makes the logits";

@@ -12,6 +12,7 @@ use crate::estimate::free_energy::{Averages, Quantity, Weighted};
 use crate::gpu::{Buffer, Gpu, Recording};
 use crate::kernels::Chunk;
 use crate::kernels::bernoulli::Factors;
+use crate::kernels::fields::Fields;
 use crate::kernels::free_energy::{FreeEnergy, Samples};
 use crate::kernels::made_bits::{self, OneLayer};
 use crate::kernels::two_point::TwoPoint;
@@ -54,6 +55,8 @@ pub struct Spins {
     sites: usize,
     energy: Box<dyn Energy>,
     network: Autoregressive,
+    /// Its logits hold the fields of the spins drawn before.
+    fields: bool,
     /// Draws, ln q0 of both signs and energies in one launch, where there is such a one.
     bits: Option<OneLayer>,
     learner: Learner,
@@ -124,6 +127,7 @@ impl Spins {
             sites: n,
             bits: one_layer.filter(|_| energy.table().is_some()).and_then(|made| OneLayer::new(&made, gpu.profile).ok()),
             network: Autoregressive::new(&layers, count, chunk, gpu.profile)?,
+            fields: false,
             learner,
             sums: FreeEnergy::new(batch, n),
             chunks: (0..batch).step_by(chunk).map(|first| Chunk { first, count: chunk.min(batch - first) }).collect(),
@@ -147,6 +151,23 @@ impl Spins {
             seen: (f64::NAN, 0.0),
             frozen: Frozen::new(batch, n),
         })
+    }
+
+    /// With the fields of these couplings in the logits; for networks that were trained with them.
+    ///
+    /// # Errors
+    /// [`Error::User`] for other spins.
+    pub fn with_fields(self, model: &Couplings) -> Result<Spins> {
+        let bonds = model.bonds().iter().map(|b| (b.i, b.j, b.coupling));
+        let network = self.network.with_fields(Fields::new(model.n(), bonds, model.fields()))?;
+        Ok(Spins { network, fields: true, ..self })
+    }
+
+    /// The logits from now on are those at β.
+    fn count_fields(&mut self, beta: f64) {
+        if self.fields {
+            self.network.count_fields(2.0 * beta);
+        }
     }
 
     /// With couplings of the same energy, of which the end of a run gives the mean-field values.
@@ -177,6 +198,7 @@ impl Spins {
         let at = self.stream(self.draws);
         self.draws += 1;
         self.pass = None;
+        self.count_fields(self.annealing.beta());
         rec.phase("sampling");
         self.network.record_pack(rec, &self.learner.parameters);
         for chunk in &self.chunks {
@@ -189,7 +211,7 @@ impl Spins {
                         energy: &self.energies,
                         magnetisation: &self.magnetisations,
                     };
-                    bits.record(rec, at, *chunk, &self.learner.parameters, table, out);
+                    bits.record(rec, at, *chunk, &self.learner.parameters, table, self.network.factor(), out);
                 }
                 _ => self.network.record_sample(rec, at, *chunk, &self.learner.parameters, &self.spins, &self.plus),
             }

@@ -69,6 +69,7 @@ impl Spins {
     /// Records ln q and E of the first `count` states of the batch.
     fn record_given(&mut self, rec: &mut Recording, count: usize) {
         self.pass = None;
+        self.count_fields(self.options.beta);
         self.network.record_pack(rec, &self.learner.parameters);
         for chunk in &self.chunks {
             let Some(count) = count.checked_sub(chunk.first).filter(|c| *c > 0) else { break };
