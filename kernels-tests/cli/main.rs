@@ -6,6 +6,7 @@ mod inputs;
 #[path = "../reference_data.rs"]
 mod reference_data;
 mod runs;
+mod scan;
 mod spins;
 
 use std::path::Path;

@@ -202,6 +202,7 @@ fn a_system_of_ones_own_is_one_file() {
         ("profile plaquettes L=4 beta=0.7 batch=100", "plaquettes"),
         ("keys plaquettes", "sites of a row"),
         ("keys sk", "seed of the couplings"),
+        ("scan plaquettes L=4 beta=0.2,0.3 batch=500 steps=20 eval_steps=5 --out s", "beta=0.3: F = "),
     ] {
         assert!(own(line).contains(part), "{line}");
     }

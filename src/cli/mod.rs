@@ -7,6 +7,7 @@ mod inverse;
 mod keys;
 mod profile;
 mod report;
+mod scan;
 mod train;
 mod verify;
 
@@ -56,6 +57,8 @@ impl Given {
 enum Command {
     /// Train a model: its free energy and other averages with error bars
     Train(train::Args),
+    /// Train a series of models over lists of settings, with one table and figure; goes on where it was stopped
+    Scan(scan::Args),
     /// List the adapters that can run the kernels
     Devices(devices::Args),
     /// Compute a reference case with the kernels and compare every quantity
@@ -87,6 +90,7 @@ pub fn main() -> ExitCode {
     let command = Cli::command()
         .after_help(EXIT_CODES)
         .mut_subcommand("train", |c| c.after_help(format!("{}\n{EXIT_CODES}", keys::all())))
+        .mut_subcommand("scan", |c| c.after_help(EXIT_CODES))
         .mut_subcommand("keys", |c| c.after_help(EXIT_CODES));
     let parsed = command.try_get_matches().and_then(|m| Cli::from_arg_matches(&m));
     let cli = match parsed {
@@ -103,6 +107,7 @@ pub fn main() -> ExitCode {
     };
     let done = match cli.command {
         Command::Train(args) => train::run(args),
+        Command::Scan(args) => scan::run(args),
         Command::Devices(args) => devices::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Check(args) => check::run(args),

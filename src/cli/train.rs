@@ -1,14 +1,17 @@
 //! `helmholtz train`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::error::{Error, Result};
+use crate::estimate::Plot;
+use crate::gpu::Gpu;
 use crate::model::file::ParameterFile;
 use crate::problem::initial::initial;
 use crate::problem::memory;
 use crate::report::{Console, draw_plot, notes, result_table, say};
+use crate::run::claim::file_name;
 use crate::run::train::Outcome;
-use crate::run::{Claim, Job, RunLog, stop, train};
+use crate::run::{Claim, Job, RunLog, Summary, stop, train};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -77,65 +80,73 @@ pub fn run(args: Args) -> Result<()> {
     }
     let outcome = train::train(&mut job);
     job.listener.finish();
-    conclude(job, outcome, args.json)
+    let json = args.json;
+    let (_, gpu, done) = conclude(job, outcome, |summary, figures| {
+        if json {
+            say(&serde_json::to_string(&summary).map_err(|e| Error::Io(format!("the summary cannot be encoded: {e}")))?);
+            return Ok(());
+        }
+        say(&result_table(summary));
+        figures.iter().for_each(|path| say(&format!("  figure: {}", path.display())));
+        Ok(())
+    });
+    if matches!(done, Err(Error::Interrupted)) {
+        // its driver may still compile: nobody waits for that
+        std::mem::forget(gpu);
+    }
+    done
 }
 
-/// A parameter in the name of a folder: of a file its stem.
-fn file_name(text: &str) -> String {
-    let stem = if text.contains(std::path::is_separator) { Path::new(text).file_stem() } else { None };
-    let plain = stem.map_or(text.to_string(), |stem| stem.to_string_lossy().into_owned());
-    plain.chars().map(|c| if c.is_alphanumeric() || "+-._".contains(c) { c } else { '_' }).collect()
-}
-
-/// Prints the table, writes the summary and draws the figure: whatever fails to be written, the result is printed.
-fn conclude(mut job: Job, outcome: Outcome, json: bool) -> Result<()> {
-    let Outcome { summary, plots, error } = outcome;
-    let mut figures = Vec::new();
-    match summary {
-        Some(mut summary) => {
-            summary.notes.extend(notes(&summary, &job.records));
-            if json {
-                say(&serde_json::to_string(&summary).map_err(|e| Error::Io(format!("the summary cannot be encoded: {e}")))?);
-            } else {
-                say(&result_table(&summary));
-            }
-            job.log.summary(&summary);
-            let mut drawn = vec![super::figure(&job.log.path, &summary, &job.records)];
-            for plot in &plots {
-                job.log.plot(plot);
-                let path = job.log.path.join(format!("figures/{}.svg", plot.name));
-                drawn.push(draw_plot(&path, plot).map(|()| path));
-            }
-            for done in drawn {
-                match done {
-                    Ok(path) => figures.push(path),
-                    Err(e) => job.log.keep("figures", Err(e)),
-                }
-            }
+/// Completes a result, writes it, draws its figures, shows it, and closes the log: whatever fails to be written, it is shown.
+/// Returns it with the device.
+pub(super) fn conclude(
+    mut job: Job,
+    outcome: Outcome,
+    show: impl FnOnce(&Summary, &[PathBuf]) -> Result<()>,
+) -> (Option<Summary>, Gpu, Result<()>) {
+    let Outcome { mut summary, plots, error } = outcome;
+    let mut shown = Ok(());
+    match &mut summary {
+        Some(summary) => {
+            summary.notes.extend(notes(summary, &job.records));
+            job.log.summary(summary);
+            let figures = draw(&mut job, summary, &plots);
+            shown = show(summary, &figures);
         }
         None => job.listener.line("no step was made: there is no result"),
     }
-    for path in figures.iter().filter(|_| !json) {
-        say(&format!("  figure: {}", path.display()));
-    }
-    let stopped = matches!(error, Some(Error::Interrupted));
     let ended = match &error {
         None => "finished".into(),
-        Some(_) if stopped => "stopped by the user".into(),
+        Some(Error::Interrupted) => "stopped by the user".into(),
         Some(e) => e.to_string(),
     };
-    let written = job.log.close(&ended);
-    if stopped {
-        // its driver may still compile: nobody waits for that
-        std::mem::forget(job.gpu);
-    }
-    match error {
-        Some(e) if !stopped => {
+    let written = shown.and(job.log.close(&ended));
+    let done = match error {
+        Some(e) if !matches!(e, Error::Interrupted) => {
             if let Err(fault) = written {
                 job.listener.warning(&fault.to_string());
             }
             Err(e)
         }
         error => written.and(error.map_or(Ok(()), Err)),
+    };
+    (summary, job.gpu, done)
+}
+
+/// Draws the figure of a run and its plots; what cannot be written is kept by the log.
+fn draw(job: &mut Job, summary: &Summary, plots: &[Plot]) -> Vec<PathBuf> {
+    let mut drawn = vec![super::figure(&job.log.path, summary, &job.records)];
+    for plot in plots {
+        job.log.plot(plot);
+        let path = job.log.path.join(format!("figures/{}.svg", plot.name));
+        drawn.push(draw_plot(&path, plot).map(|()| path));
     }
+    let mut paths = Vec::new();
+    for done in drawn {
+        match done {
+            Ok(path) => paths.push(path),
+            Err(e) => job.log.keep("figures", Err(e)),
+        }
+    }
+    paths
 }

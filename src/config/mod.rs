@@ -10,7 +10,7 @@ mod value;
 pub use crate::{choice, settings};
 pub use keys::{Group, Key, Parsed, Values, read};
 pub use list::list;
-pub use resolve::{Origin, Resolved, Source};
+pub use resolve::{Origin, Resolved, Source, find};
 pub use spelling::nearest;
 pub use system::{Bearing, System};
 pub use value::{Range, Value, compact};

@@ -56,7 +56,7 @@ pub struct Resolved {
 const PARAMS: &str = "params";
 
 /// The key that a user means; names are the field's symbols, of which some differ in case alone.
-fn find(system: &'static System, name: &str) -> Option<&'static Key> {
+pub fn find(system: &'static System, name: &str) -> Option<&'static Key> {
     let plain = |name: &str| name.to_lowercase().replace('-', "_");
     system.keys().find(|k| k.name == name).or_else(|| system.keys().find(|k| plain(k.name) == plain(name)))
 }

@@ -31,9 +31,17 @@ pub struct Kind {
     pub parameters: &'static [Parameter],
     /// Those that a series of runs may go over, the first that differs counts; with the symbol of its axis.
     pub scanned: &'static [(&'static str, &'static str)],
+    /// The one of them that is the temperature, or its inverse, and nothing else; empty: none.
+    pub temperature: &'static str,
+    /// Settings, where they are left at their defaults, of a run that starts from the parameters of a neighbour in a scan.
+    pub warm: &'static [(&'static str, &'static str)],
+    /// What theory knows besides [`Kind::exact`], to be marked in figures of series.
+    pub landmarks: fn(&Values) -> Vec<Landmark>,
     /// A figure's title in the markup of [`crate::report`]; `<name>` stands for a parameter.
     pub title: &'static str,
     pub exact: Exact,
+    /// Whether the exact values are of the system itself, not of one that it is compared with.
+    pub solved: fn(&Values) -> bool,
     /// Unit of the printed energies.
     pub energy_unit: fn(&Values) -> &'static str,
     /// What settings mean, before anything is run.
@@ -102,6 +110,14 @@ pub enum Beside {
     /// That of another one, which it equals there.
     Equal(&'static str),
     Number(f64),
+}
+
+/// A value of a setting or a quantity that theory knows, in markup what it is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Landmark {
+    pub of: &'static str,
+    pub value: f64,
+    pub label: &'static str,
 }
 
 /// A setting that names a system: as in files, in the name of a run's folder, in words.
@@ -283,8 +299,12 @@ mod tests {
         ],
         parameters: &[Parameter { name: "lattice", short: "", meaning: "lattice" }],
         scanned: &[],
+        temperature: "",
+        warm: &[],
+        landmarks: |_| Vec::new(),
         title: "Spins on a <lattice> lattice",
         exact: Exact { name: "transfer matrix", index: "exact", of: |_| Ok(Named::default()) },
+        solved: |_| true,
         energy_unit: |_| "J",
         means: |_| Ok(Means { lines: Vec::new(), json: serde_json::Value::Null }),
         beta: |_| Ok(1.0),

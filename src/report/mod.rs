@@ -10,6 +10,7 @@ mod plot;
 mod profile;
 mod read;
 mod recovered;
+pub mod scan;
 mod table;
 
 pub use comparison::compare;

@@ -34,7 +34,7 @@ fn plain(v: f64) -> String {
     if v.abs() >= LARGE { format!("{v:.6e}") } else { format!("{v:.6}") }
 }
 
-fn exact(v: Option<f64>) -> String {
+pub(super) fn exact(v: Option<f64>) -> String {
     v.filter(|v| v.is_finite()).map_or("–".into(), plain)
 }
 

@@ -221,6 +221,13 @@ impl Claim {
     }
 }
 
+/// A value of a setting in the name of a folder: of a path its stem.
+pub fn file_name(text: &str) -> String {
+    let stem = if text.contains(std::path::is_separator) { Path::new(text).file_stem() } else { None };
+    let plain = stem.map_or(text.to_string(), |stem| stem.to_string_lossy().into_owned());
+    plain.chars().map(|c| if c.is_alphanumeric() || "+-._".contains(c) { c } else { '_' }).collect()
+}
+
 /// Removes what a run left that made no step, but the lock.
 fn clear(path: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(path)? {

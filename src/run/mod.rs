@@ -9,6 +9,7 @@ pub mod log;
 pub mod profile;
 pub mod record;
 pub mod result;
+pub mod scan;
 pub mod stop;
 pub mod summary;
 pub mod train;

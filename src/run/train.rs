@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::failures::Failures;
 use super::{Job, Phase, StepRecord, Summary};
+use crate::config::Origin;
 use crate::error::{Error, Result};
 use crate::estimate::Plot;
 use crate::model::file::Part;
@@ -75,7 +76,11 @@ fn prepare(job: &mut Job) -> Result<Box<dyn Problem>> {
     let start = job.parameters.as_ref().map(|file| initial(file, &job.resolved)).transpose()?;
     if let Some(start) = &start {
         if let Some(remark) = &start.remark {
-            job.remark(remark.clone());
+            match &job.resolved.params {
+                // nobody asked for it, and in a scan it is always so
+                Some((_, Origin::Derived(_))) => job.remarks.push(remark.clone()),
+                _ => job.remark(remark.clone()),
+            }
         }
         values.set("seed", &seed_after(training.seed, start).to_string()).map_err(Error::User)?;
     }

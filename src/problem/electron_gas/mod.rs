@@ -52,8 +52,12 @@ pub static KIND: Kind = Kind {
         Parameter { name: "theta", short: "theta", meaning: "temperature" },
     ],
     scanned: &[("rs", "*r*_{s}"), ("theta", "*T*/*T*_{F}"), ("n", "*n*")],
+    temperature: "theta",
+    warm: &[],
+    landmarks: |_| Vec::new(),
     title: "Electron gas, *n* = <n>, <dim>D, *r*_{s} = <rs>, *T*/*T*_{F} = <theta>",
     exact: Exact { name: "ideal gas", index: "ideal", of: |v| ideal(&Settings::read(v)) },
+    solved: |v| v.get::<f64>("rs") == 0.0,
     energy_unit: |v| Settings::read(v).units().energy_name,
     means: |v| means(&Settings::read(v)),
     beta: |v| {

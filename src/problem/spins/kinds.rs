@@ -13,9 +13,11 @@ use crate::estimate::Draws;
 use crate::gpu::Gpu;
 use crate::kernels::stencil::Stencil;
 use crate::optimize::OPTIMISATION;
-use crate::problem::{Beside, Exact, Kind, Means, Named, Parameter, Parameters, Quantity, TRAINING, Unit};
+use crate::problem::{Beside, Exact, Kind, Landmark, Means, Named, Parameter, Parameters, Quantity, TRAINING, Unit};
 use crate::system::spins::{Boundary, Couplings, Enumeration, Hopfield, Lattice, Thermodynamics, hopfield, torus, transfer};
 
+/// (2/π) ∫ ln(2 cos ω) dω from 0 to π/3.
+const WANNIER: f64 = 0.323_065_947_219_450_5;
 /// Spins up to which all states are summed on the host.
 const SUMMED: usize = 20;
 /// Defaults of spins for shared settings.
@@ -45,8 +47,13 @@ pub const SPINS: Kind = Kind {
     ],
     parameters: &[Parameter { name: "beta", short: "beta", meaning: "inverse temperature" }],
     scanned: &[("beta", "*β*")],
+    temperature: "beta",
+    // β is where the neighbour left it
+    warm: &[("anneal", "0")],
+    landmarks: |_| Vec::new(),
     title: "Spins, *β* = <beta>",
     exact: Exact { name: "all states", index: "exact", of: |_| Ok(Named::default()) },
+    solved: |_| true,
     energy_unit: |_| "J",
     means,
     beta: |v| Ok(Temperature::read(v).beta),
@@ -87,6 +94,7 @@ pub static ISING_KIND: Kind = Kind {
         Parameter { name: "J", short: "J", meaning: "coupling" },
     ],
     scanned: &[("beta", "*β*"), ("L", "*L*")],
+    landmarks: lattice_landmarks,
     title: "Ising model, <lattice> lattice, *L* = <L>, *J* = <J>, *β* = <beta>",
     exact: EXACT,
     ..SPINS
@@ -100,6 +108,10 @@ pub static SK: Kind = Kind {
         Parameter { name: "disorder", short: "disorder", meaning: "seed of the couplings" },
         Parameter { name: "beta", short: "beta", meaning: "inverse temperature" },
     ],
+    landmarks: |v| {
+        // of J_ij with variance 1/n, as n grows
+        if v.left("couplings") { vec![Landmark { of: "beta", value: 1.0, label: "glass, *n* → ∞" }] } else { Vec::new() }
+    },
     title: "Sherrington–Kirkpatrick glass, *n* = <n>, *β* = <beta>",
     exact: EXACT,
     ..SPINS
@@ -114,6 +126,11 @@ pub static HOPFIELD: Kind = Kind {
         Parameter { name: "beta", short: "beta", meaning: "inverse temperature" },
     ],
     scanned: &[("beta", "*β*"), ("n", "*n*")],
+    landmarks: |v| {
+        // of few patterns
+        let few = 20 * v.get::<usize>("patterns") <= v.get::<usize>("n");
+        if few { vec![Landmark { of: "beta", value: 1.0, label: "retrieval, *n* → ∞" }] } else { Vec::new() }
+    },
     title: "Hopfield network, *n* = <n>, <patterns> patterns, *β* = <beta>",
     exact: EXACT,
     ..SPINS
@@ -275,6 +292,20 @@ fn exact(values: &Values) -> Result<Named<f64>> {
             let n2 = (model.n() * model.n()) as f64;
             Ok(known(all.at(beta)?, Some(all.magnetisation_squared(beta) / n2)))
         }
+    }
+}
+
+/// Transitions of infinite lattices without field (Onsager 1944, Houtappel 1950, doi 10.1016/0031-8914(50)90130-3), and
+/// Wannier's entropy of the triangular antiferromagnet at T = 0, doi 10.1103/PhysRev.79.357.
+fn lattice_landmarks(values: &Values) -> Vec<Landmark> {
+    let s = Ising::read(values);
+    let at = |value: f64| Landmark { of: "beta", value, label: "transition, *L* → ∞" };
+    match (s.lattice, s.J > 0.0) {
+        _ if s.h != 0.0 => Vec::new(),
+        // even sides have the antiferromagnet of the ferromagnet
+        (Lattice::Square, _) => vec![at(0.5 * 2f64.sqrt().ln_1p())],
+        (Lattice::Triangular, true) => vec![at(0.25 * 3f64.ln())],
+        (Lattice::Triangular, false) => vec![Landmark { of: "S", value: WANNIER, label: "Wannier, *T* = 0, *L* → ∞" }],
     }
 }
 
