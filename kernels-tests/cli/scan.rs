@@ -48,6 +48,10 @@ fn a_scan_is_one_table_and_goes_on() {
         assert!(f > exact - 6.0 * error && (f / exact - 1.0).abs() < 0.05, "{name}: {f} {exact}");
         assert!((number(&p["deviation"]["f"]) - (f - exact) / error).abs() < 1e-9);
         assert!(number(&s["baselines"]["naive_mean_field"]["f"]) > exact && s["baselines"]["bethe"]["starts"].as_u64() > Some(0), "{s}");
+        // at a high temperature the Bethe value is near
+        let bethe = &s["baselines"]["bethe"];
+        let near = bethe["converged"] == bethe["starts"] && (number(&bethe["f"]) / exact - 1.0).abs() < 0.02;
+        assert!(near || k % 4 > 0, "{name}: {bethe} {exact}");
         assert_eq!(number(&s["beta"]), number(&p["settings"]["beta"]));
         assert_eq!(table[k + 1][column("F [J]")].parse::<f64>().unwrap(), f);
         // the first of each curve starts from nothing, with more steps

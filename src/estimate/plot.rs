@@ -76,6 +76,8 @@ pub struct Curve {
 pub enum Style {
     /// Discs with error bars.
     Points,
+    /// Open ones.
+    Open,
     /// The same, joined by a thin line.
     Joined,
     /// A line, full,

@@ -114,7 +114,8 @@ fn draw(picture: &mut Picture, g: &Graph, heading: &str, (left, top, width, heig
     };
     let text = Text::math(&[named(&g.y), heading.to_string()].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(", "));
     picture.text((left, top - 11.0), &text.fitted(HEADING, width), HEADING, INK, Anchor::Start);
-    panel.grid(picture, ((width / 80.0) as usize, (height / 48.0) as usize), Labels { x: true, y: true, whole: false });
+    let whole = !g.x.log && g.curves.iter().flat_map(|c| &c.points).all(|p| !(p[0].fract().abs() > 0.0));
+    panel.grid(picture, ((width / 80.0) as usize, (height / 48.0) as usize), Labels { x: true, y: true, whole });
     let mut taken = Vec::new();
     panel.clipped(picture, |p| {
         for Mark { at, .. } in &g.marks {
@@ -186,11 +187,18 @@ fn paint(picture: &mut Picture, panel: &Panel, curve: &Curve) -> Vec<(f64, f64)>
             }
             return panel.trace(&stairs);
         }
-        Style::Points => {}
+        Style::Points | Style::Open => {}
         _ => panel.curve(picture, &points, stroke(curve)),
     }
-    if matches!(curve.style, Style::Points | Style::Joined) {
-        points.iter().filter(known).for_each(|p| panel.bar(picture, *p, color(curve)));
+    for p in points.iter().filter(known) {
+        match curve.style {
+            Style::Points | Style::Joined => panel.bar(picture, *p, color(curve)),
+            Style::Open => {
+                panel.whiskers(picture, *p, color(curve));
+                picture.ring(panel.at(p.x, p.y), 5.0, color(curve));
+            }
+            _ => {}
+        }
     }
     panel.trace(&points.into_iter().filter(|p| known(&p)).collect::<Vec<_>>())
 }
@@ -226,11 +234,14 @@ impl Entry<'_> {
         match self.curve {
             None => picture.cross(middle, 5.0, GREY),
             Some(c) => {
-                if !matches!(c.style, Style::Points | Style::Scatter) {
+                if !matches!(c.style, Style::Points | Style::Open | Style::Scatter) {
                     picture.line(&[(x, middle.1), (x + SAMPLE, middle.1)], stroke(c));
                 }
                 if matches!(c.style, Style::Points | Style::Joined | Style::Scatter) {
                     picture.disc(middle, 4.5, color(c));
+                }
+                if c.style == Style::Open {
+                    picture.ring(middle, 5.0, color(c));
                 }
             }
         }

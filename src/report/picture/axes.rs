@@ -215,8 +215,14 @@ impl Panel {
         picture.line(&[self.at(x.start, y), self.at(x.end, y)], stroke);
     }
 
-    /// A value with its error bar; one that reaches below what a logarithm knows ends at the frame, without a cap.
+    /// A value with its error bar.
     pub fn bar(&self, picture: &mut Picture, p: Point, color: &str) {
+        self.whiskers(picture, p, color);
+        picture.disc(self.at(p.x, p.y), 4.5, color);
+    }
+
+    /// An error bar; one that reaches below what a logarithm knows ends at the frame, without a cap.
+    pub fn whiskers(&self, picture: &mut Picture, p: Point, color: &str) {
         let end = |y: f64| self.y.share(y).is_finite().then(|| self.at(p.x, y).1);
         let (x, at) = self.at(p.x, p.y);
         let ends = [end(p.y - p.bar()), end(p.y + p.bar())];
@@ -224,7 +230,6 @@ impl Panel {
         for y in ends.into_iter().flatten() {
             picture.line(&[(x - 5.0, y), (x + 5.0, y)], Stroke::new(color, 2.0));
         }
-        picture.disc((x, at), 4.5, color);
     }
 
     /// Pixels along a curve and the edges of its band, dense enough to tell what text would cover.

@@ -112,6 +112,14 @@ impl Picture {
         ));
     }
 
+    /// An open disc.
+    pub fn ring(&mut self, at: (f64, f64), radius: f64, color: &str) {
+        self.put(&format!(
+            r##"<circle cx="{:.1}" cy="{:.1}" r="{radius}" fill="#ffffff" stroke="{color}" stroke-width="1.8"/>"##,
+            at.0, at.1
+        ));
+    }
+
     /// Many dots of one colour.
     pub fn dots(&mut self, points: &[(f64, f64)], radius: f64, color: &str, opacity: f64) {
         let mut path = String::with_capacity(16 * points.len());

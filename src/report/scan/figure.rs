@@ -153,7 +153,9 @@ impl Scan<'_> {
     fn across(&self, against: Against) -> Axis {
         let (key, symbol) = (self.series.lists[against.list], symbol(self.series, against.list));
         if !against.inverse {
-            return Axis::new(key.name, &symbol, key.unit);
+            // a symbol that is a ratio has its unit in it
+            let unit = if symbol.contains('/') { String::new() } else { key.unit.replace("a0", "*a*_{0}") };
+            return Axis::new(key.name, &symbol, &unit);
         }
         let unit = match key.unit.strip_prefix("1/") {
             Some(unit) => unit.to_string(),
@@ -168,30 +170,25 @@ impl Scan<'_> {
         let kind = self.series.kind;
         let unit = q.unit.name(self.unit()).replace("k_B", "*k*_{B}");
         let courses = self.courses(against);
-        let points = |c: &Course, of: &dyn Fn(&Row) -> Estimate| -> Vec<[f64; 3]> {
-            let point = |r: &&Row| {
-                let e = of(r);
-                [self.x(r, against), e.value, e.error]
-            };
-            c.rows.iter().map(point).collect()
-        };
-        let mut graph = Graph::new(self.across(against), Axis::new(q.name, &kind.symbol(q), &unit));
+        let place = |r: &Row, e: Estimate| [self.x(r, against), e.value, e.error];
+        let exact = |r: &Row| Some(r.exact(q)).filter(|v| v.is_finite());
         let solved = self.rows.iter().any(|r| r.solution(q).is_finite());
-        let exact = if solved { "exact" } else { kind.exact.name };
-        for c in &courses {
-            graph = beside(graph, exact, Style::Line, known(points(c, &|r| Estimate::new(r.exact(q), f64::NAN))));
-        }
+        let mut graph = Graph::new(self.across(against), Axis::new(q.name, &kind.symbol(q), &unit));
+        let (label, style) = if solved { ("exact", Style::Line) } else { (kind.exact.name, Style::Dashed) };
+        graph = beside(graph, label, style, &courses, &exact, &|r, v| place(r, Estimate::new(v, f64::NAN)));
+        // results of several systems are points on the lines of these
+        let lines = graph.curves.len() > 1 && solved;
         if q.name == self.free_energy().name {
-            graph = self.compared(graph, &courses, &|r, f| [self.x(r, against), f, f64::NAN]);
+            graph = self.compared(graph, &courses, &|r, f| place(r, Estimate::new(f, f64::NAN)));
         }
         if kind.entropy().is_some_and(|s| s.name == q.name) {
-            for c in &courses {
-                graph = beside(graph, "−d*F*/d*T*", Style::Points, known(points(c, &|r| r.entropy)));
-            }
+            let slope = |r: &Row| Some(r.entropy.value).filter(|v| v.is_finite());
+            graph = beside(graph, "−d*F*/d*T*", Style::Open, &courses, &slope, &|r, _| place(r, r.entropy));
         }
         for (k, c) in courses.iter().enumerate() {
-            let points = points(c, &|r| r.summary.result[q.name]);
-            graph.curves.push(Curve { label: c.name.clone(), style: Style::Joined, color: Some(k), points });
+            let points = c.rows.iter().map(|r| place(r, r.summary.result[q.name])).collect();
+            let style = if lines { Style::Points } else { Style::Joined };
+            graph.curves.push(Curve { label: c.name.clone(), style, color: Some(k), points });
         }
         for Landmark { of, value, label } in self.landmarks() {
             if of == self.series.lists[against.list].name {
@@ -206,19 +203,7 @@ impl Scan<'_> {
     /// With a curve for each of the simpler methods; a cross where one has no value.
     fn compared(&self, mut graph: Graph, courses: &[Course], point: &dyn Fn(&Row, f64) -> [f64; 3]) -> Graph {
         for (name, style) in self.methods().iter().zip([Style::Dotted, Style::Dashed].into_iter().cycle()) {
-            let drawn = |c: &Course, y: &dyn Fn(&Row, f64) -> [f64; 3]| -> Vec<[f64; 3]> {
-                c.rows.iter().filter_map(|r| Some(y(r, r.baseline(name)?.f))).collect()
-            };
-            let values = |c: &Course| drawn(c, &|r, f| [point(r, f)[0], f, f64::NAN]);
-            if courses.windows(2).all(|w| same(&values(&w[0]), &values(&w[1]))) {
-                graph = beside(graph, &method(name), style, courses.first().map_or(Vec::new(), |c| drawn(c, point)));
-                continue;
-            }
-            // of several systems: each in the colour of its results
-            graph = graph.beside(&method(name), style, Vec::new());
-            for (k, c) in courses.iter().enumerate() {
-                graph.curves.push(Curve { label: String::new(), style, color: Some(k), points: drawn(c, point) });
-            }
+            graph = beside(graph, &method(name), style, courses, &|r| Some(r.baseline(name)?.f), point);
         }
         graph
     }
@@ -260,19 +245,31 @@ impl Scan<'_> {
     }
 }
 
-/// The points with a value.
-fn known(points: Vec<[f64; 3]>) -> Vec<[f64; 3]> {
-    points.into_iter().filter(|p| p[1].is_finite()).collect()
+/// With what results are compared with: one grey curve where all of them are of one system, else one in the colour of each.
+/// `of` is the number that a row has, `point` where it is drawn.
+fn beside(
+    mut graph: Graph,
+    label: &str,
+    style: Style,
+    courses: &[Course],
+    of: &dyn Fn(&Row) -> Option<f64>,
+    point: &dyn Fn(&Row, f64) -> [f64; 3],
+) -> Graph {
+    let values = |c: &Course| -> Vec<(f64, f64)> { c.rows.iter().filter_map(|r| Some((point(r, 0.0)[0], of(r)?))).collect() };
+    let drawn = |c: &Course| -> Vec<[f64; 3]> { c.rows.iter().filter_map(|r| Some(point(r, of(r)?))).collect() };
+    let first = courses.first().map_or(Vec::new(), drawn);
+    if courses.windows(2).all(|w| same(&values(&w[0]), &values(&w[1]))) {
+        return if first.is_empty() { graph } else { graph.beside(label, style, first) };
+    }
+    graph = graph.beside(label, style, Vec::new());
+    for (k, c) in courses.iter().enumerate() {
+        graph.curves.push(Curve { label: String::new(), style, color: Some(k), points: drawn(c) });
+    }
+    graph
 }
 
 /// Whether two curves are one: what other random starts change is less than a millionth. Unknown numbers are the same.
-fn same(a: &[[f64; 3]], b: &[[f64; 3]]) -> bool {
+fn same(a: &[(f64, f64)], b: &[(f64, f64)]) -> bool {
     let near = |a: f64, b: f64| a.is_nan() && b.is_nan() || (a - b).abs() <= 1e-6 * a.abs();
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| near(a[0], b[0]) && near(a[1], b[1]))
-}
-
-/// With a grey curve, unless it has no point or is there already.
-fn beside(graph: Graph, label: &str, style: Style, points: Vec<[f64; 3]>) -> Graph {
-    let twin = graph.curves.iter().any(|c| c.label == label && same(&c.points, &points));
-    if points.is_empty() || twin { graph } else { graph.beside(label, style, points) }
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| near(a.0, b.0) && near(a.1, b.1))
 }

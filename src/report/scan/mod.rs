@@ -3,6 +3,8 @@
 mod figure;
 mod table;
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use crate::error::{Error, Result};
@@ -24,7 +26,7 @@ pub struct Scan<'s> {
 pub struct Row<'s> {
     pub point: &'s Point,
     pub summary: Summary,
-    /// S = -∂F/∂T from the F of neighbours along the axis, where that is a temperature.
+    /// S = -∂F/∂T from the F at neighbouring temperatures, where several are listed.
     pub entropy: Estimate,
 }
 
@@ -40,6 +42,12 @@ impl Row<'_> {
 
     fn reweighted(&self, q: &Quantity) -> Estimate {
         self.summary.reweighted.as_ref().map_or(Estimate::default(), |all| all[q.name])
+    }
+
+    /// Samples that carry the reweighted values.
+    fn effective(&self) -> f64 {
+        let s = &self.point.resolved.values;
+        self.summary.ess * self.summary.batch as f64 * s.get::<usize>("eval_steps").max(1) as f64
     }
 
     /// (value - exact)/error.
@@ -61,26 +69,31 @@ impl<'s> Scan<'s> {
         let found = series.points.iter().zip(results);
         let rows = found.filter_map(|(point, result)| Some(Row { point, summary: result?, entropy: Estimate::default() }));
         let mut scan = Scan { series, rows: rows.collect() };
-        if series.lists[series.axis].name == series.kind.temperature {
-            scan.differentiate()?;
+        if let Some(list) = series.lists.iter().position(|key| key.name == series.kind.temperature) {
+            scan.differentiate(list)?;
         }
         Ok(scan)
     }
 
-    /// S from differences of F on each curve.
-    fn differentiate(&mut self) -> Result<()> {
-        let (kind, axis) = (self.series.kind, self.series.axis);
-        let curves = self.rows.iter().map(|r| r.point.curve).max().map_or(0, |last| last + 1);
-        for curve in 0..curves {
-            let mut on: Vec<(f64, usize)> = Vec::new();
-            for (i, row) in self.rows.iter().enumerate().filter(|(_, r)| r.point.curve == curve) {
-                on.push(((kind.beta)(&row.point.resolved.values)?, i));
-            }
+    /// S from differences of F along a temperature.
+    fn differentiate(&mut self, list: usize) -> Result<()> {
+        let kind = self.series.kind;
+        // the point but for its temperature
+        let system = |p: &Point| -> Vec<String> {
+            let others = p.values.iter().enumerate().filter(|(k, _)| *k != list).map(|(_, value)| value);
+            [&p.variant].into_iter().chain(others).cloned().collect()
+        };
+        let mut systems: BTreeMap<Vec<String>, Vec<(f64, usize)>> = BTreeMap::new();
+        for (i, row) in self.rows.iter().enumerate() {
+            let beta = (kind.beta)(&row.point.resolved.values)?;
+            systems.entry(system(row.point)).or_default().push((beta, i));
+        }
+        for mut on in systems.into_values() {
             on.sort_by(|a, b| a.0.total_cmp(&b.0));
             let beta: Vec<f64> = on.iter().map(|p| p.0).collect();
             let f: Vec<Estimate> = on.iter().map(|(_, i)| self.rows[*i].summary.result[kind.quantities[0].name]).collect();
             // whether the setting rises with β or with T
-            let setting = |i: usize| self.rows[i].point.number(axis);
+            let setting = |i: usize| self.rows[i].point.number(list);
             let inverse = on.first().zip(on.last()).is_some_and(|(a, b)| setting(b.1) > setting(a.1));
             for ((_, i), s) in on.iter().zip(entropies(&beta, &f, inverse)) {
                 self.rows[*i].entropy = s;

@@ -11,6 +11,8 @@ struct Column {
 }
 
 const NOTHING: &str = "–";
+/// Fewer effective samples tell neither a reweighted value nor its error.
+const FEW: f64 = 100.0;
 
 /// `+1.2`, in standard errors.
 fn off(v: f64) -> String {
@@ -64,6 +66,9 @@ impl Scan<'_> {
         if self.rows.iter().any(|r| kind.results().any(|q| !r.off(q).is_nan())) {
             said.push("off by: (this run - exact)/error");
         }
+        if self.rows.iter().any(|r| r.summary.reweighted.is_some() && r.effective() < FEW) {
+            said.push("(reweighted): from fewer than 100 effective samples, not to be relied on");
+        }
         if self.rows.iter().any(|r| r.entropy.value.is_finite()) {
             said.push("-dF/dT: from the F of neighbours, without what a parabola through three points leaves out");
         }
@@ -85,7 +90,10 @@ impl Scan<'_> {
         let head = if solved { "exact" } else { self.series.kind.exact.name };
         all.push(column(head, &|r| exact(Some(r.exact(q)))));
         all.push(column("off by", &|r| off(r.off(q))));
-        all.push(column("reweighted", &|r| plus_minus(r.reweighted(q))));
+        all.push(column("reweighted", &|r| match plus_minus(r.reweighted(q)) {
+            text if text != NOTHING && r.effective() < FEW => format!("({text})"),
+            text => text,
+        }));
         if self.series.kind.entropy().is_some_and(|s| s.name == q.name) {
             all.push(column("-dF/dT", &|r| plus_minus(r.entropy)));
         }

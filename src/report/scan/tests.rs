@@ -71,6 +71,20 @@ fn tables_tell_how_far_results_are_off() {
     assert_eq!(point["summary"]["baselines"]["bethe"]["converged"], 4);
 }
 
+/// Reweighted values of few effective samples are in brackets.
+#[test]
+fn poor_weights_are_marked() {
+    let s = series("sk", "n=6 beta=0.5,1 batch=500 eval_steps=10", &[]);
+    let mut all = results(&s, 1.0);
+    for (summary, ess) in all.iter_mut().flatten().zip([0.021, 0.019]) {
+        summary.reweighted = Some([("F", Estimate::new(-1.25, 0.01))].into());
+        summary.ess = ess;
+    }
+    let text = Scan::new(&s, all).unwrap().table();
+    let count = |part: &str| text.matches(part).count();
+    assert_eq!((count("-1.250 ± 0.010"), count("(-1.250 ± 0.010)"), count("fewer than 100")), (2, 1, 1), "{text}");
+}
+
 /// Each line of the file has the numbers of its point under their names.
 #[test]
 fn values_are_under_their_names() {
@@ -107,7 +121,12 @@ fn differences_of_f_give_the_entropy() {
             assert!((found.value / exact - 1.0).abs() < 0.03 && found.error > 0.0, "{}: {} {exact}", row.point.name, found.value);
         }
     }
-    // along another axis there is none
+    // the temperature need not be the axis, and systems are not mixed
+    let s = series("electron-gas", "n=5 rs=2,1 theta=0.5,0.55,0.6", &[]);
+    let scan = Scan::new(&s, results(&s, 0.0)).unwrap();
+    let found: Vec<bool> = scan.rows.iter().map(|r| (r.entropy.value / r.exact(s.kind.entropy().unwrap()) - 1.0).abs() < 0.03).collect();
+    assert_eq!((s.lists[s.axis].name, found), ("rs", vec![false, false, true, true, false, false]));
+    // along another list there is none
     let s = series("sk", "n=6 beta=1 disorder=1,2,3", &[]);
     assert!(Scan::new(&s, results(&s, 0.0)).unwrap().rows.iter().all(|r| r.entropy.value.is_nan()));
 }
@@ -172,6 +191,21 @@ fn methods_belong_to_systems() {
     let apart = |k: usize| -1.0 - k as f64;
     let wanted = [("Bethe".into(), None, 0), (String::new(), Some(0), 2), (String::new(), Some(1), 2)];
     assert_eq!(drawn("n=6 beta=0.5,1 disorder=2,3", &apart), wanted);
+}
+
+/// Results of several systems are points on their exact lines; of one system they are joined beside one grey line.
+#[test]
+fn exact_lines_belong_to_systems() {
+    let drawn = |line: &str| -> Vec<(crate::estimate::plot::Style, Option<usize>)> {
+        let s = series("sk", line, &[]);
+        let scan = Scan::new(&s, results(&s, 1.0)).unwrap();
+        let graph = scan.graph(s.kind.entropy().unwrap(), Against::axis(&s));
+        graph.curves.iter().filter(|c| !c.points.is_empty()).map(|c| (c.style, c.color)).collect()
+    };
+    use crate::estimate::plot::Style::*;
+    assert_eq!(drawn("n=6 beta=0.5,1 width=2,3"), [(Line, None), (Joined, Some(0)), (Joined, Some(1))]);
+    let systems = [(Line, Some(0)), (Line, Some(1)), (Open, Some(0)), (Open, Some(1)), (Points, Some(0)), (Points, Some(1))];
+    assert_eq!(drawn("n=6 beta=0.5,1,1.5 disorder=1,2"), systems);
 }
 
 /// The curve of the picture is |F - exact|/|exact| at its β.
