@@ -87,7 +87,13 @@ fn a_run_prints_and_leaves_everything_and_repeats() {
     assert!(o.status.success() && std::fs::read(at("both.pdf")).is_ok_and(|b| b.starts_with(b"%PDF")), "{}", text(&o.stderr));
     let o = run(folder.path(), "report a --figure a.png");
     assert!(o.status.success() && std::fs::read(at("a.png")).is_ok_and(|b| b.starts_with(b"\x89PNG")), "{}", text(&o.stderr));
-    for (bad, why) in [("report a --figure a.jpg", ".svg, .png or .pdf"), ("report a c --figure a.png", "--compare")] {
+    let o = run(folder.path(), "report a --plot run --figure b.png");
+    assert!(o.status.success() && std::fs::read(at("a.png")).unwrap() == std::fs::read(at("b.png")).unwrap(), "{}", text(&o.stderr));
+    for (bad, why) in [
+        ("report a --figure b.png --plot q", "there is run"),
+        ("report a --figure a.jpg", ".svg, .png or .pdf"),
+        ("report a c --figure a.png", "--compare"),
+    ] {
         let o = run(folder.path(), bad);
         assert!(o.status.code() == Some(2) && text(&o.stderr).contains(why), "{bad}: {}", text(&o.stderr));
     }

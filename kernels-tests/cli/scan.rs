@@ -123,6 +123,21 @@ fn files_are_scanned_over() {
     assert!(o.status.code() == Some(2) && err(&o).contains("give files different names"), "{}", err(&o));
 }
 
+/// A point without a result takes those with it that would start from it, and no others.
+#[test]
+fn a_point_that_fails_is_not_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let gas = "electron-gas n=3 rs=1,2 theta=0.5 emax=4 batch=32 eval_steps=3 spsize=4 tpsize=4 modelsize=4 nheads=2 nhidden=4 nlayers=1";
+    let more = "steps=2 sampler=metropolis mc_acceptance=0 therm_steps=0 mc_steps=3 mc_width=1e-9,0.1 --out a";
+    let o = scan(folder.path(), &format!("{gas} {more}"));
+    assert_eq!(o.status.code(), Some(4), "{}", err(&o));
+    for part in ["warning: mc_width=1e-9,rs=1: ", "warning: mc_width=1e-9,rs=2: left out", "error: no result of mc_width=1e-9,rs=1: "] {
+        assert!(err(&o).contains(part), "{part}: {}", err(&o));
+    }
+    assert!(out(&o).contains("mc_width=0.1,rs=2: F = "), "{}", out(&o));
+    assert_eq!(std::fs::read_to_string(folder.path().join("a/scan.csv")).unwrap().lines().count(), 3);
+}
+
 #[test]
 fn what_is_no_scan_is_refused_before_anything_is_written() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,9 +1,9 @@
 //! `helmholtz report`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::report::{check_picture, compare, draw, notes, read, result_table, say};
+use crate::report::{check_picture, compare, draw, notes, read, result_table, say, write_picture};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -13,6 +13,9 @@ pub struct Args {
     /// Draw the run's figure into this file too: .svg, .png or .pdf
     #[arg(long, value_name = "FILE")]
     figure: Option<PathBuf>,
+    /// Write figures/NAME.svg of the run into the file of --figure instead
+    #[arg(long, value_name = "NAME", requires = "figure")]
+    plot: Option<String>,
     /// Draw the learning curves and final free energies of all runs into one figure: .svg, .png or .pdf
     #[arg(long, value_name = "FILE")]
     compare: Option<PathBuf>,
@@ -51,7 +54,10 @@ pub fn run(args: Args) -> Result<()> {
         }
         // a file that was asked for is
         if let Some(path) = &args.figure {
-            draw(path, &run.summary, &run.records)?;
+            match &args.plot {
+                Some(name) => write_picture(path, picture(&run.path, name)?)?,
+                None => draw(path, &run.summary, &run.records)?,
+            }
             if !args.json {
                 say(&format!("  figure: {}", path.display()));
             }
@@ -70,4 +76,17 @@ pub fn run(args: Args) -> Result<()> {
         all => say(&serde_json::json!({ "runs": all }).to_string()),
     }
     Ok(())
+}
+
+/// A picture that a run has left.
+fn picture(run: &Path, name: &str) -> Result<String> {
+    let folder = run.join("figures");
+    let file = folder.join(format!("{name}.svg"));
+    std::fs::read_to_string(&file).map_err(|e| {
+        let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        let mut there: Vec<String> =
+            entries.filter_map(|e| Some(e.file_name().to_string_lossy().strip_suffix(".svg")?.to_string())).collect();
+        there.sort();
+        Error::User(format!("{}: cannot be read ({e}); there is {}", file.display(), there.join(", ")))
+    })
 }

@@ -82,12 +82,21 @@ pub fn run(args: Args) -> Result<()> {
     tell(&format!("scan of {} points in {}, {kept} of them finished before", series.points.len(), folder.display()));
     stop::listen();
     let mut device = Device { args: &args, tell, gpu: None };
-    let mut ended = Ok(());
+    let (mut ended, mut failed) = (Ok(()), Vec::new());
     for i in 0..series.points.len() {
         let point = &series.points[i];
+        if point.before.is_some_and(|before| results[before].is_none()) {
+            super::complain(&format!("warning: {}: left out, the point before it has no result to start from", point.name));
+            continue;
+        }
         if results[i].is_none() {
             match device.train(&folder, &series, i) {
                 Ok(summary) => results[i] = Some(summary),
+                // of this point alone
+                Err(Error::Numerics(text)) => {
+                    super::complain(&format!("warning: {}: {text}", point.name));
+                    failed.push(point.name.as_str());
+                }
                 Err(e) => {
                     ended = Err(e);
                     break;
@@ -98,6 +107,10 @@ pub fn run(args: Args) -> Result<()> {
             let unit = summary.energy_unit.clone();
             tell(&Scan::line(&Row { point, summary, entropy: Default::default() }, &unit));
         }
+    }
+    if ended.is_ok() && !failed.is_empty() {
+        let names = failed.join("; ");
+        ended = Err(Error::Numerics(format!("no result of {names}: give these other settings, in another directory, or leave them out")));
     }
     let stopped = matches!(ended, Err(Error::Interrupted));
     if stopped {

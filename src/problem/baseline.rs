@@ -40,3 +40,20 @@ impl Baseline {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_tell_bounds_and_failures() {
+        let one = |f, bound, converged| Baseline { f, bound, starts: 50, converged };
+        let naive = one(-0.801258, true, 50).words("naive_mean_field", "J");
+        assert_eq!(naive, "Naive mean field: F = -0.801258 J, a bound too (lowest of 50 starts)");
+        assert_eq!(one(-0.5, false, 3).words("bethe", "J"), "Bethe: F = -0.500000 J, no bound (3 of 50 starts converged)");
+        assert_eq!(one(f64::NAN, false, 0).words("bethe", "J"), "Bethe: no value, converged from none of 50 starts");
+        let text = serde_json::to_string(&one(f64::NAN, false, 0)).unwrap();
+        assert_eq!(text, r#"{"f":null,"bound":false,"starts":50,"converged":0}"#);
+        assert!(serde_json::from_str::<Baseline>(&text).unwrap().f.is_nan());
+    }
+}

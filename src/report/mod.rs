@@ -18,7 +18,7 @@ pub use console::{Console, say, stdout_fault};
 pub use figure::draw;
 pub use notes::notes;
 pub use oracle::Known;
-pub use picture::check as check_picture;
+pub use picture::{check as check_picture, write as write_picture};
 pub use plot::draw_plot;
 pub use profile::{Profile, Row, list, rows, table, trace};
 pub use read::{RunDir, read};

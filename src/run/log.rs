@@ -329,6 +329,24 @@ mod tests {
         assert_eq!(log.close("finished").unwrap_err().exit_code(), 5);
     }
 
+    /// Pictures of a result lie beside it as numbers; one that cannot be written is said.
+    #[test]
+    fn plots_are_left_as_tables() {
+        use crate::estimate::plot::{Axis, Graph, Plot, Style};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let mut log = start(&path);
+        let graph = Graph::new(Axis::new("m", "*m*", ""), Axis::new("P", "*P*", "")).with("P(m)", Style::Steps, vec![[0.5, 2.0, 0.25]]);
+        for name in ["a", "b"] {
+            log.plot(&Plot::graph(name, "", "", graph.clone()));
+        }
+        assert_eq!(fs::read_to_string(path.join("plots/b.csv")).unwrap(), "curve,m,P,P_err\nP(m),0.5,2,0.25\n");
+        fs::create_dir_all(path.join("plots/c.csv/in the way")).unwrap();
+        log.plot(&Plot::graph("c", "", "", graph));
+        assert!(log.unsaid()[0].contains("c.csv"));
+        assert_eq!(log.close("finished").unwrap_err().exit_code(), 5);
+    }
+
     /// After a write that tore a line the next one begins afresh.
     #[test]
     fn torn_lines_are_ended() {

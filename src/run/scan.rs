@@ -142,7 +142,9 @@ impl Series {
                 values.join(" ")
             )));
         }
-        let before = self.points.len().checked_sub(1).filter(|_| along && !request.cold);
+        // a neighbour of another temperature or density, not of another seed or number of steps
+        let near = self.kind.scanned.iter().any(|(name, _)| *name == self.lists[self.axis].name);
+        let before = self.points.len().checked_sub(1).filter(|_| along && near && !request.cold);
         let before = match before {
             Some(i) if fits(&self.points[i].resolved, &resolved)? => Some(i),
             _ => None,
