@@ -4,14 +4,9 @@
 // s_(i-1) < j <= M - n + i is by inversion with the first uniform number of the Philox counter
 // (i, first_walker + w, step, purpose); so a draw depends on the walker's global index alone.
 // A workgroup carries WALKERS walkers through tokens token .. token + tokens - 1. The network is a
-// list of stages, each with a barrier behind it; three vec4<u32> a stage:
-//   (kind, in4, out4, flags) (source, target, target stride a token, weights) (bias, 0, 0, 0)
-//   kind 0  target (+)= source W + bias; flag 1: tanh of it; flag 2: add to what target holds;
-//           flag 4: only columns a window can reach, the others keep what they held
-//   kind 1  attention: source = the layer's cache (a row q, k, v of 3 out4 for each token), target =
-//           mixed values; in4 = vec4 a head, `scale` q.k
-//   kind 2  target = tanh(source)
-//   kind 3  target = momentum of the last chosen orbital
+// list of stages (shared/tokens), each with a barrier behind it; here
+//   kind 0  flag 4: only columns a window can reach, the others keep what they held
+//   kind 4  target = momentum of the last chosen orbital
 // Stage 0 writes x1hat to the logits; stages 1 .. stages - 1 are the network. Places are vec4 units in
 // the walker's `stride` of `scratch`, which keeps the cache between launches. Heads are padded to
 // multiples of 4 columns. `tables`: M momenta, then n rows of ld4 biases. One invocation of a `linear`
@@ -31,21 +26,6 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> states: array<u32>;
 @group(0) @binding(6) var<storage, read_write> logp: array<f32>;
 
-fn tanh4(v: vec4<f32>) -> vec4<f32> { return vec4<f32>(tanh_(v.x), tanh_(v.y), tanh_(v.z), tanh_(v.w)); }
-
-fn dot4(a: vec4<f32>, w0: vec4<f32>, w1: vec4<f32>, w2: vec4<f32>, w3: vec4<f32>) -> vec4<f32> {
-  return a.x * w0 + a.y * w1 + a.z * w2 + a.w * w3;
-}
-
-fn put(walker: u32, at: u32, value: vec4<f32>, bias: vec4<f32>, flags: u32) {
-  if (walker >= p.count) { return; }
-  let place = walker * p.stride + at;
-  var v = value + bias;
-  if ((flags & 2u) != 0u) { v += scratch[place]; }
-  if ((flags & 1u) != 0u) { v = tanh4(v); }
-  scratch[place] = v;
-}
-
 // Whether columns 4 col .. 4 col + 3 lie outside the windows of row `token` of TILE walkers.
 fn outside_windows(walker: u32, col: u32, token: u32) -> bool {
   if (4u * col > p.orbitals - p.n + token) { return true; }
@@ -59,61 +39,6 @@ fn outside_windows(walker: u32, col: u32, token: u32) -> bool {
     before = min(before, states[at + min(walker + 3u, last) * p.n]);
   }
   return 4u * col + 3u <= before;
-}
-
-// TILE walkers from `walker` on, columns 4 col .. 4 col + 3.
-fn multiply(head: vec4<u32>, source: u32, goal: u32, w_at: u32, b_at: u32, walker: u32, col: u32, token: u32) {
-  if ((head.w & 4u) != 0u && outside_windows(walker, col, token)) { return; }
-  let last = p.count - 1u;
-  let x0 = walker * p.stride + source;
-  let x1 = min(walker + 1u, last) * p.stride + source;
-  let x2 = min(walker + 2u, last) * p.stride + source;
-  let x3 = min(walker + 3u, last) * p.stride + source;
-  var at = w_at + col;
-  var a0 = vec4<f32>(); var a1 = vec4<f32>(); var a2 = vec4<f32>(); var a3 = vec4<f32>();
-  for (var k = 0u; k < head.y; k++) {
-    let w0 = weights[at]; let w1 = weights[at + head.z];
-    let w2 = weights[at + 2u * head.z]; let w3 = weights[at + 3u * head.z];
-    at += 4u * head.z;
-    a0 += dot4(scratch[x0 + k], w0, w1, w2, w3);
-    if (TILE > 1u) {
-      a1 += dot4(scratch[x1 + k], w0, w1, w2, w3);
-      a2 += dot4(scratch[x2 + k], w0, w1, w2, w3);
-      a3 += dot4(scratch[x3 + k], w0, w1, w2, w3);
-    }
-  }
-  let b = weights[b_at + col];
-  put(walker, goal + col, a0, b, head.w);
-  if (TILE > 1u) {
-    put(walker + 1u, goal + col, a1, b, head.w);
-    put(walker + 2u, goal + col, a2, b, head.w);
-    put(walker + 3u, goal + col, a3, b, head.w);
-  }
-}
-
-// Four columns of one head's output for the newest of `seen` tokens: softmax in one pass, the sums
-// rescaled when a larger dot product comes.
-fn attend(head: vec4<u32>, source: u32, goal: u32, walker: u32, col: u32, seen: u32) {
-  let base = walker * p.stride + source;
-  let row = 3u * head.z;
-  let q = base + (seen - 1u) * row + (col / head.y) * head.y;
-  let q0 = scratch[q];
-  var most = -3.0e38;
-  var sum = 0.0;
-  var mixed = vec4<f32>();
-  for (var j = 0u; j < seen; j++) {
-    let k = base + j * row + head.z + (col / head.y) * head.y;
-    var s = dot(q0, scratch[k]);
-    for (var c = 1u; c < head.y; c++) { s += dot(scratch[q + c], scratch[k + c]); }
-    s *= p.scale;
-    let ratio = exp(-abs(s - most));
-    let keep = select(1.0, ratio, s > most);
-    let e = select(ratio, 1.0, s > most);
-    mixed = keep * mixed + e * scratch[base + j * row + 2u * head.z + col];
-    sum = keep * sum + e;
-    most = max(most, s);
-  }
-  scratch[walker * p.stride + goal + col] = mixed / sum;
 }
 
 fn logit(walker: u32, token: u32, j: u32) -> f32 {
@@ -166,11 +91,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       for (var task = lane; task < tasks; task += WG) {
         let walker = first + (task / head.z) * wide;
         let col = task % head.z;
-        switch head.x {
-          case 0u: { multiply(head, place.x, place.y + (max(token, 1u) - 1u) * place.z, place.w, bias, walker, col, token); }
-          case 1u: { attend(head, place.x, place.y, walker, col, token); }
-          case 2u: { scratch[walker * p.stride + place.y + col] = tanh4(scratch[walker * p.stride + place.x + col]); }
-          default: { scratch[walker * p.stride + place.y] = tables[min(states[(p.first + walker) * p.n + token - 1u], p.orbitals - 1u)]; }
+        if (head.x == 4u) {
+          scratch[walker * p.stride + place.y] = tables[min(states[(p.first + walker) * p.n + token - 1u], p.orbitals - 1u)];
+        } else if ((head.w & 4u) == 0u || !outside_windows(walker, col, token)) {
+          carry_out(head, place, bias, walker, col, max(token, 1u));
         }
       }
       storageBarrier();

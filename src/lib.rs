@@ -144,6 +144,7 @@ pub use model::file::ParameterFile;
 pub use model::made::Made;
 pub use model::occupation::Occupation;
 pub use model::pixel_cnn::PixelCnn;
+pub use model::transformer::Transformer;
 pub use number::philox::Stream;
 pub use optimize::Learner;
 pub use problem::electron_gas::{Settings, Trainer};

@@ -37,9 +37,10 @@ fn planted_errors_still_fit_the_source() {
         let (program, name) = p.test.split_once(' ').unwrap_or_else(|| panic!("{}: program and test", p.test));
         let folder = match program {
             "host" => "kernels-tests/host",
+            "kernels" => "kernels-tests/kernels",
             "physics" => "kernels-tests/physics",
             "lib" => "src",
-            _ => panic!("{}: host, physics or lib", p.test),
+            _ => panic!("{}: host, kernels, physics or lib", p.test),
         };
         assert!(declares(&root.join(folder), &format!("fn {name}()")), "{}: no such test", p.test);
     }

@@ -48,7 +48,9 @@ fn numbers(d: &Dispatch) -> Option<Numbers> {
     };
     let number = |name: &str| u64::from(word(name));
     let (walkers, counters) = match d.kernel.name {
-        "ancestral" | "ancestral_convolution" => (number("count"), number("site")..number("end")),
+        // the site is drawn with its last stage
+        "ancestral_attention" if word("stage_end") < word("stages") => return None,
+        "ancestral" | "ancestral_convolution" | "ancestral_attention" => (number("count"), number("site")..number("end")),
         "occupation_sample" => (number("count"), number("token")..number("token") + number("tokens")),
         "dpp" if word("begin") == 0 => return None,
         "dpp" => (number("walkers"), 0..number("n") << 16),
@@ -121,7 +123,13 @@ fn no_number_is_drawn_twice() {
 /// Three steps of spins in chunks of 4, 4 and 2 samples, drawn at once, site by site, and on a lattice.
 #[test]
 fn no_number_of_spins_is_drawn_twice() {
-    for line in ["sk n=8 depth=1", "sk n=8 depth=2 width=2", "ising L=3 depth=2 width=2 h=0.5", "ising L=3 network=pixelcnn half=1"] {
+    for line in [
+        "sk n=8 depth=1",
+        "sk n=8 depth=2 width=2",
+        "ising L=3 depth=2 width=2 h=0.5",
+        "ising L=3 network=pixelcnn half=1",
+        "sk n=8 network=transformer",
+    ] {
         let words: Vec<String> = format!("{line} beta=1 batch=10 chunk=4 seed=7").split_whitespace().map(String::from).collect();
         let run = resolve(&words[0], &words[1..]).unwrap();
         let mut problem = (run.kind().open)(device(), &run.values, None).unwrap();

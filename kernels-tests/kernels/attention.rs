@@ -130,7 +130,7 @@ fn outputs(layers: &[Layer], w: &[f64], x: &[f64]) -> Vec<f64> {
             x.iter().enumerate().map(|(i, v)| if *v > 0.0 { *v } else { v * w[slopes + i % units] }).collect()
         }
         Layer::Tanh { .. } => x.iter().map(|v| v.tanh()).collect(),
-        Layer::MaskedConvolution { .. } | Layer::ChannelPrelu { .. } => unreachable!("{layer:?}"),
+        Layer::MaskedConvolution { .. } | Layer::ChannelPrelu { .. } | Layer::Positions { .. } => unreachable!("{layer:?}"),
     })
 }
 
@@ -236,7 +236,7 @@ fn layers_that_do_not_fit_are_refused() {
         (within(vec![last(), Layer::Tanh { units: 3 }, last()]), "layer 1.0 has 4 outputs, the next takes 3"),
         (within(vec![attention(3, 2, dense(4, 5)), last()]), "layer 1.0"),
         (within(vec![attention(3, 3, dense(4, 4)), last()]), "layer 1.0 has q, k, v of several shapes"),
-        (within(vec![attention(3, 2, dense(4, 4)), attention(2, 2, dense(4, 4)), last()]), "among 3 tokens and among 2"),
+        (within(vec![attention(3, 2, dense(4, 4)), attention(2, 2, dense(4, 4)), last()]), "layers of 3 tokens and of 2"),
     ] {
         let text = Net::new(&layers, 20, 8).err().map(|e| e.to_string()).unwrap_or_default();
         assert!(text.contains(said), "{text}");

@@ -1,16 +1,18 @@
 //! Every fragment of `shaders/shared/`, broken in a kernel that uses it: some test must notice.
 
 use helmholtz::gpu::Profile;
-use helmholtz::kernels::{backflow, cholesky, determinant, philox, scores, special};
+use helmholtz::kernels::{ancestral_attention, backflow, cholesky, determinant, occupation, philox, scores, special};
 
 use crate::backflow::{laplacian, values};
 use crate::backflow_registers::small_values;
 use crate::cholesky::solves;
 use crate::determinant::{small_complex, small_real};
 use crate::harness::fragment;
+use crate::occupation_sampling::inversion;
 use crate::philox::known;
 use crate::scores::products;
-use crate::special::{folded, functions};
+use crate::special::{exact, folded, functions};
+use crate::transformer::drawn;
 
 const SIMD: Profile = Profile::Simd;
 const WIDE: Profile = Profile::Gpu;
@@ -24,6 +26,10 @@ fn broken_fragments_are_noticed() {
     fragment("philox", SIMD, &philox::KERNEL, "0xbb67ae85u", "0xbb67ae84u", known);
     fragment("solver_state", SIMD, &cholesky::CHOLESKY, "max(x, 1.0)", "max(x, 2.0)", solves);
     fragment("special", SIMD, &special::KERNEL, "-41.34170151", "-41.342", functions);
+    fragment("special", WIDE, &special::KERNEL, "a < 0.55), x, nan)", "a < 0.55), 1.0, nan)", exact);
+    fragment("tokens", SIMD, &occupation::SAMPLE, "keep * sum + e", "sum + e", inversion);
+    fragment("tokens", SIMD, &ancestral_attention::KERNEL, "weights[bias + (seen - 1u) * head.z + col]", "weights[bias + col]", drawn);
+    fragment("tokens", WIDE, &ancestral_attention::KERNEL, "(flags & 2u) != 0u", "(flags & 2u) == 7u", drawn);
     fragment("triangles", SIMD, &determinant::LANE_REAL, "FOUR < vec4<u32>($ru)", "FOUR <= vec4<u32>($ru)", small_real);
 }
 

@@ -246,13 +246,20 @@ fn bad_models_are_refused() {
 fn short_buffers_are_refused() {
     let (n, rows) = (9, 7);
     fn spins(buffer: &Buffer) -> bernoulli::Spins<'_> {
-        bernoulli::Spins { buffer, sites: 9, first: 2, count: 7, sign: 1.0 }
+        bernoulli::Spins { buffer, sites: 9, first: 2, count: 7, sign: 1.0, rows: bernoulli::Rows::Sample }
+    }
+    fn tokens(buffer: &Buffer) -> bernoulli::Spins<'_> {
+        bernoulli::Spins { rows: bernoulli::Rows::Token, ..spins(buffer) }
     }
     fn slopes(buffer: &Buffer) -> prelu::Slopes<'_> {
         prelu::Slopes { rows: 7, units: 9, buffer, first: 5 }
     }
     refuses("spin rows", &[9 * n, rows * 12], |rec, b| bernoulli::record_rows(rec, spins(&b[0]), &b[1]));
     refuses("ln q", &[9 * n, rows * 12 - 3, 3 + rows], |rec, b| bernoulli::record(rec, spins(&b[0]), &b[1], None, &b[2], 3));
+    refuses("token rows", &[9 * n - 1, rows * 36], |rec, b| bernoulli::record_rows(rec, tokens(&b[0]), &b[1]));
+    refuses("ln q of tokens", &[9 * n, rows * 36 - 3, 3 + rows], |rec, b| {
+        bernoulli::record(rec, tokens(&b[0]), &b[1], None, &b[2], 3);
+    });
     refuses("d ln q", &[9 * n, rows * 12, 3 + rows, 1 + 2 * 6 + 1], |rec, b| {
         let factors = bernoulli::Factors { buffer: &b[3], first: 1, step: 2 };
         bernoulli::record(rec, spins(&b[0]), &b[1], Some(factors), &b[2], 3);

@@ -60,7 +60,12 @@ pub(crate) fn functions(gpu: &Gpu) -> Check {
     judge(gpu, Function::Log1p, &above, |x| one(x.ln_1p(), 4.0))?;
     let growth = |x: f64| if x < 0.0 { 6.0 - 2.0 * x } else { 4.0 };
     judge(gpu, Function::Softplus, &points(11, 80.0), |x| one(twin::softplus(x), growth(x)))?;
-    judge(gpu, Function::LogSigmoid, &points(13, 80.0), |x| one(twin::log_sigmoid(x), growth(-x)))?;
+    // no floor of ln q: ln(sigmoid(-100)) is -100, that of 100 below the least number
+    let far: Vec<f32> = points(13, 110.0).into_iter().chain([100.0, -100.0]).collect();
+    judge(gpu, Function::LogSigmoid, &far, |x| one(twin::log_sigmoid(x), growth(-x)))?;
+    if apply(gpu, Function::LogSigmoid, &[-100.0])? != [-100.0] {
+        return Err("log_sigmoid(-100) is not -100".into());
+    }
     judge(gpu, Function::SoftplusJet, &points(15, 80.0), |x| {
         let bound = (8.0 + 2.0 * x.abs()) * EPS;
         twin::softplus_jet(x).iter().map(|&w| (w, bound * w.abs())).collect()
@@ -68,11 +73,15 @@ pub(crate) fn functions(gpu: &Gpu) -> Check {
 }
 
 /// Quarter turns are exact, and so is the test for finite numbers.
-fn exact(gpu: &Gpu) -> Check {
+pub(crate) fn exact(gpu: &Gpu) -> Check {
     let got = apply(gpu, Function::SinCos2Pi, &[0.0, 0.25, 0.5, 0.75, 1.0, -0.25, -7.5])?;
     let want = [0.0, 1.0, 1.0, 0.0, 0.0, -1.0, -1.0, 0.0, 0.0, 1.0, -1.0, 0.0, 0.0, -1.0];
     if got != want {
         return Err(format!("quarter turns: {got:?}"));
+    }
+    let got = apply(gpu, Function::Tanh, &[f32::NAN, f32::INFINITY, f32::NEG_INFINITY])?;
+    if got[0].is_finite() || got[1..] != [1.0, -1.0] {
+        return Err(format!("tanh of what is not finite: {got:?}"));
     }
     let got = apply(gpu, Function::Finite, &[1.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, -0.0])?;
     if got != [1.0, 0.0, 0.0, 0.0, 1.0, 1.0] {
@@ -86,6 +95,10 @@ pub(crate) fn folded(gpu: &Gpu) -> Check {
     let mut x = vec![1.0f32; 32_768 * 64 + 100];
     for at in [5, 32_767 * 64, 32_768 * 64 + 70] {
         x[at] = f32::NAN;
+    }
+    let got = apply(gpu, Function::Tanh, &[f32::NAN, f32::INFINITY, f32::NEG_INFINITY])?;
+    if got[0].is_finite() || got[1..] != [1.0, -1.0] {
+        return Err(format!("tanh of what is not finite: {got:?}"));
     }
     let got = apply(gpu, Function::Finite, &x)?;
     match x.iter().zip(&got).position(|(x, y)| x.is_finite() != (*y == 1.0)) {
@@ -121,5 +134,6 @@ fn erfc_twin_is_accurate() {
 fn broken_kernels_are_noticed() {
     mutant(&special::KERNEL, "WIDTH * id + c", "WIDTH * id", functions);
     mutant(&special::KERNEL, "(erfc(v))", "(1.000002 * erfc(v))", functions);
+    mutant(&special::KERNEL, "(log_sigmoid(v))", "(max(log_sigmoid(v), -16.1))", functions);
     mutant(&special::KERNEL, "(tanh_(v))", "(tanh(v) * (1.0 + 1e-6))", functions);
 }

@@ -1,6 +1,7 @@
 //! What tests of networks of spins share: a model with parameters, what a device makes of it, and the comparison with the twin.
 
 use helmholtz::gpu::{Buffer, Gpu, Profile, Recording};
+use helmholtz::kernels::bernoulli::{Rows, Spins};
 use helmholtz::kernels::fields::Fields;
 use helmholtz::kernels::{Chunk, pad4};
 use helmholtz::model::made::Made;
@@ -27,6 +28,67 @@ pub trait Model: std::fmt::Debug {
     fn twin<'a>(&self, parameters: &'a [f64]) -> Twin<'a>;
     /// Linear layers, and most inputs of a unit.
     fn sums(&self) -> [usize; 2];
+    /// Whether a row of the network is a token, which the spin before its own enters, not a sample.
+    fn tokens(&self) -> bool {
+        false
+    }
+}
+
+impl Model for Box<dyn Model> {
+    fn sites(&self) -> usize {
+        (**self).sites()
+    }
+
+    fn layers(&self) -> Vec<Layer> {
+        (**self).layers()
+    }
+
+    fn count(&self) -> usize {
+        (**self).count()
+    }
+
+    fn twin<'a>(&self, parameters: &'a [f64]) -> Twin<'a> {
+        (**self).twin(parameters)
+    }
+
+    fn sums(&self) -> [usize; 2] {
+        (**self).sums()
+    }
+
+    fn tokens(&self) -> bool {
+        (**self).tokens()
+    }
+}
+
+/// Numbers of all sites as padded rows of the network; `before`: a token's row holds that of the site before.
+fn rows<M: Model>(model: &M, values: &[f64], before: bool) -> Vec<f32> {
+    let n = model.sites();
+    let token = |i: usize| if before && i.is_multiple_of(n) { 0.0 } else { values[i - before as usize] };
+    if !model.tokens() {
+        return padded(values, n);
+    }
+    (0..values.len()).flat_map(|i| [token(i) as f32, 0.0, 0.0, 0.0]).collect()
+}
+
+/// The inverse; padding must be 0.
+fn sites<M: Model>(model: &M, rows: &[f32], before: bool) -> Result<Vec<f32>, String> {
+    let n = model.sites();
+    let (values, padding): (Vec<f32>, bool) = if model.tokens() {
+        let first: Vec<f32> = rows.chunks(4).map(|row| row[0]).collect();
+        let next = |i: usize| {
+            if !before {
+                first[i]
+            } else if (i + 1).is_multiple_of(n) {
+                0.0
+            } else {
+                first[i + 1]
+            }
+        };
+        ((0..first.len()).map(next).collect(), rows.chunks(4).any(|row| row[1..].iter().any(|v| v.to_bits() != 0)))
+    } else {
+        (unpadded(rows, n), rows.chunks(pad4(n)).any(|row| row[n..].iter().any(|v| v.to_bits() != 0)))
+    };
+    if padding { Err(format!("{model:?}: padding of rows is not 0")) } else { Ok(values) }
 }
 
 impl Model for Made {
@@ -144,18 +206,17 @@ pub fn evaluate<M: Model>(gpu: &Gpu, s: &Setup<M>, batch: usize, sign: f32) -> R
 pub fn logits<M: Model>(gpu: &Gpu, s: &Setup<M>, sign: f32) -> Result<Vec<f32>, String> {
     let (n, samples) = (s.model.sites(), s.samples().len());
     let net = Net::new(&s.model.layers(), s.parameters.len(), samples).map_err(failed)?;
-    let rows: Vec<f64> = s.spins.iter().map(|v| v * sign as f64).collect();
-    let x = gpu.upload("x", &padded(&rows, n));
+    let spins: Vec<f64> = s.spins.iter().map(|v| v * sign as f64).collect();
+    let x = gpu.upload("x", &rows(&s.model, &spins, true));
     let mut rec = Recording::new();
     net.record_pack(&mut rec, &s.upload(gpu));
     net.record_forward(&mut rec, samples, &x);
-    s.fields().record(&mut rec, samples, s.known.factor, &x, net.output());
+    let rows = if s.model.tokens() { Rows::Token } else { Rows::Sample };
+    let spins = Spins { buffer: &gpu.upload("spins", &single(&s.spins)), sites: n, first: 0, count: samples, sign, rows };
+    s.fields().record(&mut rec, spins, s.known.factor, net.output());
     gpu.run(&rec).map_err(failed)?;
-    let rows: Vec<f32> = gpu.read_words(net.output(), samples * pad4(n)).map_err(failed)?;
-    if rows.chunks(pad4(n)).any(|row| row[n..].iter().any(|v| v.to_bits() != 0)) {
-        return Err(format!("{:?}: padding of the logits is not 0", s.model));
-    }
-    Ok(unpadded(&rows, n))
+    let words = if s.model.tokens() { 4 * n } else { pad4(n) };
+    sites(&s.model, &gpu.read_words(net.output(), samples * words).map_err(failed)?, false)
 }
 
 fn factor(w: usize) -> f64 {
@@ -226,9 +287,10 @@ pub fn weighted<M: Model>(gpu: &Gpu, s: &Setup<M>, batch: usize) -> Check {
 pub fn product<M: Model>(gpu: &Gpu, s: &Setup<M>) -> Check {
     let (n, samples) = (s.model.sites(), s.samples().len());
     let net = Net::new(&s.model.layers(), s.parameters.len(), samples).map_err(failed)?;
-    let (rows, d) = (random(5, samples * n), random(6, samples * n));
-    let (x, dy) = (gpu.upload("x", &padded(&rows, n)), gpu.upload("d", &padded(&d, n)));
-    let (gradient, dx) = (Buffer::new("gradient", net.leading()), Buffer::new("dx", samples * pad4(n)));
+    let (numbers, d) = (random(5, samples * n), random(6, samples * n));
+    let (x, dy) = (gpu.upload("x", &rows(&s.model, &numbers, true)), gpu.upload("d", &rows(&s.model, &d, false)));
+    let words = samples * if s.model.tokens() { 4 * n } else { pad4(n) };
+    let (gradient, dx) = (Buffer::new("gradient", net.leading()), Buffer::new("dx", words));
     let mut rec = Recording::new();
     net.record_pack(&mut rec, &s.upload(gpu));
     net.record_forward(&mut rec, samples, &x);
@@ -237,14 +299,14 @@ pub fn product<M: Model>(gpu: &Gpu, s: &Setup<M>) -> Check {
     let mut sum = vec![0.0; s.parameters.len()];
     let mut inputs = Vec::new();
     let twin = s.twin();
-    for (x, d) in rows.chunks(n).zip(d.chunks(n)) {
+    for (x, d) in numbers.chunks(n).zip(d.chunks(n)) {
         let [by_parameters, by_x] = twin.vjp(x, d);
         sum.iter_mut().zip(&by_parameters).for_each(|(t, v)| *t += v);
         inputs.extend(by_x);
     }
     let read = |b: &Buffer, words: usize| gpu.read_words::<f32>(b, words).map_err(failed);
     close("gradient", &read(&gradient, net.leading())?, &sum, s.bound() + samples as f64 * f32::EPSILON as f64)?;
-    close("dx", &unpadded(&read(&dx, samples * pad4(n))?, n), &inputs, s.bound())
+    close("dx", &sites(&s.model, &read(&dx, words)?, true)?, &inputs, s.bound())
 }
 
 /// The twin's score and products against finite differences.

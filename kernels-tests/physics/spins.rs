@@ -11,7 +11,7 @@ use helmholtz::problem::spins::{Options, of_couplings};
 use helmholtz::problem::{Conclusion, Ending, Measured, Named, Problem};
 use helmholtz::system::Couplings;
 use helmholtz::system::spins::{Boundary, Enumeration, Lattice};
-use helmholtz::{Buffer, Energy, Made, PixelCnn, Recording, Spins, train};
+use helmholtz::{Buffer, Energy, Made, PixelCnn, Recording, Spins, Transformer, train};
 
 use crate::harness::device;
 
@@ -139,6 +139,25 @@ fn convolutions_are_bounds_and_reweight_to_the_exact_values() {
     let network = PixelCnn { side: 3, depth: 2, width: 4, half: 1, bias: true, last: false, residual: false };
     let spins = Spins::new(device(), Box::new(lattice), network, options(beta, true, 200), None).unwrap();
     holds("PixelCNN", spins, &model, beta, 200, 0.02);
+}
+
+/// Residuals, causal attention, and all images of a lattice.
+#[test]
+fn other_networks_and_images_are_bounds_and_reweight_to_the_exact_values() {
+    let (model, gpu) = (glass(), device());
+    let residual = Made { residual: true, ..made(10, 3) };
+    let spins = Spins::new(gpu, of_couplings(&model, 500).unwrap(), residual, options(1.0, true, 150), None).unwrap();
+    holds("residual MADE", spins, &model, 1.0, 150, 5e-3);
+    let attention = Transformer { sites: 10, depth: 1, width: 8, heads: 2, bias: true };
+    let spins = Spins::new(gpu, of_couplings(&model, 500).unwrap(), attention, options(1.0, true, 150), None).unwrap();
+    holds("transformer", spins, &model, 1.0, 150, 0.02);
+
+    let (lattice, beta) = (Stencil { side: 3, triangular: true, periodic: false, coupling: 1.0, field: 0.2 }, 0.3);
+    let model = Couplings::lattice(Lattice::Triangular, 3, Boundary::Open, 1.0).unwrap().with_field(0.2).unwrap();
+    let network = PixelCnn { side: 3, depth: 3, width: 4, half: 1, bias: true, last: true, residual: true };
+    let images = Options { images: Lattice::Triangular.images(3), ..options(beta, false, 100) };
+    let spins = Spins::new(gpu, Box::new(lattice), network, images, None).unwrap();
+    holds("residual PixelCNN, images of the triangle", spins, &model, beta, 100, 0.02);
 }
 
 /// Couplings whose table is not shown: draws and energies are then several launches.

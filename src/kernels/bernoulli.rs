@@ -36,7 +36,8 @@ struct Params {
     factor_step: u32,
     to: u32,
     sign: f32,
-    pad: [u32; 3],
+    step: u32,
+    pad: [u32; 2],
 }
 
 #[repr(C)]
@@ -47,7 +48,18 @@ struct RowsParams {
     ld: u32,
     first: u32,
     sign: f32,
-    pad: [u32; 3],
+    step: u32,
+    shift: u32,
+    pad: u32,
+}
+
+/// What the rows of a network stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// A sample: its spins enter, its logits leave, padded to a multiple of 4 numbers.
+    Sample,
+    /// A site of a sample: the spin before its own enters, its logit leaves, each the first of 4 numbers.
+    Token,
 }
 
 /// Spins `sign` s of samples `first .. first + count` of a buffer `[sample][sites]` of s = ±1.
@@ -63,11 +75,21 @@ pub struct Spins<'b> {
     pub count: usize,
     /// 1, or -1: all spins flipped.
     pub sign: f32,
+    /// Rows of the network that they enter.
+    pub rows: Rows,
 }
 
 impl Spins<'_> {
-    fn words(&self) -> std::ops::Range<usize> {
+    pub(super) fn words(&self) -> std::ops::Range<usize> {
         self.sites * self.first..self.sites * (self.first + self.count)
+    }
+
+    /// Words of a sample's rows, and from one site to the next.
+    pub(super) fn row(&self) -> [usize; 2] {
+        match self.rows {
+            Rows::Sample => [pad4(self.sites), 1],
+            Rows::Token => [4 * self.sites, 4],
+        }
     }
 }
 
@@ -84,19 +106,23 @@ pub struct Factors<'b> {
 
 /// Records the rows of `y`, padded with zeros.
 pub fn record_rows(rec: &mut Recording, spins: Spins, y: &Buffer) {
-    let ld = pad4(spins.sites);
+    let [ld, step] = spins.row();
+    let shift = (spins.rows == Rows::Token) as usize;
     let [count, sites, first] = [spins.count, spins.sites, spins.first].map(|v| v as u32);
-    rec.launch("spins", &ROWS, &RowsParams { count, sites, ld: ld as u32, first, sign: spins.sign, pad: [0; 3] })
+    let p = RowsParams { count, sites, ld: ld as u32, first, sign: spins.sign, step: step as u32, shift: shift as u32, pad: 0 };
+    // a last spin that no token knows is not read
+    let words = spins.words();
+    rec.launch("spins", &ROWS, &p)
         .constants(&[("WG", WG)])
-        .read(spins.buffer, spins.words())
+        .read(spins.buffer, words.start..words.end - shift.min(words.len()))
         .write(y, spins.count * ld)
         .groups(grid((spins.count * ld).div_ceil(WG as usize)));
 }
 
 /// Records ln q0 of the spins into words `to ..` of `log_q`; with `factors`, the padded rows of `logits` become the gradient
-/// of ln q0 by them, times the sample's factor.
+/// of ln q0 by them, times the sample's factor; padding between the logits of tokens must be 0.
 pub fn record(rec: &mut Recording, spins: Spins, logits: &Buffer, factors: Option<Factors>, log_q: &Buffer, to: usize) {
-    let (count, sites, ld) = (spins.count, spins.sites, pad4(spins.sites));
+    let (count, sites, [ld, step]) = (spins.count, spins.sites, spins.row());
     let none = Buffer::new("no factors", 4);
     let f = factors.unwrap_or(Factors { buffer: &none, first: 0, step: 0 });
     let p = Params {
@@ -109,11 +135,12 @@ pub fn record(rec: &mut Recording, spins: Spins, logits: &Buffer, factors: Optio
         factor_step: f.step as u32,
         to: to as u32,
         sign: spins.sign,
-        pad: [0; 3],
+        step: step as u32,
+        pad: [0; 2],
     };
     let used = if factors.is_some() { f.first..f.first + f.step * count.saturating_sub(1) + 1 } else { 0..4 };
     // the padding of a row is written with the gradient only
-    let words = (count * ld).saturating_sub(if factors.is_some() { 0 } else { ld - sites });
+    let words = (count * ld).saturating_sub(if factors.is_some() { 0 } else { ld - (sites.max(1) - 1) * step - 1 });
     rec.launch("ln q", &KERNEL, &p)
         .constants(&[("WG", WG)])
         .read(spins.buffer, spins.words())

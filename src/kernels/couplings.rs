@@ -6,7 +6,7 @@
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Kernel, MAX_TRIPS, Recording, grid};
 
-use super::bernoulli::{self, Spins};
+use super::bernoulli::{self, Rows, Spins};
 use super::{Chunk, WG, linear, pad4};
 
 /// `shaders/couplings.wgsl`.
@@ -119,7 +119,8 @@ impl Dense {
     /// Records E and M of `chunk`'s samples of `spins` (f32 ±1 `[sample][n]`).
     pub fn record(&self, rec: &mut Recording, chunk: Chunk, spins: &Buffer, out: Observables) {
         let (ld, count) = (pad4(self.sites), chunk.count.min(self.batch));
-        bernoulli::record_rows(rec, Spins { buffer: spins, sites: self.sites, first: chunk.first, count, sign: 1.0 }, &self.rows);
+        let of = Spins { buffer: spins, sites: self.sites, first: chunk.first, count, sign: 1.0, rows: Rows::Sample };
+        bernoulli::record_rows(rec, of, &self.rows);
         // J is symmetric: rows of spins times J are the rows of J s
         let product = linear::Params::new(count, ld / 4, ld / 4, 0).bias(ld * ld / 4, 1);
         linear::record(rec, "local fields", product, &self.rows, &self.table, &self.fields);

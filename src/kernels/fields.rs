@@ -8,7 +8,8 @@
 
 use crate::gpu::{Buffer, Kernel, Recording, grid};
 
-use super::{WG, pad4};
+use super::WG;
+use super::bernoulli::Spins;
 
 /// `shaders/fields.wgsl`.
 pub static KERNEL: Kernel = Kernel {
@@ -28,7 +29,11 @@ struct Params {
     count: u32,
     sites: u32,
     ld: u32,
+    step: u32,
+    first: u32,
     factor: f32,
+    sign: f32,
+    pad: u32,
 }
 
 /// J_ij of all pairs j < i, and h_i.
@@ -85,19 +90,29 @@ impl Fields {
         2 * self.starts[end].max(end + 1)
     }
 
-    /// Records `factor` times the fields that `count` padded rows of spins make, added to the rows of `logits`.
-    pub fn record(&self, rec: &mut Recording, count: usize, factor: f64, rows: &Buffer, logits: &Buffer) {
-        let (n, ld) = (self.sites, pad4(self.sites));
+    /// Records `factor` times the fields that spins make, added to their logits, rows as [`super::bernoulli::record`] has them.
+    pub fn record(&self, rec: &mut Recording, spins: Spins, factor: f64, logits: &Buffer) {
+        let (n, count) = (self.sites, spins.count);
         if self.none || count == 0 {
             return;
         }
+        let [ld, step] = spins.row();
         let entries = self.starts[n] - self.starts[0];
-        let p = Params { count: count as u32, sites: n as u32, ld: ld as u32, factor: factor as f32 };
+        let p = Params {
+            count: count as u32,
+            sites: n as u32,
+            ld: ld as u32,
+            step: step as u32,
+            first: spins.first as u32,
+            factor: factor as f32,
+            sign: spins.sign,
+            pad: 0,
+        };
         rec.launch("fields", &KERNEL, &p)
             .constants(&[("WG", WG), ("TILE", TILE as u32)])
-            .read(rows, (count - 1) * ld + n)
+            .read(spins.buffer, spins.words())
             .read(&self.table, self.words(n))
-            .update(logits, (count - 1) * ld + n)
+            .update(logits, (count - 1) * ld + (n - 1) * step + 1)
             .trips((0..n).map(|i| self.entries(i)).max().unwrap_or(0) as u64)
             .flops(2.0 * (count * (entries + n)) as f64)
             .moved(4.0 * (count * (entries + 2 * n)) as f64)

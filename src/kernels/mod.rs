@@ -5,6 +5,7 @@
 pub mod activate;
 pub mod adam;
 pub mod ancestral;
+pub mod ancestral_attention;
 pub mod ancestral_convolution;
 pub mod attention;
 pub mod backflow;
@@ -20,6 +21,7 @@ pub mod ewald;
 pub mod fields;
 pub mod free_energy;
 pub mod gray;
+pub mod images;
 pub mod independence;
 pub mod krylov;
 pub mod linear;
@@ -44,6 +46,7 @@ pub mod slater_laplacian;
 pub mod special;
 pub mod stencil;
 pub mod tempering;
+mod tokens;
 pub mod two_point;
 pub mod z2;
 
@@ -54,6 +57,7 @@ pub static ALL: &[&Kernel] = &[
     &activate::KERNEL,
     &adam::KERNEL,
     &ancestral::KERNEL,
+    &ancestral_attention::KERNEL,
     &ancestral_convolution::KERNEL,
     &attention::ATTENTION,
     &attention::MIX,
@@ -132,6 +136,9 @@ pub static ALL: &[&Kernel] = &[
     &free_energy::IMPORTANCE,
     &free_energy::MOMENTS,
     &gray::KERNEL,
+    &images::IMAGE,
+    &images::JOIN,
+    &images::SPLIT,
     &independence::KERNEL,
     &krylov::KERNEL,
     &linear::KERNEL,

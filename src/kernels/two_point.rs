@@ -69,7 +69,11 @@ impl TwoPoint {
     pub fn record(&self, rec: &mut Recording, spins: &Buffer, samples: Samples, importance: &Buffer, beta: f64) {
         let (n, ld, spans) = (self.sites, pad4(self.sites), self.samples.div_ceil(SPAN));
         for (k, Chunk { first, count }) in self.chunks.iter().copied().enumerate() {
-            bernoulli::record_rows(rec, Spins { buffer: spins, sites: n, first, count, sign: 1.0 }, &self.rows);
+            bernoulli::record_rows(
+                rec,
+                Spins { buffer: spins, sites: n, first, count, sign: 1.0, rows: bernoulli::Rows::Sample },
+                &self.rows,
+            );
             let [count_, sites, ld_, first_, spans_] = [count, n, ld, first, spans].map(|v| v as u32);
             let p = Params { count: count_, sites, ld: ld_, first: first_, spans: spans_, beta: beta as f32, pad: [0; 2] };
             rec.launch("weighted spins", &ROWS, &p)

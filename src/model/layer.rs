@@ -130,6 +130,15 @@ pub enum Layer {
         /// v.
         value: Dense,
     },
+    /// y = x + p_i in row i of a sample's `tokens` rows of `units` numbers, a multiple of 4: learned places of tokens.
+    Positions {
+        /// Rows of a sample.
+        tokens: usize,
+        /// Numbers of a row.
+        units: usize,
+        /// First word of the `tokens` x `units` numbers p.
+        weights: usize,
+    },
     /// y = x + f(x), f of at least two layers.
     Residual(Vec<Layer>),
     /// y = x where x > 0, else a x; one slope a for each unit, from word `slopes` on.
@@ -169,7 +178,7 @@ impl Layer {
             Layer::Dense(dense) | Layer::Attention { query: dense, .. } => dense.inputs,
             Layer::Residual(layers) => layers.first().map_or(0, Layer::inputs),
             Layer::ChannelPrelu { sites, channels, .. } => sites * channels,
-            Layer::Prelu { units, .. } | Layer::Tanh { units } => *units,
+            Layer::Prelu { units, .. } | Layer::Tanh { units } | Layer::Positions { units, .. } => *units,
         }
     }
 
@@ -181,7 +190,7 @@ impl Layer {
             Layer::Dense(dense) | Layer::Attention { value: dense, .. } => dense.outputs,
             Layer::Residual(layers) => layers.last().map_or(0, Layer::outputs),
             Layer::ChannelPrelu { sites, channels, .. } => sites * channels,
-            Layer::Prelu { units, .. } | Layer::Tanh { units } => *units,
+            Layer::Prelu { units, .. } | Layer::Tanh { units } | Layer::Positions { units, .. } => *units,
         }
     }
 
@@ -192,6 +201,7 @@ impl Layer {
             Layer::MaskedConvolution { shape, weights, bias } => (weights + shape.words()).max(bias.map_or(0, |b| b + shape.outputs)),
             Layer::Dense(dense) => dense.end(),
             Layer::Attention { query, key, value, .. } => query.end().max(key.end()).max(value.end()),
+            Layer::Positions { tokens, units, weights } => weights + tokens * units,
             Layer::Residual(layers) => layers.iter().map(Layer::end).max().unwrap_or(0),
             Layer::Prelu { units, slopes } => slopes + units,
             Layer::ChannelPrelu { channels, slopes, .. } => slopes + channels,

@@ -9,4 +9,5 @@ pub mod occupation;
 pub mod parameters;
 pub mod pixel_cnn;
 pub mod provenance;
+pub mod transformer;
 pub mod window;

@@ -6,12 +6,12 @@
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Profile, Recording};
 use crate::kernels::ancestral;
-use crate::kernels::bernoulli::{self, Factors, Spins};
+use crate::kernels::bernoulli::{self, Factors, Rows, Spins};
 use crate::kernels::fields::{Fields, Known};
 use crate::kernels::philox::Stream;
 use crate::kernels::{Chunk, pad4};
 
-use super::{Layer, Net, Sampler};
+use super::{Layer, Net, Sampler, placed};
 
 /// Samples whose logits and activations the network holds, until it next reads others or the pass is used up.
 #[derive(Debug)]
@@ -19,6 +19,15 @@ pub struct Pass {
     count: usize,
     first: usize,
     sign: f32,
+}
+
+/// Sites of a network of such layers: its tokens, or what its first layer takes.
+///
+/// # Errors
+/// [`crate::Error::User`] for layers of several numbers of tokens.
+pub fn sites(layers: &[Layer]) -> Result<usize> {
+    let tokens = placed::tokens(layers)?;
+    Ok(if tokens > 1 { tokens } else { layers.first().map_or(0, Layer::inputs) })
 }
 
 /// Buffers of one model on one device, for chunks of at most a batch of samples.
@@ -37,17 +46,19 @@ pub struct Autoregressive {
 }
 
 impl Autoregressive {
-    /// Layers from one spin a site to one logit a site, the first of which does not see its own site; `parameters` in all.
+    /// Layers from one spin a site to one logit a site, the first of which does not see its own site, or from the spin before
+    /// each token to its logit; `parameters` in all.
     ///
     /// # Errors
     /// [`crate::Error::User`] for layers that are no network ([`Net::new`]), or none of that kind.
     pub fn new(layers: &[Layer], parameters: usize, batch: usize, profile: Profile) -> Result<Autoregressive> {
         let net = Net::new(layers, parameters, batch)?;
-        let sampler = Sampler::new(layers, profile)?;
-        let sites = layers[0].inputs();
+        let sampler = Sampler::new(layers, parameters, profile)?;
+        let sites = sites(layers)?;
+        let words = if net.tokens > 1 { 4 * sites } else { pad4(sites) };
         Ok(Autoregressive {
             cache: Buffer::new("ancestral cache", sampler.cache_words(batch)),
-            rows: Buffer::new("spin rows", batch * pad4(sites)),
+            rows: Buffer::new("spin rows", batch * words),
             log_q: Buffer::new("ln q of a chunk", batch),
             one: Buffer::filled("one", 4, || vec![1.0f32; 4]),
             fields: Fields::none(sites),
@@ -83,6 +94,12 @@ impl Autoregressive {
     /// The network behind it, from padded rows of spins to padded rows of logits.
     pub fn net(&self) -> &Net {
         &self.net
+    }
+
+    /// Words that a sample of the batch takes.
+    pub fn words(&self) -> usize {
+        let all = self.net.buffers().into_iter().chain([&self.cache, &self.rows]);
+        all.map(Buffer::words).sum::<usize>() / self.net.batch()
     }
 
     /// Activations and logits of the chunk drawn last; see [`Sampler::logit`].
@@ -182,12 +199,13 @@ impl Autoregressive {
         let pass = Pass { count: chunk.count.min(self.net.batch()), first: chunk.first, sign };
         bernoulli::record_rows(rec, self.spins(&pass, spins), &self.rows);
         self.net.record_forward(rec, pass.count, &self.rows);
-        self.fields.record(rec, pass.count, self.factor, &self.rows, self.net.output());
+        self.fields.record(rec, self.spins(&pass, spins), self.factor, self.net.output());
         pass
     }
 
     /// A pass's samples as the kernels take them.
     fn spins<'b>(&self, pass: &Pass, buffer: &'b Buffer) -> Spins<'b> {
-        Spins { buffer, sites: self.sites, first: pass.first, count: pass.count, sign: pass.sign }
+        let rows = if self.net.tokens > 1 { Rows::Token } else { Rows::Sample };
+        Spins { buffer, sites: self.sites, first: pass.first, count: pass.count, sign: pass.sign, rows }
     }
 }

@@ -10,7 +10,7 @@ mod sampler;
 
 pub use crate::model::layer::{Dense, Layer, Mask, Triangle};
 pub use crate::model::window::Window;
-pub use autoregressive::{Autoregressive, Pass};
+pub use autoregressive::{Autoregressive, Pass, sites};
 pub use net::Net;
 pub use occupation::OccupationKernels;
 pub use sampler::Sampler;

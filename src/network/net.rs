@@ -32,7 +32,7 @@ impl Net {
     ///
     /// # Errors
     /// [`Error::User`] for layers that do not follow each other, do not begin and end with a linear one, have parameters beyond
-    /// the last, channels of convolutions that are not stored by four, or attentions among several numbers of tokens.
+    /// the last, channels of convolutions that are not stored by four, or several numbers of tokens.
     pub fn new(layers: &[Layer], parameters: usize, batch: usize) -> Result<Net> {
         if batch == 0 || !placed::linear(layers.first()) || !placed::linear(layers.last()) {
             return Err(Error::User(format!("network: {} layers, batch {batch}; it begins and ends with a linear layer", layers.len())));
@@ -40,11 +40,7 @@ impl Net {
         placed::check(layers, parameters, "")?;
         let mut all = Vec::new();
         placed::flat(layers, 0, &mut all);
-        let mut tokens = all.iter().filter_map(|(l, _)| if let Layer::Attention { tokens, .. } = l { Some(*tokens) } else { None });
-        let rows = tokens.next().unwrap_or(1);
-        if let Some(other) = tokens.find(|t| *t != rows) {
-            return Err(Error::User(format!("network: attentions among {rows} tokens and among {other}")));
-        }
+        let rows = placed::tokens(layers)?;
         let mut pack = pack::Layout::default();
         let placed = Placed::all(layers, &mut pack, "", batch, rows);
         let map = pack.clone();
@@ -68,6 +64,13 @@ impl Net {
     /// Most samples of a recording.
     pub fn batch(&self) -> usize {
         self.batch
+    }
+
+    /// What grows with the batch.
+    pub(super) fn buffers(&self) -> Vec<&Buffer> {
+        let mut all = self.back.rows();
+        placed::buffers(&self.layers, &mut all);
+        all
     }
 
     /// Rows of the last layer's outputs, as of the last [`Net::record_forward`].
@@ -122,6 +125,12 @@ impl Net {
                 let (shape, [q, k, v]) = (self.shape(*heads, samples), thirds(parts, units));
                 attention::record(rec, &format!("{name} attention"), shape, q, k, weights);
                 attention::record_mix(rec, &name, shape, false, weights, v, Columns::all(y, units));
+            }
+            Step::Positions { units, packed, .. } => {
+                rec.copy(x, y, rows * units);
+                // rows of whole samples as a product without columns: only its bias
+                let p = linear::Params::new(samples, 0, self.tokens * units / 4, 0).bias(*packed, 1).accumulate();
+                linear::record(rec, &name, p, &self.back.ones, &self.packed, y);
             }
             Step::Residual(inner) => {
                 rec.copy(x, y, rows * units);

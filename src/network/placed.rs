@@ -59,6 +59,12 @@ pub(super) enum Step {
         parts: Buffer,
         weights: Buffer,
     },
+    /// Packed numbers of all tokens from place (vec4) `packed` on.
+    Positions {
+        units: usize,
+        weights: usize,
+        packed: usize,
+    },
     Residual(Vec<Placed>),
     /// A row has the same `units` slopes for each of its sites.
     Prelu {
@@ -116,6 +122,9 @@ impl Placed {
                     parts: buffer(" q k v", 3 * rows * pad4(query.outputs)),
                     weights: buffer(" attention", rows * heads * tokens),
                 },
+                Layer::Positions { tokens, units, weights } => {
+                    Step::Positions { units: *units, weights: *weights, packed: pack.vector(*weights, tokens * units) }
+                }
                 Layer::Residual(inner) => Step::Residual(Placed::all(inner, pack, &format!("{name}."), batch, tokens)),
                 Layer::Prelu { units, slopes } => prelu(pack, 1, *units, *slopes),
                 Layer::ChannelPrelu { sites, channels, slopes } => prelu(pack, *sites, *channels, *slopes),
@@ -163,6 +172,9 @@ pub(super) fn check(layers: &[Layer], parameters: usize, within: &str) -> Result
             Layer::ChannelPrelu { channels, .. } if !channels.is_multiple_of(4) => {
                 return refuse(l, format!("has channels that are no multiple of 4: {layer:?}"));
             }
+            Layer::Positions { tokens, units, .. } if *tokens == 0 || !units.is_multiple_of(4) => {
+                return refuse(l, format!("has no tokens, or units that are no multiple of 4: {layer:?}"));
+            }
             Layer::Attention { heads, query, key, value, .. } => {
                 let shape = |d: &Dense| (d.inputs, d.outputs);
                 if shape(query) != shape(key) || shape(key) != shape(value) || *heads == 0 || !query.outputs.is_multiple_of(*heads) {
@@ -184,6 +196,33 @@ pub(super) fn check(layers: &[Layer], parameters: usize, within: &str) -> Result
 
 pub(super) fn linear(layer: Option<&Layer>) -> bool {
     matches!(layer, Some(Layer::MaskedLinear { .. } | Layer::MaskedConvolution { .. } | Layer::Dense(_)))
+}
+
+/// Rows of a sample: the tokens that layers mix or tell apart, else one.
+pub(super) fn tokens(layers: &[Layer]) -> Result<usize> {
+    let mut all = Vec::new();
+    flat(layers, 0, &mut all);
+    let mut tokens = all.iter().filter_map(|(l, _)| match l {
+        Layer::Attention { tokens, .. } | Layer::Positions { tokens, .. } => Some(*tokens),
+        _ => None,
+    });
+    let rows = tokens.next().unwrap_or(1);
+    match tokens.find(|t| *t != rows) {
+        Some(other) => Err(Error::User(format!("network: layers of {rows} tokens and of {other}"))),
+        None => Ok(rows),
+    }
+}
+
+/// Buffers of what layers make, with those inside of residuals.
+pub(super) fn buffers<'l>(layers: &'l [Placed], all: &mut Vec<&'l Buffer>) {
+    for layer in layers {
+        all.push(&layer.output);
+        match &layer.step {
+            Step::Attention { parts, weights, .. } => all.extend([parts, weights]),
+            Step::Residual(inner) => buffers(inner, all),
+            _ => {}
+        }
+    }
 }
 
 /// Layers with those inside of residuals, and how many residuals each lies in.

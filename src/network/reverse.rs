@@ -21,7 +21,7 @@ pub(super) struct Reverse {
     slopes: Buffer,
     /// Gradients of groups of samples.
     partial: Buffer,
-    ones: Buffer,
+    pub(super) ones: Buffer,
     zeros: Buffer,
     /// Most groups.
     groups: usize,
@@ -50,11 +50,15 @@ enum By<'b> {
     Inputs(Columns<'b>),
     /// 1, and a row is the sum of so many parts.
     Ones(usize),
+    /// 1, and a row has all tokens of a sample.
+    Samples,
 }
 
 /// Fewest samples of a group, and words that partial sums of groups may take; eight times as many before there are fewer than
 /// eight groups, whose invocations would leave a GPU idle, and more if one group needs more.
 const GROUP: usize = 16;
+/// Most rows that one launch sums without a division.
+const LONGEST: usize = 30_000;
 const PARTIAL: usize = 1 << 20;
 
 impl Reverse {
@@ -83,6 +87,11 @@ impl Reverse {
             zeros: Buffer::filled("zeros", zeros, move || vec![0.0f32; zeros]),
             groups,
         }
+    }
+
+    /// What grows with the batch.
+    pub fn rows(&self) -> Vec<&Buffer> {
+        self.gradients.iter().flatten().chain([&self.d_parts, &self.d_products, &self.slopes]).collect()
     }
 
     /// A buffer that is free outside of the reverse mode, for rows inside of `depth` residuals.
@@ -214,6 +223,11 @@ impl Net {
                     }
                     (matrix, &self.back.d_parts)
                 }
+                Step::Positions { units, weights, .. } => {
+                    let units = self.tokens * units;
+                    self.sum(rec, "d positions", sink, By::Samples, Columns::all(d, units), [1, units, *weights]);
+                    continue;
+                }
                 // what the outputs' gradient holds is the part of x itself
                 Step::Residual(inner) => {
                     self.reverse(rec, inner, depth + 1, samples, (source, d), sink, Some((d, true)));
@@ -258,13 +272,20 @@ impl Net {
     /// Sums outer products of the rows of x and y, or rows of y, over the samples of each batch; the array is rows, columns and
     /// first word of the result.
     fn sum(&self, rec: &mut Recording, name: &str, sink: &Sink, by: By, y: Columns, [rows_out, cols, place]: [usize; 3]) {
-        let (x, parts, ones) = match by {
-            By::Inputs(x) => (x, 1, 0),
-            By::Ones(parts) => (Columns { buffer: &self.back.ones, first: 0, ld4: 0 }, parts, outer::ONES),
+        let none = Columns { buffer: &self.back.ones, first: 0, ld4: 0 };
+        let (x, parts, tokens, ones) = match by {
+            By::Inputs(x) => (x, 1, self.tokens, 0),
+            By::Ones(parts) => (none, parts, self.tokens, outer::ONES),
+            By::Samples => (none, 1, 1, outer::ONES),
         };
         for run in &sink.runs {
-            let [first, rows] = [run.first, run.samples].map(|samples| samples * self.tokens);
-            let (outer, inner) = if parts == 1 { (1, rows) } else { (rows, parts) };
+            let [first, rows] = [run.first, run.samples].map(|samples| samples * tokens);
+            // many rows are dealt out to several launches sample by sample
+            let (outer, inner) = match parts {
+                1 if rows <= LONGEST => (1, rows),
+                1 => (run.samples, tokens),
+                _ => (rows, parts),
+            };
             let p = outer::Params {
                 batches: run.batches as u32,
                 outer: outer as u32,
@@ -273,6 +294,7 @@ impl Net {
                 cols: cols as u32,
                 x_offset: (x.first + first * x.ld4) as u32,
                 x_stride: (rows * x.ld4) as u32,
+                x_outer: (inner * x.ld4) as u32,
                 x_inner: x.ld4 as u32,
                 y_offset: (y.first + first * parts * y.ld4) as u32,
                 y_stride: (rows * parts * y.ld4) as u32,
@@ -281,7 +303,6 @@ impl Net {
                 g_offset: (run.row * self.leading() + place) as u32,
                 g_stride: self.leading() as u32,
                 flags: ones | if sink.adds { outer::ACCUMULATE } else { 0 },
-                ..Default::default()
             };
             outer::record(rec, name, p, x.buffer, y.buffer, sink.buffer);
         }

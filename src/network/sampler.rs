@@ -3,11 +3,11 @@
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, MAX_TRIPS, Profile, Recording};
 use crate::kernels::ancestral::{self, Outputs, Then};
-use crate::kernels::ancestral_convolution;
 use crate::kernels::fields::Known;
 use crate::kernels::philox::Stream;
+use crate::kernels::{ancestral_attention, ancestral_convolution};
 
-use super::{Layer, Mask};
+use super::{Layer, Mask, placed};
 
 /// The layers as the kernel of their kind takes them.
 pub enum Sampler {
@@ -15,13 +15,28 @@ pub enum Sampler {
     Triangles(ancestral::Program),
     /// Masked convolutions.
     Windows(ancestral_convolution::Program),
+    /// Attention among the sites before.
+    Tokens(ancestral_attention::Program),
 }
 
 impl Sampler {
     /// # Errors
     /// [`Error::User`] for layers that are not masked, or do not lead from one spin a site to one logit a site,
-    /// and for convolutions of which one site takes more loop trips than a launch may make.
-    pub(super) fn new(layers: &[Layer], profile: Profile) -> Result<Sampler> {
+    /// and for convolutions, and attention, of which one site takes more loop trips than a launch may make.
+    pub(super) fn new(layers: &[Layer], parameters: usize, profile: Profile) -> Result<Sampler> {
+        let tokens = placed::tokens(layers)?;
+        if tokens > 1 {
+            ends(layers.first().zip(layers.last()).map(|(first, last)| [first.inputs(), last.outputs()]))?;
+            let program = ancestral_attention::Program::new(layers, tokens, parameters)?;
+            let trips = program.most_trips(profile);
+            if trips > MAX_TRIPS {
+                return Err(Error::User(format!(
+                    "attention: a layer makes {trips} loop trips for the last site, more than the {MAX_TRIPS} that every driver carries \
+                     out; reduce the width"
+                )));
+            }
+            return Ok(Sampler::Tokens(program));
+        }
         if let Some(Layer::MaskedConvolution { .. }) = layers.first() {
             let program = ancestral_convolution::Program::new(stages(layers)?);
             let trips = program.trips(profile);
@@ -41,6 +56,7 @@ impl Sampler {
         match self {
             Sampler::Triangles(program) => program.cache_words(count),
             Sampler::Windows(program) => program.cache_words(count),
+            Sampler::Tokens(program) => program.cache_words(count),
         }
     }
 
@@ -49,10 +65,11 @@ impl Sampler {
         match self {
             Sampler::Triangles(program) => program.logits(count) + site * count + sample,
             Sampler::Windows(program) => program.logit(sample, site),
+            Sampler::Tokens(program) => program.logit(sample, site),
         }
     }
 
-    /// Records draws; see [`ancestral::record`] and [`ancestral_convolution::record`].
+    /// Records draws; see [`ancestral::record`], [`ancestral_convolution::record`] and [`ancestral_attention::record`].
     #[allow(clippy::too_many_arguments)]
     pub fn record(
         &self,
@@ -68,6 +85,7 @@ impl Sampler {
         match self {
             Sampler::Triangles(program) => ancestral::record(rec, profile, program, at, first, count, parameters, known, out),
             Sampler::Windows(program) => ancestral_convolution::record(rec, profile, program, at, first, count, parameters, known, out),
+            Sampler::Tokens(program) => ancestral_attention::record(rec, profile, program, at, first, count, parameters, known, out),
         }
     }
 }
@@ -146,11 +164,15 @@ fn append<S: Stages>(stages: &mut S, layers: &[Layer], sites: usize, within: &st
 fn stages<S: Stages>(layers: &[Layer]) -> Result<S> {
     let mut stages = S::default();
     append(&mut stages, layers, layers.first().and_then(about).map_or(0, |a| a.sites), "", None)?;
-    let ends = layers.first().and_then(about).zip(layers.last().and_then(about));
-    if ends.map(|(first, last)| (first.channels[0], last.channels[1])) != Some((1, 1)) {
-        return Err(Error::User("autoregressive network: it leads from one spin a site to one logit a site, by masked layers".into()));
+    let both = layers.first().and_then(about).zip(layers.last().and_then(about));
+    ends(both.map(|(first, last)| [first.channels[0], last.channels[1]])).map(|()| stages)
+}
+
+fn ends(channels: Option<[usize; 2]>) -> Result<()> {
+    if channels != Some([1, 1]) {
+        return Err(Error::User("autoregressive network: it leads from one spin a site to one logit a site".into()));
     }
-    Ok(stages)
+    Ok(())
 }
 
 const BEHIND: &str = "is an activation behind none or another";

@@ -1,6 +1,8 @@
-//! Twin of the kernels of masked networks (`spin_rows`, `prelu`, `bernoulli`, `masked_outer`, `ancestral`): logits, ln q0, its
-//! score, vector-Jacobian products and draws, entry by entry. How layers are made is the model's: MADE here, `pixel_cnn` there.
+//! Twin of the kernels of networks of spins (`spin_rows`, `prelu`, `bernoulli`, `masked_outer`, `ancestral`): logits, ln q0, its
+//! score, vector-Jacobian products and draws, entry by entry. How layers are made is the model's: MADE here, others in
+//! `pixel_cnn` and `transformer`.
 
+use super::attention::{attention, attention_vjp};
 use super::philox::{philox, uniform4};
 use super::special::log_sigmoid;
 use crate::kernels::philox::Stream;
@@ -26,10 +28,19 @@ pub enum Then {
     Prelu(Vec<usize>),
 }
 
+pub enum Layer {
+    Linear(Linear),
+    /// Causal attention of the queries, keys and values of all sites, one behind the other, `units` a site.
+    Attention {
+        heads: usize,
+        units: usize,
+    },
+}
+
 /// A network with its parameters.
 pub struct Twin<'a> {
     pub sites: usize,
-    pub layers: Vec<Linear>,
+    pub layers: Vec<Layer>,
     pub parameters: &'a [f64],
     pub known: Option<Known>,
 }
@@ -87,11 +98,44 @@ impl<'a> Twin<'a> {
                 layers[l].then = Then::Tanh;
             }
         }
-        Twin { sites: n, layers, parameters, known: None }
+        Twin { sites: n, layers: layers.into_iter().map(Layer::Linear).collect(), parameters, known: None }
     }
 }
 
 impl Linear {
+    /// What leaves, from what enters; `all` holds the inputs and outputs of the layers before it.
+    fn outputs(&self, x: &[f64], all: &[[Vec<f64>; 2]], parameters: &[f64]) -> [Vec<f64>; 2] {
+        let mut y = self.bias.as_ref().map_or(vec![0.0; self.rows], |bias| bias.iter().map(|b| parameters[*b]).collect());
+        for &[row, column, word] in &self.entries {
+            y[row] += parameters[word] * x[column];
+        }
+        if let Some(back) = self.adds {
+            y.iter_mut().zip(&all[all.len() - back][0]).for_each(|(y, x)| *y += x);
+        }
+        let next = y.iter().enumerate().map(|(u, v)| self.activation(u, *v, parameters)[0]).collect();
+        [y, next]
+    }
+
+    /// Adds to the gradient by the parameters; from that by what leaves, `d`, to that by the sums, and by what enters.
+    fn vjp(&self, [x, y]: [&[f64]; 2], d: &mut [f64], parameters: &[f64], gradient: &mut [f64]) -> Vec<f64> {
+        for (u, (d, y)) in d.iter_mut().zip(y).enumerate() {
+            let [_, slope, by_slope] = self.activation(u, *y, parameters);
+            if let Then::Prelu(slopes) = &self.then {
+                gradient[slopes[u]] += *d * by_slope;
+            }
+            *d *= slope;
+            if let Some(bias) = &self.bias {
+                gradient[bias[u]] += *d;
+            }
+        }
+        let mut by_x = vec![0.0; x.len()];
+        for &[row, column, word] in &self.entries {
+            gradient[word] += d[row] * x[column];
+            by_x[column] += d[row] * parameters[word];
+        }
+        by_x
+    }
+
     /// Activation of a unit: value, derivative, derivative by the slope.
     fn activation(&self, unit: usize, x: f64, parameters: &[f64]) -> [f64; 3] {
         match &self.then {
@@ -108,16 +152,15 @@ impl Twin<'_> {
     fn pass(&self, spins: &[f64]) -> Vec<[Vec<f64>; 2]> {
         let mut x = spins.to_vec();
         let mut all: Vec<[Vec<f64>; 2]> = Vec::new();
-        for (l, layer) in self.layers.iter().enumerate() {
-            let bias = |u: usize| layer.bias.as_ref().map_or(0.0, |b| self.parameters[b[u]]);
-            let mut y: Vec<f64> = (0..layer.rows).map(bias).collect();
-            for &[row, column, word] in &layer.entries {
-                y[row] += self.parameters[word] * x[column];
-            }
-            if let Some(back) = layer.adds {
-                y.iter_mut().zip(&all[l - back][0]).for_each(|(y, x)| *y += x);
-            }
-            let next = y.iter().enumerate().map(|(u, v)| layer.activation(u, *v, self.parameters)[0]).collect();
+        for layer in &self.layers {
+            let [y, next] = match layer {
+                Layer::Linear(linear) => linear.outputs(&x, &all, self.parameters),
+                Layer::Attention { heads, units } => {
+                    let [q, k, v] = thirds(&x);
+                    let (_, mixed) = attention(q, k, v, *heads, *units);
+                    [mixed.clone(), mixed]
+                }
+            };
             all.push([std::mem::replace(&mut x, next), y]);
         }
         all
@@ -146,23 +189,16 @@ impl Twin<'_> {
         // of what enters a layer, by way of the residual that begins there
         let mut past: Vec<Vec<f64>> = vec![Vec::new(); self.layers.len()];
         for (l, (layer, [x, y])) in self.layers.iter().zip(self.pass(spins)).enumerate().rev() {
-            for (u, (d, y)) in d.iter_mut().zip(&y).enumerate() {
-                let [_, slope, by_slope] = layer.activation(u, *y, self.parameters);
-                if let Then::Prelu(slopes) = &layer.then {
-                    gradient[slopes[u]] += *d * by_slope;
+            let mut by_x = match layer {
+                Layer::Linear(linear) => linear.vjp([&x, &y], &mut d, self.parameters, &mut gradient),
+                Layer::Attention { heads, units } => {
+                    let [q, k, v] = thirds(&x);
+                    let (weights, _) = attention(q, k, v, *heads, *units);
+                    attention_vjp(q, k, v, &weights, &d, *heads, *units).concat()
                 }
-                *d *= slope;
-                if let Some(bias) = &layer.bias {
-                    gradient[bias[u]] += *d;
-                }
-            }
-            let mut by_x = vec![0.0; x.len()];
-            for &[row, column, word] in &layer.entries {
-                gradient[word] += d[row] * x[column];
-                by_x[column] += d[row] * self.parameters[word];
-            }
+            };
             by_x.iter_mut().zip(&past[l]).for_each(|(g, d)| *g += d);
-            if let Some(back) = layer.adds {
+            if let Layer::Linear(Linear { adds: Some(back), .. }) = layer {
                 past[l - back] = d;
             }
             d = by_x;
@@ -190,4 +226,9 @@ impl Twin<'_> {
         }
         (spins, margin)
     }
+}
+
+fn thirds(x: &[f64]) -> [&[f64]; 3] {
+    let third = x.len() / 3;
+    [0, 1, 2].map(|k| &x[k * third..(k + 1) * third])
 }

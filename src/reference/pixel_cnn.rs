@@ -1,6 +1,6 @@
 //! Twin of `convolution`, `convolution_outer` and `ancestral_convolution`: PixelCNN tap by tap, with the mask of the whole kernel.
 
-use super::made::{Linear, Then, Twin};
+use super::made::{Layer, Linear, Then, Twin};
 use crate::model::pixel_cnn::PixelCnn;
 
 impl<'a> Twin<'a> {
@@ -39,6 +39,6 @@ impl<'a> Twin<'a> {
             layers.extend(adds.map(|_| layer(k, format!("layer{k:02}/mix"), 0)));
             layers.push(Linear { adds, ..layer(k, format!("layer{k:02}"), h) });
         }
-        Twin { sites: model.side.pow(2), layers, parameters, known: None }
+        Twin { sites: model.side.pow(2), layers: layers.into_iter().map(Layer::Linear).collect(), parameters, known: None }
     }
 }

@@ -4,13 +4,14 @@ use crate::gpu::{Buffer, Kernel, MAX_TRIPS, Profile, Recording, grid};
 use crate::kernels::philox::{Address, Stream};
 
 use super::{Program, States};
+use crate::kernels::tokens::Shape;
 use crate::kernels::{Chunk, pad4};
 
 /// `shaders/occupation_sample.wgsl`.
 pub static KERNEL: Kernel = Kernel {
     name: "occupation_sample",
     source: include_str!("../../../shaders/occupation_sample.wgsl"),
-    shared: &["grid", "special", "philox"],
+    shared: &["grid", "special", "philox", "tokens"],
     params_bytes: size_of::<Params>(),
     variants: &[&[("WG", 32), ("WALKERS", 32), ("TILE", 4)], &[("WG", 64), ("WALKERS", 4), ("TILE", 1)]],
 };
@@ -32,25 +33,10 @@ struct Params {
     scale: f32,
 }
 
-/// Lanes and walkers of a workgroup, and walkers of an invocation in a product: many walkers share the
-/// loaded weights on CPU drivers; on GPUs the lanes share a walker's columns.
-fn shape(profile: Profile) -> (u32, u32, u32) {
-    match profile {
-        Profile::Simd => (32, 32, 4),
-        Profile::Gpu => (64, 4, 1),
-    }
-}
-
-/// Loop trips of one invocation for one token that sees `seen` others.
-fn trips(program: &Program, orbitals: usize, seen: usize, (lanes, walkers, tile): (u32, u32, u32)) -> u64 {
-    let mut sum = 3 * orbitals as u64 * walkers.div_ceil(lanes) as u64 + 12;
-    for work in &program.work {
-        let rows = if work.attention { walkers } else { walkers / tile } as u64;
-        let rounds = (rows * work.tasks as u64).div_ceil(lanes as u64);
-        let length = work.trips as u64 * if work.attention { seen as u64 } else { 1 };
-        sum += 1 + rounds * (length + 1);
-    }
-    sum
+/// Loop trips of one invocation for a token, which sees those before it and row 0 instead of itself.
+fn trips(program: &Program, orbitals: usize, token: usize, shape: Shape) -> u64 {
+    let choice = 3 * (orbitals * shape.samples.div_ceil(shape.lanes)) as u64 + 12;
+    choice + program.stages.work.iter().map(|work| work.trips(token.max(1), shape)).sum::<u64>()
 }
 
 /// Buffers of a draw.
@@ -66,8 +52,8 @@ pub struct Outputs<'b> {
 /// depends on seed, step and purpose of `at` and on the walker's global index (`at.first_walker` + row) alone. `tables`: M
 /// momenta (vec4), then n padded rows of biases. Parameters as of the last [`Program::record_pack`].
 pub fn record(rec: &mut Recording, profile: Profile, program: &Program, at: Stream, s: States, tables: &Buffer, out: Outputs) {
-    let shape = shape(profile);
-    let (lanes, walkers, tile) = shape;
+    let (shape, stages) = (Shape::of(profile), &program.stages);
+    let [lanes, walkers, tile] = [shape.lanes, shape.samples, shape.tile].map(|v| v as u32);
     let (States { n, orbitals: m, .. }, Chunk { first, count }) = (s, s.chunk);
     let ld4 = pad4(m) / 4;
     let mut token = 0;
@@ -90,21 +76,21 @@ pub fn record(rec: &mut Recording, profile: Profile, program: &Program, at: Stre
             ld4: ld4 as u32,
             token: token as u32,
             tokens: tokens as u32,
-            stages: program.work.len() as u32,
-            stride: program.stride as u32,
+            stages: stages.work.len() as u32,
+            stride: stages.stride as u32,
             first: first as u32,
             logits: program.logits as u32,
-            scale: program.scale,
+            scale: stages.scale,
         };
-        let work: usize = program.work.iter().map(|w| w.tasks * w.trips * if w.attention { token + tokens } else { 1 }).sum();
+        let work: usize = stages.work.iter().map(|w| w.products(token + tokens)).sum();
         let macs = 16.0 * (count * tokens * work) as f64;
         token += tokens;
         // the window of the last token ends with orbital M - n + token - 1
         let tables_words = 4 * (m + (token - 1) * ld4 + (m - n + token - 1) / 4 + 1);
         rec.launch("sample", &KERNEL, &p)
             .constants(&[("WG", lanes), ("WALKERS", walkers), ("TILE", tile)])
-            .read(&program.table, 12 * program.work.len())
-            .read(&program.packed, program.pack.words())
+            .read(&stages.table, 12 * stages.work.len())
+            .read(&stages.packed, stages.pack.words())
             .read(tables, tables_words)
             .update(out.scratch, program.scratch_words(count))
             .update(s.buffer, s.words(token))

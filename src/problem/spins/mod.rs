@@ -12,6 +12,7 @@ pub mod kinds;
 pub mod oracle;
 pub mod settings;
 mod state;
+mod symmetry;
 
 use std::sync::Arc;
 
@@ -20,11 +21,13 @@ pub use annealing::{Annealing, Schedule};
 pub use energy::{Energy, of_couplings};
 pub use kinds::{SPINS, SYSTEM};
 pub use state::{Options, Spins};
+pub use symmetry::Images;
 
 use crate::model::layer::Layer;
 use crate::model::made::Made;
 use crate::model::parameters::Table;
 use crate::model::pixel_cnn::PixelCnn;
+use crate::model::transformer::Transformer;
 
 /// A network q(s_i | s_1 .. s_(i-1)) before training.
 #[derive(Clone)]
@@ -65,6 +68,17 @@ impl From<Made> for Network {
             table: made.parameters(),
             one_layer: (made.depth == 1).then(|| made.clone()),
             initial: Arc::new(move |seed| made.initial(seed)),
+        }
+    }
+}
+
+impl From<Transformer> for Network {
+    fn from(transformer: Transformer) -> Network {
+        Network {
+            layers: transformer.layers(),
+            table: transformer.parameters(),
+            one_layer: None,
+            initial: Arc::new(move |seed| transformer.initial(seed)),
         }
     }
 }

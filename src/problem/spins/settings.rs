@@ -8,27 +8,47 @@ use crate::error::{Error, Result};
 use crate::gpu::{DeviceType, Gpu};
 use crate::model::made::Made;
 use crate::model::pixel_cnn::PixelCnn;
+use crate::model::transformer::Transformer;
+use crate::network::Autoregressive;
 use crate::optimize::{Optimisation, Optimizer};
 use crate::problem::{Tables, Training};
 use crate::system::spins::{Boundary, Lattice};
 
 crate::config::choice!(
     /// Symmetry of q(s).
-    Symmetry, "none or z2":
+    Symmetry, "none, z2, lattice or z2-lattice":
         /// None.
         #[default]
         None = "none",
         /// q(s) = q(-s).
-        Z2 = "z2");
+        Z2 = "z2",
+        /// That of the lattice's rotations and reflections ([`Lattice::images`]).
+        Lattice = "lattice",
+        /// Both.
+        Both = "z2-lattice");
+
+impl Symmetry {
+    /// With the mirror image.
+    fn mirrored(self) -> bool {
+        matches!(self, Symmetry::Z2 | Symmetry::Both)
+    }
+
+    /// With the images of a lattice.
+    fn turned(self) -> bool {
+        matches!(self, Symmetry::Lattice | Symmetry::Both)
+    }
+}
 
 crate::config::choice!(
     /// Layers of q(s).
-    Layers, "made or pixelcnn":
+    Layers, "made, pixelcnn or transformer":
         /// Masked matrices.
         #[default]
         Made = "made",
         /// Masked convolutions.
-        PixelCnn = "pixelcnn");
+        PixelCnn = "pixelcnn",
+        /// Causal attention.
+        Transformer = "transformer");
 
 crate::config::settings! {
     /// A lattice of spins.
@@ -85,15 +105,16 @@ crate::config::settings! {
     /// A masked autoregressive network.
     pub struct Masked, MASKED
     "network" {
-        network: Layers = "made", Range::Any, "", "layers are masked matrices (made), or on a lattice masked convolutions (pixelcnn)";
+        network: Layers = "made", Range::Any, "", "layers are masked matrices (made), on a lattice masked convolutions (pixelcnn), or causal attention (transformer)";
         half: usize = "3", Range::Within(1.0, 20.0), "", "of pixelcnn: rows and columns that a convolution sees to each side, of 2 half + 1";
-        depth: usize = "2", Range::Within(1.0, 16.0), "", "masked layers of the network; 1: one matrix, or one convolution";
-        width: usize = "4", Range::Within(1.0, 256.0), "", "channels of a site in the layers between; of pixelcnn a multiple of 4";
+        heads: usize = "2", Range::Within(1.0, 64.0), "", "of transformer: attention heads, which share the width";
+        depth: usize = "2", Range::Within(1.0, 16.0), "", "masked layers of the network (1: one matrix, or one convolution), or blocks of attention";
+        width: usize = "4", Range::Within(1.0, 256.0), "", "channels of a site in the layers between; of pixelcnn and transformer a multiple of 4";
         fields: bool = "yes", Range::Any, "", "logits begin with 2 beta times the field of the spins drawn before";
         bias: bool = "yes", Range::Any, "", "layers have biases";
         residual: bool = "no", Range::Any, "", "layers between the first and the last are added to what enters them";
         last: bool = "no", Range::Any, "", "of pixelcnn: behind the others a 1 x 1 convolution makes the logits";
-        symmetry: Symmetry = "auto", Range::Any, "", "q(s) = q(-s) (z2) or not (none); auto: that of the energy";
+        symmetry: Symmetry = "auto", Range::Any, "", "q(s) = q(-s) (z2), the same for the rotations and reflections of a lattice (lattice), both (z2-lattice) or none; auto: z2 where the energy has it";
     }
 }
 
@@ -102,12 +123,24 @@ crate::config::settings! {
 /// # Errors
 /// For a symmetry that the energy does not have.
 pub fn derive(resolved: &mut Resolved, even: bool) -> std::result::Result<(), String> {
+    widen(resolved);
     if resolved.values.left("symmetry") {
         resolved.derive("symmetry", if even { "z2" } else { "none" }, "that of the energy");
-    } else if !even && resolved.values.get::<Symmetry>("symmetry") == Symmetry::Z2 {
-        return Err("symmetry=z2: a field tells s from -s; drop it, or the field".into());
+    } else if !even && resolved.values.get::<Symmetry>("symmetry").mirrored() {
+        let symmetry = resolved.values.text("symmetry");
+        return Err(format!("symmetry={symmetry}: a field tells s from -s; drop it, or the field"));
     }
     Ok(())
+}
+
+/// Numbers of a token where the width is left alone.
+const TOKEN: &str = "16";
+
+/// Widens a transformer, of which few channels make little.
+fn widen(resolved: &mut Resolved) {
+    if Masked::read(&resolved.values).network == Layers::Transformer && *resolved.origin("width") == Origin::Default {
+        resolved.derive("width", TOKEN, "for network=transformer");
+    }
 }
 
 /// Change of a logit in a step of Adam in which all weights that a unit sums move the same way.
@@ -116,6 +149,7 @@ const MOVE: f64 = 0.8;
 /// Sets a learning rate that was left to the program: the more a unit sums, the smaller. At 0.01, which suits 20 spins, a
 /// network of 256 does not come out of the magnetised state into which it is thrown while β rises.
 pub fn pace(resolved: &mut Resolved, n: usize) {
+    widen(resolved);
     let (masked, adam) = (Masked::read(&resolved.values), resolved.values.get::<Optimizer>("optimizer") == Optimizer::Adam);
     if !adam || *resolved.origin("learning_rate") != Origin::Default {
         return;
@@ -123,8 +157,10 @@ pub fn pace(resolved: &mut Resolved, n: usize) {
     let seen = match masked.network {
         Layers::Made => n,
         Layers::PixelCnn => 2 * masked.half * (masked.half + 1),
+        // blocks add up
+        Layers::Transformer => 8 * masked.depth,
     };
-    let width = if masked.depth == 1 { 1 } else { masked.width };
+    let width = if masked.depth == 1 && masked.network != Layers::Transformer { 1 } else { masked.width };
     let rate = (MOVE / (seen * width) as f64).clamp(1e-4, 0.01);
     resolved.derive("learning_rate", &format!("{rate:.1e}"), "from the size of the network");
 }
@@ -149,10 +185,13 @@ pub fn locate(resolved: &mut Resolved, name: &str) {
 pub fn mistakes(values: &Values) -> Vec<String> {
     let (training, masked) = (Training::read(values), Masked::read(values));
     let mut found: Vec<String> = training.mistakes().into_iter().chain(Optimisation::mistakes(values, &[])).collect();
-    if masked.depth == 1 && values.moved("width") {
+    let (network, attends) = (values.text("network"), masked.network == Layers::Transformer);
+    if masked.depth == 1 && values.moved("width") && !attends {
         found.push(format!("width={} has no use with depth=1, which is one layer: drop it or add layers", masked.width));
     }
-    if masked.residual && masked.depth < 3 {
+    if masked.residual && attends {
+        found.push("residual=yes has no use with network=transformer, whose blocks are residuals: drop it".into());
+    } else if masked.residual && masked.depth < 3 {
         let depth = masked.depth;
         found
             .push(format!("residual=yes has no use with depth={depth}: no layer lies between the first and the last; set depth=3 or more"));
@@ -160,15 +199,25 @@ pub fn mistakes(values: &Values) -> Vec<String> {
     if masked.last && (masked.network != Layers::PixelCnn || masked.depth == 1) {
         found.push("last=yes goes with network=pixelcnn and a depth of 2 or more: drop it, or set these".into());
     }
+    if masked.network != Layers::PixelCnn && values.moved("half") {
+        found.push(format!("half={} has no use with network={network}: drop it, or set network=pixelcnn", masked.half));
+    }
+    if !attends && values.moved("heads") {
+        found.push(format!("heads={} has no use with network={network}: drop it, or set network=transformer", masked.heads));
+    }
+    if masked.symmetry.turned() && values.key("L").is_none() {
+        found.push(format!("symmetry={} needs a lattice, which this system is not: use symmetry=z2", values.text("symmetry")));
+    }
     match masked.network {
-        Layers::Made if values.moved("half") => {
-            found.push(format!("half={} has no use with network=made: drop it, or set network=pixelcnn", masked.half));
-        }
         Layers::PixelCnn if values.key("L").is_none() => {
             found.push("network=pixelcnn needs a lattice of L x L spins, which this system is not: use network=made".into());
         }
         Layers::PixelCnn if !masked.width.is_multiple_of(4) => {
             found.push(format!("width={}: network=pixelcnn takes multiples of 4", masked.width));
+        }
+        Layers::Transformer if values.moved("width") && !(masked.width.is_multiple_of(4) && masked.width.is_multiple_of(masked.heads)) => {
+            let (width, heads) = (masked.width, masked.heads);
+            found.push(format!("width={width}: network=transformer takes multiples of 4 and of heads={heads}"));
         }
         _ => {}
     }
@@ -180,7 +229,7 @@ pub fn mistakes(values: &Values) -> Vec<String> {
 /// # Errors
 /// For sizes that make none.
 pub fn network(n: usize, values: &Values) -> Result<Network> {
-    let Masked { network, half, depth, width, bias, residual, last, .. } = Masked::read(values);
+    let Masked { network, half, heads, depth, width, bias, residual, last, .. } = Masked::read(values);
     match network {
         Layers::Made => {
             let made = Made { sites: n, depth, width, bias, prelu: true, residual };
@@ -190,14 +239,21 @@ pub fn network(n: usize, values: &Values) -> Result<Network> {
             let convolutions = PixelCnn { side: n.isqrt(), depth, width, half, bias, last, residual };
             convolutions.check().map(|()| convolutions.into())
         }
+        Layers::Transformer => {
+            let transformer = Transformer { sites: n, depth, width, heads, bias };
+            transformer.check().map(|()| transformer.into())
+        }
     }
 }
 
 /// How the settings have it trained.
 pub fn options(values: &Values) -> Options {
     let (t, training) = (Temperature::read(values), Training::read(values));
-    let z2 = values.get::<Symmetry>("symmetry") == Symmetry::Z2;
-    Options { beta: t.beta, anneal: t.anneal, schedule: t.schedule, z2, training, optimisation: Optimisation::read(values) }
+    let symmetry: Symmetry = values.get("symmetry");
+    let lattice = Some(Ising::read(values)).filter(|_| symmetry.turned() && values.key("lattice").is_some());
+    let images = lattice.map_or(Vec::new(), |s| s.lattice.images(s.L));
+    let z2 = symmetry.mirrored();
+    Options { beta: t.beta, anneal: t.anneal, schedule: t.schedule, z2, images, training, optimisation: Optimisation::read(values) }
 }
 
 /// See [`crate::problem::Kind::tables`].
@@ -217,17 +273,15 @@ const CHUNK: usize = 1 << 28;
 /// [`Error::Device`] if not one sample fits, or a chunk that was asked for does not.
 pub fn settle(gpu: &Gpu, n: usize, values: &Values) -> Result<(usize, usize)> {
     let (training, Network { layers, table, .. }) = (Training::read(values), network(n, values)?);
-    // the weights of a convolution act on every site
-    let sites = if values.get::<Layers>("network") == Layers::PixelCnn { n } else { 1 };
+    // the weights of a convolution, and of what is done with a token, act on every site
+    let sites = if values.get::<Layers>("network") == Layers::Made { 1 } else { n };
     let work = (table.len() * sites) as f64;
     let faster = if gpu.info.device_type == DeviceType::Cpu { 1.0 } else { 100.0 };
     let batch = match training.batch {
         0 => ((faster * WORK / work) as usize / 100 * 100).clamp(500, MOST),
         given => given,
     };
-    // activations in rows, and once more in the cache of the draws; gradients of the widest twice
-    let widest = layers.iter().map(|l| l.outputs()).max().unwrap_or(n);
-    let words = 2 * n + 2 * layers.iter().map(|l| l.outputs()).sum::<usize>() + 3 * widest;
+    let words = 2 * n + Autoregressive::new(&layers, table.len(), 1, gpu.profile)?.words();
     let fits = (CHUNK / words).min(gpu.max_words() / words).min(32_768);
     if fits == 0 {
         return Err(Error::Device(format!("n = {n}: one sample needs more memory than {} can bind; use a smaller width", gpu.info.name)));

@@ -5,6 +5,7 @@ mod given;
 use std::collections::BTreeMap;
 
 use super::frozen::Frozen;
+use super::symmetry::Images;
 use super::{Annealing, Energy, Network, Observables, Schedule};
 use crate::error::{Error, Result};
 use crate::estimate::Estimate;
@@ -34,6 +35,9 @@ pub struct Options {
     pub schedule: Schedule,
     /// q(s) = q(-s), by drawing from the mean of a network's distribution and its mirror image.
     pub z2: bool,
+    /// A group of permutations of the sites that leave E as it is, the first of which leaves all alone (spin i of an image is
+    /// spin p\[i\] of the sample); q is then the same for all images of s. Empty: none.
+    pub images: Vec<Vec<usize>>,
     /// Batch and chunk (both given), seed, steps.
     pub training: Training,
     /// How parameters are updated.
@@ -45,7 +49,7 @@ impl Options {
     pub fn adam(batch: usize, steps: usize, learning_rate: f64) -> Options {
         let training = Training { batch, chunk: batch, seed: 42, steps, eval_steps: 0 };
         let optimisation = Optimisation { optimizer: Optimizer::Adam, learning_rate, ..Optimisation::default() };
-        Options { beta: 1.0, anneal: 0.0, schedule: Schedule::Linear, z2: false, training, optimisation }
+        Options { beta: 1.0, anneal: 0.0, schedule: Schedule::Linear, z2: false, images: Vec::new(), training, optimisation }
     }
 }
 
@@ -75,6 +79,8 @@ pub struct Spins {
     forward: Buffer,
     backward: Buffer,
     one: Buffer,
+    /// Other images of the samples than mirror images.
+    images: Option<Images>,
     draws: u32,
     annealing: Annealing,
     /// The same energy on the host, for what mean fields make of it.
@@ -107,13 +113,15 @@ impl Spins {
         let start = network.clone();
         let Network { layers, table, one_layer, .. } = network;
         let (n, batch, chunk) = (energy.sites(), options.training.batch, options.training.chunk);
-        let inputs = layers.first().map_or(0, |layer| layer.inputs());
+        let inputs = crate::network::sites(&layers)?;
         if inputs != n || batch < 2 || !(1..=batch).contains(&chunk) {
             return Err(Error::User(format!("{n} spins, a network of {inputs}, batch {batch} (at least 2) in chunks of {chunk}")));
         }
         if options.z2 && !energy.even() {
             return Err(Error::User("z2: the energy is not even in the spins (a field?)".into()));
         }
+        let permuted = Some(&options.images).filter(|images| !images.is_empty());
+        let images = permuted.map(|permutations| Images::new(n, batch, permutations, options.z2)).transpose()?;
         let count = table.len();
         let (seed, s) = (options.training.seed as u64, &options.optimisation);
         let values = std::sync::Arc::new(move || parameters.clone().unwrap_or_else(|| start.start(seed)));
@@ -125,7 +133,9 @@ impl Spins {
         let result = |name: &str, words: usize| Buffer::result(name, words);
         Ok(Spins {
             sites: n,
-            bits: one_layer.filter(|_| energy.table().is_some()).and_then(|made| OneLayer::new(&made, gpu.profile).ok()),
+            bits: one_layer
+                .filter(|_| images.is_none() && energy.table().is_some())
+                .and_then(|made| OneLayer::new(&made, gpu.profile).ok()),
             network: Autoregressive::new(&layers, count, chunk, gpu.profile)?,
             fields: false,
             learner,
@@ -140,6 +150,7 @@ impl Spins {
             forward: result("forward factors", batch),
             backward: result("backward factors", batch),
             one: Buffer::filled("one", 4, || vec![1.0f32; 4]),
+            images,
             annealing: Annealing::new(options.schedule, options.beta, options.anneal * options.training.steps as f64),
             energy,
             options,
@@ -176,7 +187,7 @@ impl Spins {
     }
 
     fn log_q(&self) -> &Buffer {
-        if self.options.z2 { &self.log_q } else { &self.plus }
+        if self.options.z2 || self.images.is_some() { &self.log_q } else { &self.plus }
     }
 
     fn samples(&self) -> Samples<'_> {
@@ -192,8 +203,8 @@ impl Spins {
         Stream { seed: self.options.training.seed as u64, step: draw, purpose: purpose::SPINS, first_walker: 0 }
     }
 
-    /// Records fresh samples. Those of an even q stand for themselves and their mirror images: nothing that is measured tells
-    /// the two apart.
+    /// Records fresh samples. Those of a symmetric q stand for all of their images, each as likely: what is measured, ln q and
+    /// its gradient among it, tells none from another.
     fn record_draw(&mut self, rec: &mut Recording) {
         let at = self.stream(self.draws);
         self.draws += 1;
@@ -225,7 +236,10 @@ impl Spins {
             let out = Observables { energy: &self.energies, magnetisation: &self.magnetisations };
             self.chunks.iter().for_each(|chunk| self.energy.record(rec, *chunk, &self.spins, out));
         }
-        if self.options.z2 {
+        if let Some(images) = &self.images {
+            rec.phase("images");
+            images.record_log_q(rec, &self.network, &self.chunks, &self.spins, &self.plus, &self.log_q);
+        } else if self.options.z2 {
             rec.phase("mirror images");
             if self.bits.is_none() {
                 let passes = self.chunks.iter().map(|chunk| self.network.record_log_q(rec, *chunk, -1.0, &self.spins, &self.minus));
@@ -248,6 +262,9 @@ impl Spins {
             return self.record_scores(rec);
         }
         let factors = Factors { buffer: &self.sums.factors, first: 0, step: 1 };
+        if let Some(images) = &self.images {
+            return images.record_gradient(rec, &self.network, &self.chunks, &self.spins, factors, &self.learner.gradient);
+        }
         let mut signs: Vec<(f32, &Buffer)> = vec![(1.0, &self.sums.factors)];
         if self.options.z2 {
             z2::record_split(rec, batch, self.logs(), factors, &self.forward, &self.backward);
@@ -270,9 +287,13 @@ impl Spins {
     /// The same by way of the scores of every sample, which stochastic reconfiguration needs.
     fn record_scores(&self, rec: &mut Recording) {
         let (batch, scores) = (self.options.training.batch, &self.learner.scores);
+        let ones = Factors { buffer: &self.one, first: 0, step: 0 };
+        if let Some(images) = &self.images {
+            images.record_scores(rec, &self.network, &self.chunks, &self.spins, ones, scores);
+            return self.learner.record_gradient(rec, &self.sums.factors, 1.0);
+        }
         if self.options.z2 {
             // the shares that the two signs have of a score
-            let ones = Factors { buffer: &self.one, first: 0, step: 0 };
             z2::record_split(rec, batch, self.logs(), ones, &self.forward, &self.backward);
         }
         for chunk in &self.chunks {

@@ -35,6 +35,27 @@ impl Lattice {
     }
 }
 
+impl Lattice {
+    /// Permutations of the sites of an L x L lattice that take bonds to bonds, whether its boundary is periodic or open: site i
+    /// of an image is site p\[i\]. Of the eight rotations and reflections of the square those that keep the steps to neighbours:
+    /// all of them for the square lattice, half of them for the triangular one, whose third bond is one diagonal. The first
+    /// leaves all sites alone; together they are a group.
+    pub fn images(self, side: usize) -> Vec<Vec<usize>> {
+        let last = side - 1;
+        let turned = |image: usize, i: usize, j: usize| {
+            let (i, j) = if image & 1 == 0 { (i, j) } else { (j, i) };
+            (if image & 2 == 0 { i } else { last - i }, if image & 4 == 0 { j } else { last - j })
+        };
+        // a diagonal that goes down and to the right still does, or goes up and to the left
+        let keeps = |image: &usize| self == Lattice::Square || (image & 2 == 0) == (image & 4 == 0);
+        let site = |image: usize, s: usize| {
+            let (i, j) = turned(image, s / side, s % side);
+            i * side + j
+        };
+        (0..8).filter(keeps).map(|image| (0..side * side).map(|s| site(image, s)).collect()).collect()
+    }
+}
+
 impl Couplings {
     /// J on every bond of an L x L lattice: 1 the ferromagnet, -1 the antiferromagnet.
     ///

@@ -359,3 +359,25 @@ fn couplings_come_back_from_correlations() {
     }
     assert!(inverse_ising::mean_field(&[1.0; 4], 2, 1.0).unwrap_err().to_string().contains("not positive definite"));
 }
+
+/// Images of a lattice take its bonds to its bonds, with either boundary, and no other rotation or reflection does.
+#[test]
+fn images_of_a_lattice_keep_its_bonds() {
+    for side in [3, 4, 5] {
+        let square = Lattice::Square.images(side);
+        for (lattice, count) in [(Lattice::Square, 8), (Lattice::Triangular, 4)] {
+            let images = lattice.images(side);
+            assert!(images.len() == count && images[0] == (0..side * side).collect::<Vec<_>>());
+            for boundary in [Boundary::Periodic, Boundary::Open] {
+                let model = Couplings::lattice(lattice, side, boundary, -1.0).unwrap();
+                let moved = |p: &[usize]| {
+                    let ends = model.bonds().iter().map(|b| (p[b.i].min(p[b.j]), p[b.i].max(p[b.j])));
+                    ends.collect::<std::collections::BTreeSet<_>>()
+                };
+                for p in &square {
+                    assert_eq!(moved(p) == moved(&square[0]), images.contains(p), "{lattice:?} {boundary:?} L = {side}: {p:?}");
+                }
+            }
+        }
+    }
+}

@@ -9,7 +9,7 @@ use super::walk::{ROUNDS, Round, SWEEPS, Walk};
 use crate::error::{Error, Result};
 use crate::estimate::{Estimate, jackknife};
 use crate::gpu::{Buffer, Gpu, Recording};
-use crate::kernels::bernoulli::{self, Spins};
+use crate::kernels::bernoulli::{self, Rows, Spins};
 use crate::kernels::tempering::Tempering;
 use crate::kernels::{outer, pad4};
 use crate::number::statistics::chains_time;
@@ -136,7 +136,7 @@ impl Tempered {
         let keeps = |round: usize| s.keep > 0 && (round - warm).is_multiple_of(every);
         let steps: Vec<f64> = betas.windows(2).map(|w| w[1] - w[0]).collect();
         let record = |round: usize, slot: usize, chains: &Tempering, rec: &mut Recording| {
-            let spins = Spins { buffer: &chains.spins, sites: n, first: top.first, count: top.count, sign: 1.0 };
+            let spins = Spins { buffer: &chains.spins, sites: n, first: top.first, count: top.count, sign: 1.0, rows: Rows::Sample };
             bernoulli::record_rows(rec, spins, &rows);
             outer::record(rec, "products of spins", product, &rows, &rows, &products);
             if keeps(round) {
