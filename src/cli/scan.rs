@@ -22,7 +22,6 @@ use crate::run::{Claim, Job, RunLog, Summary, log, stop, train};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Settings with one value or several: key=v1,v2,… or key=v1,v2..vn in equal steps (key=v1;v2 where values have commas)
     #[command(flatten)]
     given: super::Given,
     /// Settings that go together, in quotes; once for each variant, for example --variant "network=made width=4"
@@ -57,6 +56,10 @@ pub struct Args {
     #[arg(long)]
     checked: bool,
 }
+
+/// How settings have several values.
+pub const LISTS: &str = "Several values: key=v1,v2,…, or key=v1,v2..vn in equal steps, or key=v1;v2 where values have commas of their own; \
+for example beta=0.1,0.2..1.0. All combinations are run; numbers stand beside exact values and mean fields where there are any.";
 
 /// What marks a directory as a scan's.
 const MARK: &str = "scan.json";
