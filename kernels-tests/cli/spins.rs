@@ -40,6 +40,11 @@ fn a_run_is_held_against_the_exact_distribution() {
     }
     assert_eq!(object(at, "report a --json")["metropolis"], s["metropolis"]);
 
+    for name in ["energies", "overlaps"] {
+        let table = std::fs::read_to_string(at.join(format!("a/plots/{name}.csv"))).unwrap();
+        assert!(table.starts_with("curve,") && table.contains("all ") && at.join(format!("a/figures/{name}.svg")).is_file(), "{table}");
+    }
+
     let sum = object(at, "exact a --json");
     let value = |o: &serde_json::Value, name: &str| o["result"][name]["value"].as_f64().unwrap();
     assert!((value(&sum, "e") - exact).abs() < 1e-5 && sum["method"] == "all states", "{sum}");
@@ -79,12 +84,19 @@ fn couplings_come_back_from_a_file_of_correlations() {
         assert!(error("network") < error(other), "{other}: {table}");
     }
     assert!(at.join("couplings.csv").is_file());
+    // several temperatures, one figure
+    let line =
+        format!("inverse {} beta=0.5,1 depth=1 batch=400 steps=60 eval_steps=2 --figure e.svg --json", GLASS.trim_end_matches(" beta=1"));
+    let o = object(at, &line);
+    assert_eq!(o["betas"].as_array().map(|b| b.iter().map(|r| r["beta"].as_f64().unwrap()).collect()), Some(vec![0.5, 1.0]), "{o}");
+    assert!(["couplings-beta0.5.csv", "couplings-beta1.csv", "e.svg"].iter().all(|name| at.join(name).is_file()));
 }
 
 #[test]
 fn bad_questions_are_refused_with_a_remedy() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("bad.csv"), "1,0.5\n0.4,1\n").unwrap();
+    std::fs::write(folder.path().join("good.csv"), "1,0.5\n0.5,1\n").unwrap();
     std::fs::create_dir(folder.path().join("empty")).unwrap();
     for (line, fragments) in [
         ("exact electron-gas n=3 rs=1 theta=1", &["electron-gas has no couplings", "ising, sk, hopfield, couplings"] as &[&str]),
@@ -98,6 +110,9 @@ fn bad_questions_are_refused_with_a_remedy() {
         ("inverse bad.csv", &["beta is missing"]),
         ("inverse bad.csv beta=1 n=2", &["unknown key \"n\""]),
         ("inverse ising L=3 beta=0.4 h=0.1", &["drop the field"]),
+        ("inverse good.csv beta=0.4,0.5", &["are those of one beta"]),
+        ("inverse ising L=3 beta=0.4 --figure e.svg", &["give several, as in beta=0.2,0.4..2"]),
+        ("inverse ising L=3 beta=0.4,0.5 --figure e.jpg", &[".svg, .png or .pdf"]),
     ] {
         let o = command(folder.path(), line).output().unwrap();
         let code = if line.contains("none/") { 5 } else { 2 };

@@ -42,9 +42,9 @@ fn couplings_of_a_glass_are_found_again() {
         let other = inverse_ising::error(&formula(&c, n, beta).unwrap(), &truth);
         assert!(error < 0.3 * other, "{error} beside {other}");
     }
-    // noise of a step of 1000 samples is 0.03, averaged by small steps; of 20,000 at the end 0.007. Pairs that are nearly frozen,
+    // noise of a step of 1000 samples is 0.03, averaged over the last hundred and some; of 20,000 at the end 0.007. Pairs that are nearly frozen,
     // 1 - C² of some percent, have ten times the error in J that they have in C
-    assert!(error < 0.1 && off < 0.01 && own < 0.02 && first > 0.1 && last < 0.06, "{error} {off} {own} {first} {last}");
+    assert!(error < 0.1 && off < 0.02 && own < 0.03 && first > 0.1 && last < 0.06, "{error} {off} {own} {first} {last}");
     // C of the network's weighted samples is that of its couplings
     let apart = all.iter().zip(&found.correlations).fold(0.0_f64, |m, (a, b)| m.max((a - b).abs()));
     assert!(apart < 0.05 && found.ess > 0.7 && found.waited == 0, "{apart} {}", found.ess);

@@ -8,13 +8,15 @@ use serde_json::json;
 
 use super::exact::matrix;
 use crate::atomic_file;
-use crate::config::{Group, Resolved, Values};
+use crate::config::{Group, Resolved, Values, list};
 use crate::error::{Error, Result};
+use crate::estimate::plot::{Axis, Graph, Plot, Style};
+use crate::gpu::Gpu;
 use crate::problem::spins::inverse::{Inverse, SYSTEM, residual};
 use crate::problem::spins::oracle::{Oracle, Settings};
 use crate::problem::spins::{kinds, settings};
 use crate::problem::{Training, resolve};
-use crate::report::{Recovered, say};
+use crate::report::{METHODS, Recovered, check_picture, draw_plot, say};
 use crate::system::spins::{Correlations, Couplings, Enumeration, enumeration, inverse_ising};
 
 #[derive(clap::Args)]
@@ -30,6 +32,9 @@ pub struct Args {
     /// Where the couplings are written: n lines of n numbers, which `helmholtz train couplings couplings=FILE` reads
     #[arg(long, value_name = "FILE", default_value = "couplings.csv")]
     out: PathBuf,
+    /// Draw the errors of the couplings against beta, of which several are given (beta=0.2,0.4..2): .svg, .png or .pdf
+    #[arg(long, value_name = "FILE")]
+    figure: Option<PathBuf>,
     /// Sweeps of parallel tempering, which gives the correlations of a system of more than 22 spins
     #[arg(long, value_name = "N", default_value_t = 20_000)]
     sweeps: usize,
@@ -50,82 +55,141 @@ enum Given {
     Model(Couplings),
 }
 
-pub fn run(args: Args) -> Result<()> {
-    let path = Path::new(&args.target);
-    let file = path.extension().is_some_and(|e| e != "toml") || (path.is_file() && path.extension().is_none());
-    let (values, given) = if file {
-        let resolved = Resolved::from_command(&[&SYSTEM], SYSTEM.name, &args.settings)?;
-        (resolved.values, Given::Data(Correlations::read(path)?))
-    } else {
-        let resolved = resolve(&args.target, &args.settings)?;
+impl Given {
+    /// Of a target with these settings, with them.
+    fn new(target: &OsString, settings: &[String]) -> Result<(Values, Given)> {
+        let path = Path::new(target);
+        if path.extension().is_some_and(|e| e != "toml") || (path.is_file() && path.extension().is_none()) {
+            let resolved = Resolved::from_command(&[&SYSTEM], SYSTEM.name, settings)?;
+            return Ok((resolved.values, Given::Data(Correlations::read(path)?)));
+        }
+        let resolved = resolve(target, settings)?;
         let (model, _) = kinds::model_of(resolved.kind(), &resolved.values)?;
         if !model.is_even() {
             return Err(Error::User("the inverse problem takes spins without magnetisation: drop the field".into()));
         }
-        (resolved.values, Given::Model(model))
+        Ok((resolved.values, Given::Model(model)))
+    }
+}
+
+pub fn run(args: Args) -> Result<()> {
+    // every value of a list of β by itself
+    let listed = args.settings.iter().position(|word| word.starts_with("beta="));
+    let betas = match listed {
+        Some(at) => list(&args.settings[at]["beta=".len()..], false).map_err(|e| Error::User(format!("{}: {e}", args.settings[at])))?,
+        None => vec![String::new()],
     };
+    let several = betas.len() > 1;
+    let words = |beta: &String| {
+        let mut words = args.settings.clone();
+        listed.into_iter().for_each(|at| words[at] = format!("beta={beta}"));
+        words
+    };
+    let all = betas.iter().map(|beta| Given::new(&args.target, &words(beta))).collect::<Result<Vec<_>>>()?;
+    if several && matches!(all[0].1, Given::Data(_)) {
+        return Err(Error::User("correlations in a file are those of one beta: give one".into()));
+    }
+    if let Some(path) = &args.figure {
+        check_picture(path)?;
+        if !several {
+            return Err(Error::User("--figure draws errors against beta: give several, as in beta=0.2,0.4..2".into()));
+        }
+    }
     atomic_file::check(&args.out)?;
     let tell = super::teller(args.json);
     let gpu = super::open(args.device.as_deref(), args.checked, tell)?;
+    let mut found = Vec::new();
+    for ((values, given), beta) in all.into_iter().zip(&betas) {
+        let out = if several { beside(&args.out, beta) } else { args.out.clone() };
+        let recovered = invert(&gpu, values, given, args.sweeps, &out, tell)?;
+        if !args.json {
+            say(&recovered.text());
+        }
+        found.push(recovered);
+    }
+    if args.json {
+        let mut objects: Vec<serde_json::Value> = found.iter().map(Recovered::json).collect();
+        let mut object = if several { json!({ "betas": objects }) } else { objects.remove(0) };
+        object["device"] = gpu.manifest();
+        say(&object.to_string());
+    }
+    if let Some(path) = &args.figure {
+        draw_plot(path, &errors(&found))?;
+        if !args.json {
+            say(&format!("  figure: {}", path.display()));
+        }
+    }
+    Ok(())
+}
+
+/// `couplings.csv` as `couplings-beta0.5.csv`.
+fn beside(path: &Path, beta: &str) -> PathBuf {
+    let part = |name: Option<&std::ffi::OsStr>| name.map_or(String::new(), |n| n.to_string_lossy().into_owned());
+    path.with_file_name(format!("{}-beta{beta}.{}", part(path.file_stem()), part(path.extension())))
+}
+
+/// Finds couplings, writes them, and holds them against those of formulas.
+fn invert(gpu: &Gpu, values: Values, given: Given, sweeps: usize, out: &Path, tell: fn(&str)) -> Result<Recovered> {
     let begun = Instant::now();
     let (beta, training) = (values.get::<f64>("beta"), Training::read(&values));
     let (data, truth) = match given {
         Given::Data(data) => (data, None),
         Given::Model(model) => {
-            let s = Settings { sweeps: args.sweeps, ladders: 16, seed: training.seed as u64, keep: 0 };
+            let s = Settings { sweeps, ladders: 16, seed: training.seed as u64, keep: 0 };
             let tempering = model.n() > enumeration::MOST;
-            let oracle = Oracle::new(&gpu, &model, beta, None, tempering, &s, &mut |text| tell(text))?;
+            let oracle = Oracle::new(gpu, &model, beta, None, tempering, &s, &mut |text| tell(text))?;
             (Correlations::new(model.n(), oracle.correlations)?, Some(model.dense()))
         }
     };
     let n = data.n();
-    let (network, values) = (settings::network(n, &values)?, settled(&gpu, n, values)?);
+    let (network, values) = (settings::network(n, &values)?, settled(gpu, n, values)?);
     let (steps, mut last) = (training.steps, Instant::now());
-    let found = Inverse::learn(&gpu, &data, network, settings::options(&values), &mut |p| {
+    let found = Inverse::learn(gpu, &data, network, settings::options(&values), &mut |p| {
         if last.elapsed().as_secs() >= 5 || p.step == steps {
             last = Instant::now();
             tell(&format!("step {} of {steps}: C off by {:.1e}, {:.0} % effective", p.step, p.residual, 100.0 * p.ess));
         }
     })?;
-    atomic_file::write(&args.out, matrix(n, &found.couplings).as_bytes())?;
-    let of = |couplings: &[f64]| -> Result<Option<f64>> {
-        if n > enumeration::MOST {
-            return Ok(None);
-        }
+    atomic_file::write(out, matrix(n, &found.couplings).as_bytes())?;
+    // of couplings whose states can all be summed
+    let exact = n <= enumeration::MOST;
+    let off = |couplings: &[f64]| -> Result<f64> {
         let all = Enumeration::new(&Couplings::from_dense(n, couplings)?)?;
-        Ok(Some(residual(&data, &all.correlations(beta).0)))
+        Ok(residual(&data, &all.correlations(beta).0))
     };
     let c = data.values();
-    let mut rows = vec![("network", Ok(found.couplings.clone()), of(&found.couplings)?.unwrap_or(residual(&data, &found.correlations)))];
-    for (name, couplings) in [
-        ("mean field", inverse_ising::mean_field(c, n, beta)),
-        ("independent pairs", inverse_ising::independent_pairs(c, n, beta)),
-        ("Sessak–Monasson", inverse_ising::sessak_monasson(c, n, beta)),
-    ] {
-        let off = couplings.as_ref().ok().map_or(Ok(None), |j| of(j))?;
-        rows.push((name, couplings, off.unwrap_or(f64::NAN)));
-    }
-    let rows = rows.into_iter().map(|(name, couplings, residual)| {
+    let formulas = [
+        (METHODS[1], inverse_ising::mean_field(c, n, beta)),
+        (METHODS[2], inverse_ising::independent_pairs(c, n, beta)),
+        (METHODS[3], inverse_ising::sessak_monasson(c, n, beta)),
+    ];
+    let mut rows = Vec::new();
+    for (name, couplings) in [(METHODS[0], Ok(found.couplings))].into_iter().chain(formulas) {
+        let residual = match &couplings {
+            Ok(j) if exact => off(j)?,
+            Ok(_) if name == METHODS[0] => residual(&data, &found.correlations),
+            _ => f64::NAN,
+        };
         let error = truth.as_ref().zip(couplings.as_ref().ok()).map(|(t, j)| inverse_ising::error(j, t));
-        (name, error, residual, couplings.err().map(|e| e.to_string()))
-    });
-    let recovered = Recovered { n, beta, rows: rows.collect(), exact: n <= enumeration::MOST, ess: found.ess, waited: found.waited };
-    if args.json {
-        let mut object = recovered.json();
-        object["couplings"] = json!(args.out);
-        object["steps"] = training.steps.into();
-        object["seconds"] = begun.elapsed().as_secs_f64().into();
-        object["device"] = gpu.manifest();
-        say(&object.to_string());
-    } else {
-        say(&recovered.text());
-        say(&format!("  couplings: {} ({})", args.out.display(), crate::report::duration(begun.elapsed().as_secs_f64())));
+        rows.push((name, error, residual, couplings.err().map(|e| e.to_string())));
     }
-    Ok(())
+    let (seconds, written) = (begun.elapsed().as_secs_f64(), out.to_path_buf());
+    Ok(Recovered { n, beta, rows, exact, ess: found.ess, waited: found.waited, steps, seconds, written })
+}
+
+/// Errors of the couplings against β.
+fn errors(found: &[Recovered]) -> Plot {
+    let axes = (Axis::new("beta", "*β*", "1/J"), Axis::new("error", "root mean square of *J* − *J*_{true}", "J").logarithmic());
+    let graph = METHODS.iter().enumerate().fold(Graph::new(axes.0, axes.1), |graph, (k, name)| {
+        let points = found.iter().map(|r| [r.beta, r.rows[k].1.unwrap_or(f64::NAN), f64::NAN]).collect();
+        graph.with(name, Style::Joined, points)
+    });
+    let n = found[0].n;
+    Plot::graph("inverse", "Couplings from correlations", &format!("{n} spins; a cross: the formula has no value there"), graph)
 }
 
 /// With batch and chunk.
-fn settled(gpu: &crate::gpu::Gpu, n: usize, mut values: Values) -> Result<Values> {
+fn settled(gpu: &Gpu, n: usize, mut values: Values) -> Result<Values> {
     let (batch, chunk) = settings::settle(gpu, n, &values)?;
     for (name, value) in [("batch", batch), ("chunk", chunk)] {
         values.set(name, &value.to_string()).map_err(Error::User)?;

@@ -112,7 +112,7 @@ mod tests {
             assert!((mean.error / expected - 1.0).abs() < 0.4, "φ = {phi}: {mean:?} for {expected}");
             assert!((chains.tau(Quantity::Energy) / tau - 1.0).abs() < 4.0 * (2.0_f64 / 63.0).sqrt());
             assert_eq!((chains.acceptance(), chains.length()), (0.5, 900.0));
-            assert_eq!(mean.at_least, false);
+            assert!(!mean.at_least);
             let square = chains.mean(Quantity::Square);
             assert!((square.value - 0.35).abs() < 1e-6 && square.error < 1e-6, "{square:?}");
         }

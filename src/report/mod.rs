@@ -22,5 +22,5 @@ pub use picture::{check as check_picture, write as write_picture};
 pub use plot::draw_plot;
 pub use profile::{Profile, Row, list, rows, table, trace};
 pub use read::{RunDir, read};
-pub use recovered::Recovered;
+pub use recovered::{METHODS, Recovered};
 pub use table::{duration, plus_minus, result_table};

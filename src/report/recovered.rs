@@ -1,6 +1,11 @@
 //! Couplings found from correlations, beside those of formulas: as text and as JSON.
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
+
+/// Names of the methods: by a network, then by formulas.
+pub const METHODS: [&str; 4] = ["network", "mean field", "independent pairs", "Sessak–Monasson"];
 
 /// What each method found.
 pub struct Recovered {
@@ -15,6 +20,11 @@ pub struct Recovered {
     pub ess: f64,
     /// Steps in which the couplings waited for the network.
     pub waited: usize,
+    /// Steps of the network and the couplings, and what all of it took.
+    pub steps: usize,
+    pub seconds: f64,
+    /// File of the couplings.
+    pub written: PathBuf,
 }
 
 impl Recovered {
@@ -37,6 +47,7 @@ impl Recovered {
         if self.waited > 0 {
             lines.push(format!("  note: steps in which the couplings waited, as few samples were effective: {}", self.waited));
         }
+        lines.push(format!("  couplings: {} ({} steps, {})", self.written.display(), self.steps, super::duration(self.seconds)));
         lines.join("\n")
     }
 
@@ -47,6 +58,7 @@ impl Recovered {
             (key, json!({ "error": error, "residual": residual, "fault": why }))
         };
         let methods: serde_json::Map<String, Value> = self.rows.iter().map(row).collect();
-        json!({ "spins": self.n, "beta": self.beta, "methods": methods, "exact_residual": self.exact, "ess": self.ess, "waited": self.waited })
+        json!({ "spins": self.n, "beta": self.beta, "methods": methods, "exact_residual": self.exact, "ess": self.ess, "waited": self.waited,
+            "steps": self.steps, "seconds": self.seconds, "couplings": self.written })
     }
 }

@@ -47,9 +47,10 @@ impl Energy for Learned {
     }
 }
 
-/// Adam of the couplings.
+/// Adam of the couplings. The square of the gradient is remembered for 100 steps: of 1000, as is usual, the first and largest
+/// ones would hold back all others.
 const RATE: f64 = 0.01;
-const MEMORY: (f64, f64) = (0.9, 0.999);
+const MEMORY: (f64, f64) = (0.9, 0.99);
 /// Effective samples of a batch below which its correlations are noise, and the couplings wait for the network.
 const EFFECTIVE: f64 = 20.0;
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::oracle::Shape;
 use super::settings::{self, GIVEN, GLASS, Given, Glass, ISING, Ising, MASKED, MEMORY, Memory, TEMPERATURE, Temperature};
-use super::{Energy, Spins, of_couplings};
+use super::{Energy, Spins, Subject, of_couplings};
 use crate::config::{Bearing, Group, Key, Resolved, System, Values};
 use crate::error::{Error, Result};
 use crate::estimate::Draws;
@@ -81,7 +81,12 @@ pub fn open(gpu: &Gpu, v: &Values, parameters: Option<Parameters>) -> Result<Spi
     let first = parameters.and_then(|vectors| vectors.into_iter().next());
     let spins = Spins::new(gpu, energy(v, &model, options.training.chunk)?, network, options, first)?;
     let spins = if settings::Masked::read(v).fields { spins.with_fields(&model)? } else { spins };
-    Ok(spins.beside(model))
+    let subject = match which(v) {
+        Which::Lattice(s) => Subject { lattice: Some((s.L, s.boundary)), patterns: None },
+        Which::Memory(s) => Subject { lattice: None, patterns: Some(memory(&s)?) },
+        _ => Subject::default(),
+    };
+    Ok(spins.beside(model).pictured(subject))
 }
 
 /// Lattices of spins.

@@ -10,6 +10,7 @@ mod frozen;
 pub mod inverse;
 pub mod kinds;
 pub mod oracle;
+mod pictures;
 pub mod settings;
 mod state;
 mod symmetry;
@@ -20,6 +21,7 @@ pub use crate::kernels::couplings::Observables;
 pub use annealing::{Annealing, Schedule};
 pub use energy::{Energy, of_couplings};
 pub use kinds::{SPINS, SYSTEM};
+pub use pictures::Subject;
 pub use state::{Options, Spins};
 pub use symmetry::Images;
 

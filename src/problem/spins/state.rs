@@ -5,6 +5,7 @@ mod given;
 use std::collections::BTreeMap;
 
 use super::frozen::Frozen;
+use super::pictures::Subject;
 use super::symmetry::Images;
 use super::{Annealing, Energy, Network, Observables, Schedule};
 use crate::error::{Error, Result};
@@ -85,6 +86,7 @@ pub struct Spins {
     annealing: Annealing,
     /// The same energy on the host, for what mean fields make of it.
     couplings: Option<Couplings>,
+    subject: Subject,
     /// The mirror images as the network last saw them, if that was all of them.
     pass: Option<Pass>,
     /// β of R when it was last measured.
@@ -156,6 +158,7 @@ impl Spins {
             options,
             draws: 0,
             couplings: None,
+            subject: Subject::default(),
             pass: None,
             measured_at: 0.0,
             products: None,
@@ -184,6 +187,11 @@ impl Spins {
     /// With couplings of the same energy, of which the end of a run gives the mean-field values.
     pub fn beside(self, model: Couplings) -> Spins {
         Spins { couplings: Some(model), ..self }
+    }
+
+    /// With what a model is beside its couplings: pictures at the end of a run show it.
+    pub fn pictured(self, subject: Subject) -> Spins {
+        Spins { subject, ..self }
     }
 
     fn log_q(&self) -> &Buffer {
@@ -415,12 +423,12 @@ impl Problem for Spins {
         Ok(())
     }
 
-    fn conclude(&mut self, _gpu: &Gpu, _end: &Ending, _say: &mut dyn FnMut(&str)) -> Result<Conclusion> {
+    fn conclude(&mut self, gpu: &Gpu, _end: &Ending, _say: &mut dyn FnMut(&str)) -> Result<Conclusion> {
         let reweighted = self.frozen.sums().map(|(averages, weighted)| self.reweighted(&averages, &weighted));
         let metropolis = self.metropolis();
         let seed = self.options.training.seed as u64;
         let baselines = self.couplings.as_ref().map_or(Ok(Baselines::new()), |model| mean_fields(model, self.options.beta, seed))?;
-        Ok(Conclusion { notes: Vec::new(), reweighted, metropolis, baselines, plots: Vec::new() })
+        Ok(Conclusion { notes: Vec::new(), reweighted, metropolis, baselines, plots: self.pictures(gpu)? })
     }
 }
 

@@ -97,12 +97,7 @@ impl Enumeration {
     /// ⟨s_i s_j⟩, n x n, and ⟨s_i⟩ (zeros for an even model): all from one Walsh-Hadamard transform of the weights.
     pub fn correlations(&self, beta: f64) -> (Vec<f64>, Vec<f64>) {
         let mut w: Vec<f64> = self.energies.iter().map(|e| (-beta * (e - self.lowest)).exp()).collect();
-        for bit in 0..self.free {
-            for pair in w.chunks_mut(2 << bit) {
-                let (up, down) = pair.split_at_mut(1 << bit);
-                up.iter_mut().zip(down).for_each(|(a, b)| (*a, *b) = (*a + *b, *a - *b));
-            }
-        }
+        transform(&mut w, self.free);
         // entry k is Σ weight Π_(i in k) s_i; the last spin of an even model is 1
         let mask = |i: usize| if i < self.free { 1usize << i } else { 0 };
         let pairs = (0..self.n * self.n).map(|at| w[mask(at / self.n) ^ mask(at % self.n)] / w[0]).collect();
@@ -129,6 +124,29 @@ impl Enumeration {
         uniforms.into_iter().map(state).collect()
     }
 
+    /// Energy and probability e^{-βE}/Z of the states kept, mirror images included.
+    pub fn weights(&self, beta: f64) -> Vec<(f64, f64)> {
+        let z = self.sum(beta, |_, _| 1.0);
+        self.energies.iter().map(|e| (*e, (-beta * (e - self.lowest)).exp() / z)).collect()
+    }
+
+    /// Probability that two independent states differ in 0, 1, … n spins: the distribution of their overlap q = 1 - 2 k/n.
+    pub fn overlaps(&self, beta: f64) -> Vec<f64> {
+        // Σ_s p(s) p(s ⊕ x) is the transform of the square of the transform of p
+        let mut p: Vec<f64> = self.weights(beta).into_iter().map(|(_, p)| p).collect();
+        transform(&mut p, self.free);
+        p.iter_mut().for_each(|v| *v *= *v / (1usize << self.free) as f64);
+        transform(&mut p, self.free);
+        let mut found = vec![0.0; self.n + 1];
+        for (x, v) in p.iter().enumerate() {
+            let k = x.count_ones() as usize;
+            // of an even model either may be mirrored
+            let images = if self.free == self.n { [k, k] } else { [k, self.n - k] };
+            images.iter().for_each(|k| found[*k] += 0.5 * v);
+        }
+        found
+    }
+
     /// Lowest energy, and how many states have it (within 1e-9 of the range of energies).
     pub fn ground(&self) -> (f64, usize) {
         let highest = self.energies.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -145,5 +163,15 @@ impl Enumeration {
     /// 2 for an even model, whose states come as ±s; 1 in a field.
     pub fn copies_of_each(&self) -> usize {
         1 << (self.n - self.free)
+    }
+}
+
+/// Walsh–Hadamard transform over `bits` bits, in place.
+fn transform(w: &mut [f64], bits: usize) {
+    for bit in 0..bits {
+        for pair in w.chunks_mut(2 << bit) {
+            let (up, down) = pair.split_at_mut(1 << bit);
+            up.iter_mut().zip(down).for_each(|(a, b)| (*a, *b) = (*a + *b, *a - *b));
+        }
     }
 }

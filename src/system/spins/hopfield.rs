@@ -109,7 +109,7 @@ impl Hopfield {
         let thermodynamics =
             Thermodynamics { n, beta, ln_z: top + weight.ln(), energy: Some(mean), heat_capacity: Some(beta * beta * variance) };
         let cells = cells.iter().map(|c| Cell { overlaps: c.0, probability: probability(c) }).collect();
-        Ok(Some(Overlaps { thermodynamics, cells }))
+        Ok(Some(Overlaps { thermodynamics, columns: n - agree + 1, cells }))
     }
 }
 
@@ -137,6 +137,8 @@ pub struct Cell {
 pub struct Overlaps {
     /// ln Z, ⟨E⟩ and β² Var(E).
     pub thermodynamics: Thermodynamics,
+    /// Cells of a row.
+    pub columns: usize,
     /// Every pair of overlaps once, row by row of the sum over the sites where the patterns agree.
     pub cells: Vec<Cell>,
 }

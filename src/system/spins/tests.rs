@@ -381,3 +381,26 @@ fn images_of_a_lattice_keep_its_bonds() {
         }
     }
 }
+
+/// Draws have the probabilities of the states, and overlaps of pairs are those of a double sum; with a field and without.
+#[test]
+fn draws_and_overlaps_are_those_of_all_states() {
+    let glass = Couplings::sherrington_kirkpatrick(6, 5).unwrap();
+    for model in [glass.clone(), glass.with_field(0.3).unwrap()] {
+        let (beta, all) = (1.3, Enumeration::new(&model).unwrap());
+        let state = |x: usize| (0..6).map(|i| 1 - 2 * (x >> i & 1) as i8).collect::<Vec<i8>>();
+        let ln_z = all.at(beta).unwrap().ln_z;
+        let p: Vec<f64> = (0..64).map(|x| (-beta * model.energy(&state(x)) - ln_z).exp()).collect();
+        let mut want = [0.0; 7];
+        (0..64 * 64).for_each(|xy: usize| want[((xy / 64) ^ (xy % 64)).count_ones() as usize] += p[xy / 64] * p[xy % 64]);
+        all.overlaps(beta).iter().zip(want).for_each(|(got, want)| close("overlap", *got, want, 1e-13));
+        close("weights", all.weights(beta).iter().map(|(_, p)| p).sum(), 1.0, 1e-13);
+        // even numbers, one in the middle of each of 10^5 equal parts: every state as often as it is likely, to one
+        let count = 100_000;
+        let mut counts = [0.0; 64];
+        for s in all.draw(beta, (0..count).map(|k| (k as f64 + 0.5) / count as f64)) {
+            counts[s.iter().enumerate().map(|(i, v)| ((*v < 0) as usize) << i).sum::<usize>()] += 1.0;
+        }
+        counts.iter().zip(&p).for_each(|(got, p)| close("draws", *got, count as f64 * p, 1.5));
+    }
+}

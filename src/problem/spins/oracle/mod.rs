@@ -45,7 +45,7 @@ pub struct Oracle {
 pub type Shape = (usize, Boundary);
 
 /// Pairs of sites 0, 1, … apart along rows and columns: up to half a side of a torus.
-fn pairs((side, boundary): Shape) -> Vec<Vec<(usize, usize)>> {
+pub(super) fn pairs((side, boundary): Shape) -> Vec<Vec<(usize, usize)>> {
     let most = if boundary == Boundary::Periodic { side / 2 } else { side - 1 };
     let of = |r: usize| {
         let sites = (0..side).flat_map(|i| (0..side).map(move |j| (i, j)));
@@ -54,6 +54,19 @@ fn pairs((side, boundary): Shape) -> Vec<Vec<(usize, usize)>> {
         inside.map(|(i, j, k, l)| (i * side + j, k % side * side + l % side)).collect()
     };
     (0..=most).map(of).collect()
+}
+
+/// ln Z, ⟨E⟩, β² Var(E) and ⟨m²⟩ of all states: on the device, of two spins here.
+fn summed(gpu: &Gpu, model: &Couplings, beta: f64) -> Result<[f64; 4]> {
+    let n = model.n();
+    if n < 3 {
+        let all = Enumeration::new(model)?;
+        let (t, square) = (all.at(beta)?, all.magnetisation_squared(beta) / (n * n) as f64);
+        return Ok([t.ln_z, t.energy.unwrap_or(f64::NAN), t.heat_capacity.unwrap_or(f64::NAN), square]);
+    }
+    let (_, all) = gray::Enumeration::new(n, &model.dense(), model.fields())?.solve(gpu, &[beta])?;
+    let e = all[0];
+    Ok([e.log_z - beta * model.offset(), e.energy + model.offset(), e.heat_capacity, e.square])
 }
 
 impl Oracle {
@@ -80,10 +93,9 @@ impl Oracle {
             return Ok(Oracle { method: Method::Tempering(Box::new(run)), values, correlations, distances, states });
         }
         let n = model.n();
-        let (_, all) = gray::Enumeration::new(n, &model.dense(), model.fields())?.solve(gpu, &[beta])?;
-        let (e, size) = (all[0], n as f64);
-        let (log_z, energy) = (e.log_z - beta * model.offset(), e.energy + model.offset());
-        let values = [log_z, -log_z / (beta * size), energy / size, e.entropy / size, e.heat_capacity / size, e.square];
+        let size = n as f64;
+        let [log_z, energy, heat, square] = summed(gpu, model, beta)?;
+        let values = [log_z, -log_z / (beta * size), energy / size, (log_z + beta * energy) / size, heat / size, square];
         let values = NAMES.into_iter().zip(values.map(Estimate::from)).collect();
         let (mut correlations, mut states) = (Vec::new(), Vec::new());
         if n <= enumeration::MOST {

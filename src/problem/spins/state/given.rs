@@ -1,12 +1,17 @@
 //! R of spins that a network did not draw.
 
+use super::super::pictures::{self, pictures};
 use super::{Observables, Spins};
 use crate::error::{Error, Result};
+use crate::estimate::Plot;
 use crate::estimate::free_energy::Weighted;
 use crate::gpu::{Gpu, Recording};
 use crate::kernels::free_energy::Samples;
 use crate::kernels::two_point::{self, TwoPoint};
 use crate::kernels::{Chunk, z2};
+
+/// Spins of a batch up to which they are read back for pictures.
+const PICTURED: usize = 1 << 24;
 
 impl Spins {
     /// Number of spins n.
@@ -64,6 +69,18 @@ impl Spins {
             Some(at) => Err(Error::Numerics(format!("R of state {at} is {}: the network gives it no probability", all[at]))),
             None => Ok(all),
         }
+    }
+
+    /// Pictures of the samples drawn last, if parameters are frozen and the couplings known.
+    pub(super) fn pictures(&self, gpu: &Gpu) -> Result<Vec<Plot>> {
+        let (batch, beta) = (self.options.training.batch, self.options.beta);
+        let Some(model) = self.couplings.as_ref().filter(|m| self.frozen.sums().is_some() && batch * m.n() <= PICTURED) else {
+            return Ok(Vec::new());
+        };
+        let (log_q, energies): (Vec<f32>, Vec<f32>) = (gpu.read_words(self.log_q(), batch)?, gpu.read_words(&self.energies, batch)?);
+        let reduced = log_q.iter().zip(&energies).map(|(l, e)| *l as f64 + beta * *e as f64).collect();
+        let spins = gpu.read_words(&self.spins, batch * model.n())?;
+        pictures(model, beta, &self.subject, &pictures::Samples { spins, energies, reduced, even: self.options.z2 })
     }
 
     /// Records ln q and E of the first `count` states of the batch.
