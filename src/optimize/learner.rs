@@ -19,7 +19,7 @@ enum Update {
 
 fn adam(s: &Optimisation, parameters: usize) -> Update {
     let clip = if s.clip > 0.0 { s.clip } else { f64::INFINITY };
-    Update::Adam(Adam { rate: s.learning_rate, clip, ..Adam::new(parameters) })
+    Update::Adam(Adam { rate: s.learning_rate, epsilon: s.epsilon, clip, ..Adam::new(parameters) })
 }
 
 /// What a learner starts with.
@@ -67,6 +67,8 @@ pub struct Learner {
     pace: f64,
     /// Steps over which the schedule halves them; 0: none.
     decay: f64,
+    /// Updates of the whole run, and how many of them, the last ones, shrink evenly.
+    cooling: (f64, f64),
     updates: usize,
 }
 
@@ -118,8 +120,24 @@ impl Learner {
             kept: filled(format!("{name} parameters kept")),
             pace: 1.0,
             decay: s.decay,
+            cooling: (0.0, 0.0),
             updates: 0,
         }
+    }
+
+    /// In a run of so many updates, of which the last ones, this share of them, shrink evenly to nothing.
+    pub fn cooled(self, updates: usize, share: f64) -> Learner {
+        Learner { cooling: (updates as f64, share * updates as f64), ..self }
+    }
+
+    /// Factor of the present update by the schedules.
+    fn schedule(&self) -> f64 {
+        let done = self.updates as f64;
+        let decayed = if self.decay > 0.0 { 1.0 / (1.0 + done / self.decay) } else { 1.0 };
+        let (all, last) = self.cooling;
+        // those behind a run that went on, as a user's own loop may, are as short as its last
+        let cooled = if last >= 1.0 { ((all - done) / (last + 1.0)).clamp(1.0 / (last + 1.0), 1.0) } else { 1.0 };
+        decayed * cooled
     }
 
     /// With the total momenta of the walkers, f32 `[walker][dim]`, which [`super::Gauge::Fixed`] takes out of complex scores.
@@ -167,8 +185,7 @@ impl Learner {
 
     /// What makes the present update: base × pace × schedule is the length of its step; in the Fisher norm, max_norm is a square.
     fn present(&self) -> Update {
-        let schedule = if self.decay > 0.0 { 1.0 / (1.0 + self.updates as f64 / self.decay) } else { 1.0 };
-        let factor = self.pace * schedule;
+        let factor = self.pace * self.schedule();
         match &self.update {
             Update::Sr(sr) => {
                 let mut sr = self.sized(sr);

@@ -129,12 +129,13 @@ impl Trainer {
             settings::Sampler::Metropolis => Box::new(Metropolis::new(chains(s, &gas))?),
         };
         let momentum = Buffer::result("total momentum", batch * gas.dim);
+        let cooled = |learner: Learner| learner.cooled(s.training.steps, s.optimisation.cooling);
         let options = Options { gauge: s.gauge, dim: gas.dim, ..Options::default() };
         Ok(Trainer {
             batch,
             chunk,
-            occupation: Learner::of_scores(&s.optimisation, self::occupation(s, &gas, occupation), batch, 1, options)?,
-            flow: Learner::of_scores(&s.optimisation, self::flow(s, flow), batch, 2, options)?.with_momenta(&momentum),
+            occupation: cooled(Learner::of_scores(&s.optimisation, self::occupation(s, &gas, occupation), batch, 1, options)?),
+            flow: cooled(Learner::of_scores(&s.optimisation, self::flow(s, flow), batch, 2, options)?).with_momenta(&momentum),
             settings: s.clone(),
             occupations,
             wave,

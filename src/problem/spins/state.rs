@@ -140,7 +140,7 @@ impl Spins {
                 .and_then(|made| OneLayer::new(&made, gpu.profile).ok()),
             network: Autoregressive::new(&layers, count, chunk, gpu.profile)?,
             fields: false,
-            learner,
+            learner: learner.cooled(options.training.steps, options.optimisation.cooling),
             sums: FreeEnergy::new(batch, n),
             chunks: (0..batch).step_by(chunk).map(|first| Chunk { first, count: chunk.min(batch - first) }).collect(),
             spins: result("spins", batch * n),
