@@ -7,7 +7,7 @@ use helmholtz::kernels::Chunk;
 use helmholtz::kernels::couplings::Observables;
 use helmholtz::kernels::stencil::Stencil;
 use helmholtz::optimize::Optimizer;
-use helmholtz::problem::spins::{Options, of_couplings};
+use helmholtz::problem::spins::{Options, Subject, of_couplings};
 use helmholtz::problem::{Conclusion, Ending, Measured, Named, Problem};
 use helmholtz::system::Couplings;
 use helmholtz::system::spins::{Boundary, Enumeration, Lattice};
@@ -82,6 +82,16 @@ fn holds(name: &str, spins: Spins, model: &Couplings, beta: f64, training: usize
         println!("{name}: {q} {w:?}, exact {want:.5}");
         assert!((w.value - want).abs() < 5.0 * w.error && w.error < 0.05 * want.abs() + 0.03, "{name}: reweighted {q} {w:?}, exact {want}");
     }
+    // neighbours on the square lattice are the energy, two bonds a site
+    assert_eq!(conclusion.two_point.len(), if name == "PixelCNN" { 2 } else { 0 });
+    if let [own, next] = conclusion.two_point[..] {
+        println!("{name}: C {next:?}, exact {:.5}", -0.5 * e);
+        assert!(
+            (next.value + 0.5 * e).abs() < 5.0 * next.error && next.error < 0.02 && own.value == 1.0,
+            "{name}: {next:?}, exact {}",
+            -0.5 * e
+        );
+    }
     // chains lead to the same distribution, and stay now and then
     for (q, want) in [("E", e), ("m2", m2)] {
         let c = chains.values[q];
@@ -138,7 +148,8 @@ fn convolutions_are_bounds_and_reweight_to_the_exact_values() {
     let model = Couplings::lattice(Lattice::Square, 3, Boundary::Periodic, 1.0).unwrap();
     let network = PixelCnn { side: 3, depth: 2, width: 4, half: 1, bias: true, last: false, residual: false };
     let spins = Spins::new(device(), Box::new(lattice), network, options(beta, true, 200), None).unwrap();
-    holds("PixelCNN", spins, &model, beta, 200, 0.02);
+    let subject = Subject { lattice: Some((3, Boundary::Periodic)), patterns: None };
+    holds("PixelCNN", spins.pictured(subject), &model, beta, 200, 0.02);
 }
 
 /// Residuals, causal attention, and all images of a lattice.

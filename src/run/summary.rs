@@ -51,6 +51,9 @@ pub struct Summary {
     /// The same from chains that samples of the trial state are proposed to; where a problem has them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metropolis: Option<Metropolis>,
+    /// ⟨s s'⟩ over the exact distribution of sites 0, 1, … apart along rows and columns of a lattice, by importance weights.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub two_point: Vec<Estimate>,
     /// Effective sample size of these weights, over samples.
     #[serde(with = "nullable", default = "unknown", skip_serializing_if = "no_number")]
     pub ess: f64,
@@ -100,6 +103,7 @@ impl Summary {
             exact: None,
             reweighted: None,
             metropolis: None,
+            two_point: Vec::new(),
             ess: f64::NAN,
             std_r: f64::NAN,
             baselines: Baselines::new(),

@@ -264,6 +264,7 @@ fn conclude(job: &mut Job, problem: &mut dyn Problem, mut summary: Summary) -> R
     let conclusion = problem.conclude(&job.gpu, &end, &mut |text| listener.phase(text))?;
     summary.notes.extend(conclusion.notes);
     summary.metropolis = conclusion.metropolis;
+    summary.two_point = conclusion.two_point;
     summary.baselines = conclusion.baselines;
     if let Some(reweighted) = conclusion.reweighted {
         (summary.ess, summary.std_r) = (reweighted.ess, reweighted.std_r);

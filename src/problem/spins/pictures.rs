@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::oracle::{Shape, pairs};
 use crate::error::Result;
-use crate::estimate::jackknife;
 use crate::estimate::plot::{Axis, Graph, Image, Plot, Style};
+use crate::estimate::{Estimate, jackknife};
 use crate::system::spins::{Couplings, Enumeration, Hopfield};
 
 /// What a model is beside its couplings.
@@ -27,6 +27,8 @@ pub struct Samples {
     pub reduced: Vec<f64>,
     /// Each stands for its mirror image as well.
     pub even: bool,
+    /// C(r) of all frozen samples with importance weights, on a lattice that is not too large.
+    pub weighted: Vec<Estimate>,
 }
 
 /// Spins of which all states are summed for the exact lines.
@@ -251,15 +253,18 @@ fn correlations(shape: Shape, beta: f64, samples: &Samples, all: Option<&Enumera
         let total = kept.fold(vec![0.0; 2 + 2 * sets.len()], |t, s| t.iter().zip(s).map(|(a, b)| a + b).collect());
         (2..total.len()).map(|k| total[k] / total[k % 2]).collect()
     });
-    let curve = |first: usize| found.iter().skip(first).step_by(2).enumerate().map(|(r, e)| [r as f64, e.value, e.error]).collect();
+    let own = |first: usize| found.iter().skip(first).step_by(2).copied().collect::<Vec<_>>();
+    let curve = |values: Vec<Estimate>| values.iter().enumerate().map(|(r, e)| [r as f64, e.value, e.error]).collect();
+    let weighted = if samples.weighted.is_empty() { own(1) } else { samples.weighted.clone() };
     let mut graph = Graph::new(Axis::new("r", "distance *r*", "sites"), Axis::new("c", "two-point function *C*(*r*)", ""));
     if let Some(all) = all {
         let c = all.correlations(beta).0;
         let mean = |set: &Vec<(usize, usize)>| set.iter().map(|(i, j)| c[i * n + j]).sum::<f64>() / set.len() as f64;
         graph = graph.beside("all states", Style::Line, sets.iter().enumerate().map(|(r, set)| [r as f64, mean(set), NONE]).collect());
     }
-    let graph = graph.with("samples", Style::Joined, curve(0)).with("reweighted", Style::Points, curve(1));
-    let caption = format!("mean of s s' along rows and columns; {count} samples of q at β = {beta}, and with importance weights");
+    let graph = graph.with("samples", Style::Joined, curve(own(0))).with("reweighted", Style::Points, curve(weighted));
+    let caption =
+        format!("mean of s s' along rows and columns; {count} samples of q at β = {beta}, and all frozen ones with importance weights");
     Plot::graph("two_point", "Two-point function", &caption, graph)
 }
 
@@ -280,7 +285,13 @@ mod tests {
         let at = Stream { seed: 1, step: 0, purpose: purpose::START, first_walker: 0 };
         let states = Enumeration::new(model).unwrap().draw(beta, at.uniforms().take(count));
         let energies = states.iter().map(|s| model.energy(s) as f32).collect();
-        Samples { spins: states.concat().iter().map(|s| *s as f32).collect(), energies, reduced: vec![-3.0; count], even: true }
+        Samples {
+            spins: states.concat().iter().map(|s| *s as f32).collect(),
+            energies,
+            reduced: vec![-3.0; count],
+            even: true,
+            weighted: Vec::new(),
+        }
     }
 
     /// Steps of the exact line and points of samples of the exact distribution: densities of one, within five errors of each

@@ -5,6 +5,7 @@ mod given;
 use std::collections::BTreeMap;
 
 use super::frozen::Frozen;
+use super::oracle::pairs;
 use super::pictures::Subject;
 use super::symmetry::Images;
 use super::{Annealing, Energy, Network, Observables, Schedule};
@@ -17,7 +18,7 @@ use crate::kernels::bernoulli::Factors;
 use crate::kernels::fields::Fields;
 use crate::kernels::free_energy::{FreeEnergy, Samples};
 use crate::kernels::made_bits::{self, OneLayer};
-use crate::kernels::two_point::TwoPoint;
+use crate::kernels::two_point::{self, TwoPoint};
 use crate::kernels::z2::{self, Logarithms};
 use crate::network::{Autoregressive, Pass};
 use crate::number::philox::{Stream, purpose};
@@ -87,6 +88,8 @@ pub struct Spins {
     /// The same energy on the host, for what mean fields make of it.
     couplings: Option<Couplings>,
     subject: Subject,
+    /// Pairs of sites of a lattice 0, 1, … apart, whose correlations are measured.
+    apart: Vec<Vec<(usize, usize)>>,
     /// The mirror images as the network last saw them, if that was all of them.
     pass: Option<Pass>,
     /// β of R when it was last measured.
@@ -159,6 +162,7 @@ impl Spins {
             draws: 0,
             couplings: None,
             subject: Subject::default(),
+            apart: Vec::new(),
             pass: None,
             measured_at: 0.0,
             products: None,
@@ -191,7 +195,8 @@ impl Spins {
 
     /// With what a model is beside its couplings: pictures at the end of a run show it.
     pub fn pictured(self, subject: Subject) -> Spins {
-        Spins { subject, ..self }
+        let lattice = subject.lattice.filter(|_| self.sites <= two_point::MOST);
+        Spins { apart: lattice.map_or(Vec::new(), pairs), subject, ..self }
     }
 
     fn log_q(&self) -> &Buffer {
@@ -410,6 +415,7 @@ impl Problem for Spins {
             self.frozen.clear();
         } else {
             self.frozen.add(gpu, &centre, averages, weighted)?;
+            self.measure_distances(gpu)?;
         }
         Ok(measured)
     }
@@ -428,7 +434,14 @@ impl Problem for Spins {
         let metropolis = self.metropolis();
         let seed = self.options.training.seed as u64;
         let baselines = self.couplings.as_ref().map_or(Ok(Baselines::new()), |model| mean_fields(model, self.options.beta, seed))?;
-        Ok(Conclusion { notes: Vec::new(), reweighted, metropolis, baselines, plots: self.pictures(gpu)? })
+        Ok(Conclusion {
+            reweighted,
+            metropolis,
+            two_point: self.frozen.distances(),
+            baselines,
+            plots: self.pictures(gpu)?,
+            ..Conclusion::default()
+        })
     }
 }
 

@@ -41,6 +41,20 @@ impl Spins {
         Ok((products.finish(&gpu.read(&products.products)?), weighted))
     }
 
+    /// Adds the two-point function of the present samples, on a lattice.
+    pub(super) fn measure_distances(&mut self, gpu: &Gpu) -> Result<()> {
+        if self.apart.is_empty() {
+            return Ok(());
+        }
+        let (c, weighted) = self.two_point(gpu)?;
+        let n = self.sites;
+        let mean = |set: &Vec<(usize, usize)>| set.iter().map(|(i, j)| c[i * n + j]).sum::<f64>() / set.len() as f64;
+        let means: Vec<f64> = self.apart.iter().map(mean).collect();
+        // of equal batches, the sum of weights is Z's estimate times their size
+        self.frozen.add_distances(weighted.log_z().value, &means);
+        Ok(())
+    }
+
     /// Effective sample size over samples since the parameters were frozen.
     pub fn effective_share(&self) -> Option<f64> {
         self.frozen.sums().map(|(averages, weighted)| weighted.effective() / averages.counted() as f64)
@@ -80,7 +94,8 @@ impl Spins {
         let (log_q, energies): (Vec<f32>, Vec<f32>) = (gpu.read_words(self.log_q(), batch)?, gpu.read_words(&self.energies, batch)?);
         let reduced = log_q.iter().zip(&energies).map(|(l, e)| *l as f64 + beta * *e as f64).collect();
         let spins = gpu.read_words(&self.spins, batch * model.n())?;
-        pictures(model, beta, &self.subject, &pictures::Samples { spins, energies, reduced, even: self.options.z2 })
+        let weighted = self.frozen.distances();
+        pictures(model, beta, &self.subject, &pictures::Samples { spins, energies, reduced, even: self.options.z2, weighted })
     }
 
     /// Records ln q and E of the first `count` states of the batch.
