@@ -12,6 +12,7 @@ pub mod kinds;
 pub mod oracle;
 mod pictures;
 pub mod settings;
+mod start;
 mod state;
 mod symmetry;
 
@@ -45,20 +46,10 @@ pub struct Network {
 }
 
 impl Network {
-    /// Parameters to begin with: those of a layer that makes the logits are 0, so that q is uniform, which is exact at β = 0
-    /// and from where a network follows as β rises.
+    /// Parameters to begin with: see `start.rs`.
     pub fn start(&self, seed: u64) -> Vec<f32> {
         let mut values = (self.initial)(seed);
-        let (first, words, bias, outputs) = match self.layers.last() {
-            Some(Layer::MaskedLinear { shape, weights, bias }) => (*weights, shape.words(), *bias, shape.rows()),
-            Some(Layer::MaskedConvolution { shape, weights, bias }) => (*weights, shape.words(), *bias, shape.outputs),
-            Some(Layer::Dense(d)) => (d.weights, d.inputs * d.outputs, d.bias, d.outputs),
-            _ => return values,
-        };
-        values[first..first + words].fill(0.0);
-        if let Some(bias) = bias {
-            values[bias..bias + outputs].fill(0.0);
-        }
+        start::uniform(&self.layers, &mut values);
         values
     }
 }

@@ -50,7 +50,8 @@ impl Options {
     /// Batches of `batch` samples in one chunk, `steps` of Adam; β = 1, not annealed, no symmetry.
     pub fn adam(batch: usize, steps: usize, learning_rate: f64) -> Options {
         let training = Training { batch, chunk: batch, seed: 42, steps, eval_steps: 0 };
-        let optimisation = Optimisation { optimizer: Optimizer::Adam, learning_rate, ..Optimisation::default() };
+        // the gradient of a uniform q is rounding alone, which no step should follow
+        let optimisation = Optimisation { optimizer: Optimizer::Adam, learning_rate, epsilon: 1e-3, ..Optimisation::default() };
         Options { beta: 1.0, anneal: 0.0, schedule: Schedule::Linear, z2: false, images: Vec::new(), training, optimisation }
     }
 }
