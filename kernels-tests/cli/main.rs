@@ -308,7 +308,9 @@ fn every_setting_is_documented() {
     let json: serde_json::Value = serde_json::from_str(out(&run("keys --json")).trim()).unwrap();
     for kind in helmholtz::problem::kinds() {
         let own = out(&run(&format!("keys {}", kind.name())));
+        let mut names = std::collections::BTreeSet::new();
         for key in kind.system.keys() {
+            assert!(names.insert(key.name), "{}: two settings {}", kind.name(), key.name);
             for text in [&table, &own, &help] {
                 assert!(text.contains(&format!(" {} ", key.name)), "{}", key.name);
             }

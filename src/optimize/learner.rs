@@ -18,7 +18,7 @@ enum Update {
 }
 
 fn adam(s: &Optimisation, parameters: usize) -> Update {
-    let clip = if s.clip > 0.0 { s.clip } else { f64::INFINITY };
+    let clip = if s.max_gradient > 0.0 { s.max_gradient } else { f64::INFINITY };
     Update::Adam(Adam { rate: s.learning_rate, epsilon: s.epsilon, clip, ..Adam::new(parameters) })
 }
 

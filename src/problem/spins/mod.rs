@@ -9,6 +9,7 @@ mod energy;
 mod frozen;
 pub mod inverse;
 pub mod kinds;
+mod options;
 pub mod oracle;
 mod pictures;
 pub mod settings;
@@ -22,8 +23,9 @@ pub use crate::kernels::couplings::Observables;
 pub use annealing::{Annealing, Schedule};
 pub use energy::{Energy, of_couplings};
 pub use kinds::{SPINS, SYSTEM};
+pub use options::Options;
 pub use pictures::Subject;
-pub use state::{Options, Spins};
+pub use state::Spins;
 pub use symmetry::Images;
 
 use crate::model::layer::Layer;

@@ -8,7 +8,7 @@ use super::frozen::Frozen;
 use super::oracle::pairs;
 use super::pictures::Subject;
 use super::symmetry::Images;
-use super::{Annealing, Energy, Network, Observables, Schedule};
+use super::{Annealing, Energy, Network, Observables, Options};
 use crate::error::{Error, Result};
 use crate::estimate::Estimate;
 use crate::estimate::free_energy::{Averages, Quantity, Weighted};
@@ -22,39 +22,9 @@ use crate::kernels::two_point::{self, TwoPoint};
 use crate::kernels::z2::{self, Logarithms};
 use crate::network::{Autoregressive, Pass};
 use crate::number::philox::{Stream, purpose};
-use crate::optimize::{Learner, Optimisation, Optimizer, Options as Sr, Start};
-use crate::problem::{Baseline, Baselines, Conclusion, Drawn, Ending, Measured, Metropolis, Named, Problem, Reweighted, Training};
+use crate::optimize::{Learner, Optimizer, Options as Sr, Start};
+use crate::problem::{Baseline, Baselines, Conclusion, Drawn, Ending, Measured, Metropolis, Named, Problem, Reweighted};
 use crate::system::spins::{Couplings, MeanField, bethe};
-
-/// How spins are trained.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Options {
-    /// β.
-    pub beta: f64,
-    /// Share of the training steps in which β rises from 0.
-    pub anneal: f64,
-    /// How it rises.
-    pub schedule: Schedule,
-    /// q(s) = q(-s), by drawing from the mean of a network's distribution and its mirror image.
-    pub z2: bool,
-    /// A group of permutations of the sites that leave E as it is, the first of which leaves all alone (spin i of an image is
-    /// spin p\[i\] of the sample); q is then the same for all images of s. Empty: none.
-    pub images: Vec<Vec<usize>>,
-    /// Batch and chunk (both given), seed, steps.
-    pub training: Training,
-    /// How parameters are updated.
-    pub optimisation: Optimisation,
-}
-
-impl Options {
-    /// Batches of `batch` samples in one chunk, `steps` of Adam; β = 1, not annealed, no symmetry.
-    pub fn adam(batch: usize, steps: usize, learning_rate: f64) -> Options {
-        let training = Training { batch, chunk: batch, seed: 42, steps, eval_steps: 0 };
-        // the gradient of a uniform q is rounding alone, which no step should follow
-        let optimisation = Optimisation { optimizer: Optimizer::Adam, learning_rate, epsilon: 1e-3, ..Optimisation::default() };
-        Options { beta: 1.0, anneal: 0.0, schedule: Schedule::Linear, z2: false, images: Vec::new(), training, optimisation }
-    }
-}
 
 /// Spins with an energy, and the network that draws them.
 pub struct Spins {
