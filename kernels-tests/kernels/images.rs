@@ -81,6 +81,22 @@ fn images_logarithms_and_shares_are_those_of_the_twin() {
     verify(not_finite);
 }
 
+/// Products of spins over all images, from those over the samples; as many samples as images in all of them.
+#[test]
+fn products_and_samples_are_those_of_all_images() {
+    let (n, all) = (9, Lattice::Square.images(3));
+    let spins: Vec<Vec<f64>> = (0..5).map(|w| random(w, n)).collect();
+    let products =
+        |samples: &[Vec<f64>]| -> Vec<f64> { (0..n * n).map(|at| samples.iter().map(|s| s[at / n] * s[at % n]).sum()).collect() };
+    let moved: Vec<Vec<f64>> = all.iter().flat_map(|p| spins.iter().map(|s| twin::image(s, p, 1.0))).collect();
+    let images = Images::new(n, 2, &all, true).unwrap();
+    for (got, want) in images.mean(&products(&spins)).iter().zip(products(&moved)) {
+        assert!((got - want / 8.0).abs() < 1e-14, "{got}, {want}");
+    }
+    let want: Vec<f64> = (0..16).flat_map(|w| twin::image(&spins[0], &all[w / 2], 1.0)).collect();
+    assert_eq!(images.spread(&single(&spins[0]).repeat(16)), single(&want));
+}
+
 #[test]
 fn what_is_no_group_is_refused() {
     let [same, turned, other] = [vec![0, 1, 2, 3], vec![1, 2, 3, 0], vec![1, 0, 2, 3]];

@@ -159,9 +159,12 @@ fn other_networks_and_images_are_bounds_and_reweight_to_the_exact_values() {
     let residual = Made { residual: true, ..made(10, 3) };
     let spins = Spins::new(gpu, of_couplings(&model, 500).unwrap(), residual, options(1.0, true, 150), None).unwrap();
     holds("residual MADE", spins, &model, 1.0, 150, 5e-3);
-    let attention = Transformer { sites: 10, depth: 1, width: 8, heads: 2, bias: true };
-    let spins = Spins::new(gpu, of_couplings(&model, 500).unwrap(), attention, options(1.0, true, 150), None).unwrap();
-    holds("transformer", spins, &model, 1.0, 150, 0.02);
+
+    let (lattice, beta) = (Stencil { side: 3, triangular: false, periodic: true, coupling: 1.0, field: 0.0 }, 0.3);
+    let model = Couplings::lattice(Lattice::Square, 3, Boundary::Periodic, 1.0).unwrap();
+    let attention = Transformer { sites: 9, depth: 1, width: 8, heads: 2, bias: true };
+    let spins = Spins::new(gpu, Box::new(lattice), attention, options(beta, true, 120), None).unwrap();
+    holds("transformer", spins, &model, beta, 120, 0.02);
 
     let (lattice, beta) = (Stencil { side: 3, triangular: true, periodic: false, coupling: 1.0, field: 0.2 }, 0.3);
     let model = Couplings::lattice(Lattice::Triangular, 3, Boundary::Open, 1.0).unwrap().with_field(0.2).unwrap();
@@ -169,6 +172,38 @@ fn other_networks_and_images_are_bounds_and_reweight_to_the_exact_values() {
     let images = Options { images: Lattice::Triangular.images(3), ..options(beta, false, 100) };
     let spins = Spins::new(gpu, Box::new(lattice), network, images, None).unwrap();
     holds("residual PixelCNN, images of the triangle", spins, &model, beta, 100, 0.02);
+}
+
+/// States that a network with all images did not draw, and products of spins that it drew: Σ q = 1, and exact correlations.
+#[test]
+fn images_count_in_given_states_and_in_correlations() {
+    let (gpu, beta) = (device(), 0.3);
+    let model = Couplings::lattice(Lattice::Square, 3, Boundary::Periodic, 1.0).unwrap();
+    let exact = Enumeration::new(&model).unwrap().correlations(beta).0;
+    let states: Vec<f32> = (0..512usize * 9).map(|k| if ((k / 9) >> (k % 9)) & 1 == 1 { 1.0 } else { -1.0 }).collect();
+    for z2 in [false, true] {
+        let lattice = Stencil { side: 3, triangular: false, periodic: true, coupling: 1.0, field: 0.0 };
+        let mut options = Options { images: Lattice::Square.images(3), ..options(beta, z2, 1) };
+        (options.training.batch, options.training.chunk) = (8000, 3000);
+        let parameters = made(9, 2).initial(3);
+        let mut spins = Spins::new(gpu, Box::new(lattice), made(9, 2), options, Some(parameters)).unwrap();
+        let reduced = spins.reduced(gpu, &states).unwrap();
+        let energy = |s: &[f32]| -model.bonds().iter().map(|b| b.coupling * f64::from(s[b.i] * s[b.j])).sum::<f64>();
+        let sum: f64 = reduced.iter().zip(states.chunks(9)).map(|(r, s)| (r - beta * energy(s)).exp()).sum();
+        assert!((sum - 1.0).abs() < 1e-5, "z2 {z2}: probabilities add up to {sum}");
+        let batches: Vec<Vec<f64>> = (0..10)
+            .map(|_| {
+                spins.draw(gpu).unwrap();
+                spins.measure(gpu, false).unwrap();
+                spins.two_point(gpu).unwrap().0
+            })
+            .collect();
+        for (at, want) in exact.iter().enumerate().filter(|(at, _)| at / 9 < at % 9) {
+            let mean = batches.iter().map(|c| c[at]).sum::<f64>() / 10.0;
+            let error = (batches.iter().map(|c| (c[at] - mean).powi(2)).sum::<f64>() / 90.0).sqrt();
+            assert!((mean - want).abs() < 5.0 * error && error < 0.02, "z2 {z2}, {at}: {mean} ± {error}, exact {want}");
+        }
+    }
 }
 
 /// Couplings whose table is not shown: draws and energies are then several launches.

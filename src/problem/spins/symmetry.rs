@@ -11,6 +11,7 @@ use crate::network::Autoregressive;
 pub struct Images {
     sites: usize,
     batch: usize,
+    permutations: Vec<Vec<usize>>,
     /// Row of the table, and sign.
     all: Vec<(usize, f32)>,
     /// Permutations, u32 `[permutation][site]`.
@@ -72,8 +73,23 @@ impl Images {
             logs: result("ln q0 of images", all.len() * batch),
             share: result("factors of an image", batch),
             shares: result("factors of images", all.len() * batch),
+            permutations: permutations.to_vec(),
             all,
         })
+    }
+
+    /// Means of s_i s_j over all images, n x n, from those over the samples as they are: products tell images apart.
+    pub fn mean(&self, products: &[f64]) -> Vec<f64> {
+        let n = self.sites;
+        let of = |i: usize, j: usize| self.permutations.iter().map(|p| products[p[i] * n + p[j]]).sum::<f64>();
+        (0..n * n).map(|at| of(at / n, at % n) / self.permutations.len() as f64).collect()
+    }
+
+    /// Samples of q from those of q0, \[sample\]\[site\], each in one of its images in turn: pairs of samples, which differ in
+    /// their mirror images, in the same one.
+    pub fn spread(&self, spins: &[f32]) -> Vec<f32> {
+        let image = |w: usize| &self.permutations[w / 2 % self.permutations.len()];
+        spins.chunks(self.sites).enumerate().flat_map(|(w, s)| image(w).iter().map(|&from| s[from])).collect()
     }
 
     fn logs(&self) -> Logarithms<'_> {

@@ -30,7 +30,7 @@ impl Spins {
         }
         let (training, n) = (&self.options.training, self.sites);
         let products = self.products.get_or_insert_with(|| TwoPoint::new(training.batch, n, training.chunk));
-        let log_q = if self.options.z2 { &self.log_q } else { &self.plus };
+        let log_q = if self.options.z2 || self.images.is_some() { &self.log_q } else { &self.plus };
         let samples = Samples { log_q, energy: &self.energies, magnetisation: &self.magnetisations };
         let mut rec = Recording::new();
         rec.phase("correlations");
@@ -38,7 +38,8 @@ impl Spins {
         gpu.run(&rec)?;
         let centre: Vec<f32> = gpu.read(&self.sums.centre)?;
         let weighted = Weighted::finish(&centre, &gpu.read::<f32>(&self.sums.weighted)?);
-        Ok((products.finish(&gpu.read(&products.products)?), weighted))
+        let products = products.finish(&gpu.read(&products.products)?);
+        Ok((if let Some(images) = &self.images { images.mean(&products) } else { products }, weighted))
     }
 
     /// Adds the two-point function of the present samples, on a lattice.
@@ -93,7 +94,8 @@ impl Spins {
         };
         let (log_q, energies): (Vec<f32>, Vec<f32>) = (gpu.read_words(self.log_q(), batch)?, gpu.read_words(&self.energies, batch)?);
         let reduced = log_q.iter().zip(&energies).map(|(l, e)| *l as f64 + beta * *e as f64).collect();
-        let spins = gpu.read_words(&self.spins, batch * model.n())?;
+        let spins: Vec<f32> = gpu.read_words(&self.spins, batch * model.n())?;
+        let spins = if let Some(images) = &self.images { images.spread(&spins) } else { spins };
         let weighted = self.frozen.distances();
         pictures(model, beta, &self.subject, &pictures::Samples { spins, energies, reduced, even: self.options.z2, weighted })
     }
@@ -108,11 +110,14 @@ impl Spins {
             let chunk = Chunk { count: count.min(chunk.count), ..*chunk };
             self.energy.record(rec, chunk, &self.spins, Observables { energy: &self.energies, magnetisation: &self.magnetisations });
             self.network.record_log_q(rec, chunk, 1.0, &self.spins, &self.plus);
-            if self.options.z2 {
+            if self.options.z2 && self.images.is_none() {
                 self.network.record_log_q(rec, chunk, -1.0, &self.spins, &self.minus);
             }
         }
-        if self.options.z2 {
+        if let Some(images) = &self.images {
+            let chunks: Vec<Chunk> = self.chunks.iter().copied().filter(|chunk| chunk.first < count).collect();
+            images.record_log_q(rec, &self.network, &chunks, &self.spins, &self.plus, &self.log_q);
+        } else if self.options.z2 {
             z2::record_join(rec, count, self.logs(), &self.log_q);
         }
     }
