@@ -6,7 +6,6 @@ use crate::error::{Error, Result};
 use crate::estimate::Plot;
 use crate::estimate::free_energy::Weighted;
 use crate::gpu::{Gpu, Recording};
-use crate::kernels::free_energy::Samples;
 use crate::kernels::two_point::{self, TwoPoint};
 use crate::kernels::{Chunk, z2};
 
@@ -29,17 +28,16 @@ impl Spins {
             return Err(Error::User(format!("correlations of {} spins; they are computed of {} at the most", self.sites, two_point::MOST)));
         }
         let (training, n) = (&self.options.training, self.sites);
-        let products = self.products.get_or_insert_with(|| TwoPoint::new(training.batch, n, training.chunk));
-        let log_q = if self.options.z2 || self.images.is_some() { &self.log_q } else { &self.plus };
-        let samples = Samples { log_q, energy: &self.energies, magnetisation: &self.magnetisations };
+        let products = self.products.take().unwrap_or_else(|| TwoPoint::new(training.batch, n, training.chunk));
         let mut rec = Recording::new();
         rec.phase("correlations");
-        products.record(&mut rec, &self.spins, samples, &self.sums.weighted, self.measured_at);
+        products.record(&mut rec, &self.spins, self.samples(), &self.sums.weighted, self.measured_at);
         gpu.run(&rec)?;
         let centre: Vec<f32> = gpu.read(&self.sums.centre)?;
         let weighted = Weighted::finish(&centre, &gpu.read::<f32>(&self.sums.weighted)?);
-        let products = products.finish(&gpu.read(&products.products)?);
-        Ok((if let Some(images) = &self.images { images.mean(&products) } else { products }, weighted))
+        let mean = products.finish(&gpu.read(&products.products)?);
+        self.products = Some(products);
+        Ok((if let Some(images) = &self.images { images.mean(&mean) } else { mean }, weighted))
     }
 
     /// Adds the two-point function of the present samples, on a lattice.
