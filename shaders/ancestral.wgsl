@@ -11,7 +11,6 @@
 // parameters, rows of weights (i, c) without gaps. The cache holds unit u of sample w at word u count + w: first the
 // spins, last the logits (from unit `logits` on); it is kept between launches, of which each does sites site .. end - 1.
 // To the logit in the cache `factor` (h_i + sum over j < i of J_ij s_j) is added, from `fields` as in the kernel of that name.
-// Random numbers: Philox counter (i, first_walker + w, step, purpose), the first of its numbers.
 //   spins of sample w at (first + w) sites, log_q[first + w] = ln q0
 // One invocation owns TILE samples, which share the loaded weights: on CPU drivers loads are what costs, on GPUs samples are
 // few. Trips: sites x (layers x (outputs / 4 + outputs % 4) x inputs seen + (11 + entries) TILE) and more, see the host side.
@@ -87,32 +86,11 @@ fn layer(w: u32, site: u32, head: vec4<u32>, about: vec4<u32>) {
   }
 }
 
-// h_i + sum over j < i of J_ij s_j, as the kernel `fields` has it.
-fn field(w: u32, site: u32) -> f32 {
-  var sum = 0.0;
-  let end = fields[site + 1u].x;
-  for (var k = fields[site].x; k < end; k++) {
-    let entry = fields[k];
-    sum += bitcast<f32>(entry.y) * cache[min(entry.x, site) * p.count + w];
-  }
-  return sum + bitcast<f32>(fields[site].y);
-}
-
 fn draw(w: u32, site: u32) {
   let at = (p.logits + site) * p.count + w;
-  let logit = cache[at] + p.factor * field(w, site);
+  let logit = cache[at] + p.factor * field(w, site, p.sites);
   cache[at] = logit;
-  let e = exp(-abs(logit));
-  let up = select(e, 1.0, logit > 0.0) / (1.0 + e);
-  let counter = vec4<u32>(site, p.first_walker + w, p.step, p.purpose);
-  let u = uniform4(philox(vec2<u32>(p.seed_low, p.seed_high), counter)).x;
-  let s = select(-1.0, 1.0, u < up);
-  cache[site * p.count + w] = s;
-  spins[(p.first + w) * p.sites + site] = s;
-  var before = 0.0;
-  if (site > 0u) { before = log_q[p.first + w]; }
-  // by bits: a logit that is not finite leaves no finite ln q0
-  log_q[p.first + w] = before + select(log_sigmoid(s * logit), logit, !finite(logit));
+  cache[site * p.count + w] = draw_spin(w, site, p.sites, logit);
 }
 
 @compute @workgroup_size(WG)

@@ -6,7 +6,6 @@
 // Scratch is kept between launches, each of which does all stages of sites site .. end - 1, or stages stage .. stage_end - 1
 // of one site, which is drawn behind the last of the `stages`.
 // To the logit `factor` (h_i + sum over j < i of J_ij s_j) is added, from `fields` as in the kernel of that name.
-// Random numbers: Philox counter (i, first_walker + w, step, purpose), the first of its numbers.
 //   spins of sample w at (first + w) sites, log_q[first + w] = ln q0
 // A workgroup carries SAMPLES samples, a task is 4 columns of a stage for one sample, or for TILE (1 or 4) in a product.
 // Trips: sites x stages x rounds x length, see the host side.
@@ -25,31 +24,11 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> log_q: array<f32>;
 @group(0) @binding(6) var<storage, read> fields: array<vec2<u32>>;
 
-// h_i + sum over j < i of J_ij s_j, as the kernel `fields` has it.
-fn field(w: u32, site: u32) -> f32 {
-  var sum = 0.0;
-  let end = fields[site + 1u].x;
-  for (var k = fields[site].x; k < end; k++) {
-    let entry = fields[k];
-    sum += bitcast<f32>(entry.y) * spins[(p.first + w) * p.sites + min(entry.x, site)];
-  }
-  return sum + bitcast<f32>(fields[site].y);
-}
-
 fn draw(w: u32, site: u32) {
   let at = w * p.stride + p.logits + site;
-  let logit = scratch[at].x + p.factor * field(w, site);
+  let logit = scratch[at].x + p.factor * field(w, site, p.sites);
   scratch[at].x = logit;
-  let e = exp(-abs(logit));
-  let up = select(e, 1.0, logit > 0.0) / (1.0 + e);
-  let counter = vec4<u32>(site, p.first_walker + w, p.step, p.purpose);
-  let u = uniform4(philox(vec2<u32>(p.seed_low, p.seed_high), counter)).x;
-  let s = select(-1.0, 1.0, u < up);
-  spins[(p.first + w) * p.sites + site] = s;
-  var before = 0.0;
-  if (site > 0u) { before = log_q[p.first + w]; }
-  // by bits: a logit that is not finite leaves no finite ln q0
-  log_q[p.first + w] = before + select(log_sigmoid(s * logit), logit, !finite(logit));
+  draw_spin(w, site, p.sites, logit);
 }
 
 @compute @workgroup_size(WG)

@@ -11,7 +11,6 @@
 // sees the spins. Weights, bias and slopes are places (vec4) of `weights`, padded with zeros. The last layer makes the logits,
 // from vec4 `logits` on. The cache is kept between launches, of which each does sites site .. end - 1.
 // To the logit in the cache `factor` (h_i + sum over j < i of J_ij s_j) is added, from `fields` as in the kernel of that name.
-// Random numbers: Philox counter (i, first_walker + w, step, purpose), the first of its numbers.
 //   spins of sample w at (first + w) side^2, log_q[first + w] = ln q0
 // A workgroup owns TILE samples: lane = column of 4 channels + columns x slice; the taps are dealt out to the slices, whose
 // sums meet in workgroup memory. TILE + 4 loads of vec4 for 16 TILE multiply-adds: bound by loads. Trips: for each site and
@@ -82,31 +81,12 @@ fn finish(w: u32, t: u32, site: u32, own: u32, first: u32, width: u32, slices: u
   cache[at] = v;
 }
 
-// h_i + sum over j < i of J_ij s_j, as the kernel `fields` has it.
-fn field(w: u32, site: u32) -> f32 {
-  var sum = 0.0;
-  let end = fields[site + 1u].x;
-  for (var k = fields[site].x; k < end; k++) {
-    let entry = fields[k];
-    sum += bitcast<f32>(entry.y) * spins[(p.first + w) * p.side * p.side + min(entry.x, site)];
-  }
-  return sum + bitcast<f32>(fields[site].y);
-}
-
 fn draw(w: u32, site: u32) {
+  let sites = p.side * p.side;
   let at = w * p.stride + p.logits + site;
-  let logit = cache[at].x + p.factor * field(w, site);
+  let logit = cache[at].x + p.factor * field(w, site, sites);
   cache[at].x = logit;
-  let e = exp(-abs(logit));
-  let up = select(e, 1.0, logit > 0.0) / (1.0 + e);
-  let counter = vec4<u32>(site, p.first_walker + w, p.step, p.purpose);
-  let u = uniform4(philox(vec2<u32>(p.seed_low, p.seed_high), counter)).x;
-  let s = select(-1.0, 1.0, u < up);
-  spins[(p.first + w) * p.side * p.side + site] = s;
-  var before = 0.0;
-  if (site > 0u) { before = log_q[p.first + w]; }
-  // by bits: a logit that is not finite leaves no finite ln q0
-  log_q[p.first + w] = before + select(log_sigmoid(s * logit), logit, !finite(logit));
+  draw_spin(w, site, sites, logit);
 }
 
 @compute @workgroup_size(WG)

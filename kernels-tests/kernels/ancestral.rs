@@ -1,13 +1,13 @@
 //! Cached sampling of masked networks: the twin's draws, the logits of a full pass, frequencies, chunks, and what is not a number.
 
-use helmholtz::gpu::{Buffer, Gpu, MAX_TRIPS, Profile, Recording};
+use helmholtz::gpu::{Buffer, Gpu, Kernel, MAX_TRIPS, Profile, Recording};
 use helmholtz::kernels::Chunk;
 use helmholtz::kernels::ancestral;
 use helmholtz::kernels::fields::Known;
 use helmholtz::kernels::philox::{Stream, purpose};
 
 use crate::bounds::refuses;
-use crate::harness::{Check, close, mutant, mutant_in, verify};
+use crate::harness::{Check, close, fragment, mutant, mutant_in, verify};
 use crate::made::{residual, shape};
 use crate::spins::{Model, Setup, evaluate, single, states};
 
@@ -199,11 +199,7 @@ fn short_buffers_are_refused() {
 #[test]
 fn broken_kernels_are_noticed() {
     for (from, to) in [
-        ("p.factor * field(w, site)", "field(w, site)"),
-        ("min(entry.x, site) * p.count + w", "entry.x * p.count"),
-        ("return sum + bitcast<f32>(fields[site].y)", "return sum"),
-        ("p.first_walker + w, p.step", "w, p.step"),
-        ("site, p.first_walker + w", "0u, p.first_walker + w"),
+        ("p.factor * field(w, site, p.sites)", "field(w, site, p.sites)"),
         ("(site + inclusive) * head.z", "site * head.z"),
         ("select(site, 0u, inclusive == 1u)", "0u"),
         ("parameters[m + 2u * sees]", "parameters[m + sees]"),
@@ -211,9 +207,6 @@ fn broken_kernels_are_noticed() {
         ("let m = parameters[at + k];", "let m = parameters[at];"),
         ("select(parameters[about.z + unit], 1.0, v > 0.0)", "parameters[about.z + unit]"),
         ("parameters[about.y + unit]", "parameters[about.y]"),
-        ("select(-1.0, 1.0, u < up)", "select(1.0, -1.0, u < up)"),
-        ("log_sigmoid(s * logit)", "log_sigmoid(logit)"),
-        ("spins[(p.first + w) * p.sites + site]", "spins[w * p.sites + site]"),
     ] {
         mutant(&ancestral::KERNEL, from, to, chunks);
     }
@@ -229,7 +222,27 @@ fn broken_kernels_are_noticed() {
     mutant_in(Profile::Simd, &ancestral::KERNEL, "min(w + $tu, p.count - 1u)", "w", chunks);
     mutant_in(Profile::Simd, &ancestral::KERNEL, "min(w + TILE, p.count)", "w + 1u", chunks);
     mutant(&ancestral::KERNEL, "v = tanh_(v);", "", sizes);
-    mutant(&ancestral::KERNEL, "if (site > 0u)", "if (site > p.site)", long);
+    broken_draws(&ancestral::KERNEL, chunks, long);
+}
+
+/// Errors in the draws that samplers share are noticed in `kernel` too; by `long` that of draws in several launches.
+pub fn broken_draws(kernel: &'static Kernel, check: impl Fn(&Gpu) -> Check, long: impl Fn(&Gpu) -> Check) {
+    for profile in [Profile::Simd, Profile::Gpu] {
+        for (from, to) in [
+            ("* sites + min(entry.x, site)]", "* sites]"),
+            ("return sum + bitcast<f32>(fields[site].y)", "return sum"),
+            ("let end = fields[site + 1u].x;", "let end = fields[site].x;"),
+            ("p.first_walker + w, p.step", "w, p.step"),
+            ("site, p.first_walker + w", "0u, p.first_walker + w"),
+            ("u < up", "u > up"),
+            ("log_sigmoid(s * logit)", "log_sigmoid(logit)"),
+            ("spins[(p.first + w) * sites + site] = s", "spins[w * sites + site] = s"),
+            ("log_q[p.first + w] = before", "log_q[w] = before"),
+        ] {
+            fragment("ancestral", profile, kernel, from, to, &check);
+        }
+        fragment("ancestral", profile, kernel, "if (site > 0u)", "if (site > p.site)", &long);
+    }
 }
 
 /// A parameter that is not a number leaves no finite ln q0 behind, of samples drawn with it or of others: the first, one

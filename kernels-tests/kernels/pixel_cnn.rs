@@ -8,7 +8,7 @@ use helmholtz::model::pixel_cnn::PixelCnn;
 use helmholtz::network::{Autoregressive, Layer, Net, Window};
 use helmholtz::reference::made::Twin;
 
-use crate::ancestral::{agrees, follows, frequencies, independent, not_a_number, stream};
+use crate::ancestral::{agrees, broken_draws, follows, frequencies, independent, not_a_number, stream};
 use crate::bounds::refuses;
 use crate::harness::{Check, close, mutant, mutant_in, random, verify};
 use crate::spins::{Model, Setup, compare, derivatives, failed, masked, normalised, product, weighted};
@@ -365,26 +365,19 @@ fn broken_convolutions_are_noticed() {
 #[test]
 fn broken_samplers_are_noticed() {
     for (from, to) in [
-        ("p.factor * field(w, site)", "field(w, site)"),
-        ("p.side * p.side + min(entry.x, site)", "p.side * p.side"),
-        ("return sum + bitcast<f32>(fields[site].y)", "return sum"),
-        ("p.first_walker + w, p.step", "w, p.step"),
-        ("site, p.first_walker + w", "0u, p.first_walker + w"),
+        ("p.factor * field(w, site, sites)", "field(w, site, sites)"),
         ("min(w + $tu, p.count - 1u)", "min(w, p.count - 1u)"),
         ("(p.first + x$t) * p.side", "x$t * p.side"),
         ("if (i < p.side && j < p.side)", "if (i < p.side)"),
         ("s * width + own", "own"),
         ("v += weights[about.w + column];", ""),
         ("select(weights[then.x + column], vec4<f32>(1.0), v > vec4<f32>())", "weights[then.x + column]"),
-        ("u < up", "u > up"),
-        ("log_sigmoid(s * logit)", "log_sigmoid(logit)"),
-        ("log_q[p.first + w] = before", "log_q[w] = before"),
         ("w + lane < p.count", "w + lane + 1u < p.count"),
     ] {
         mutant(&ancestral_convolution::KERNEL, from, to, drawn);
     }
     mutant(&ancestral_convolution::KERNEL, "v += cache[at];", "", residuals);
-    mutant(&ancestral_convolution::KERNEL, "if (site > 0u)", "if (site > p.site)", long);
+    broken_draws(&ancestral_convolution::KERNEL, drawn, long);
     mutant(&ancestral_convolution::KERNEL, "tap += slices", "tap += 2u * slices", draws);
     // the other profile has a lane for each column
     mutant_in(Profile::Simd, &ancestral_convolution::KERNEL, "let column = first + own;", "let column = own;", draws);

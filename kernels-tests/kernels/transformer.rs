@@ -7,7 +7,7 @@ use helmholtz::model::transformer::Transformer;
 use helmholtz::network::{Autoregressive, Dense, Layer};
 use helmholtz::reference::made::Twin;
 
-use crate::ancestral::{agrees, follows, frequencies, independent, not_a_number, stream};
+use crate::ancestral::{agrees, broken_draws, follows, frequencies, independent, not_a_number, stream};
 use crate::bounds::refuses;
 use crate::harness::{Check, mutant, mutant_in, verify};
 use crate::spins::{Model, Setup, compare, derivatives, masked, normalised, product, weighted};
@@ -216,20 +216,15 @@ fn broken_kernels_are_noticed() {
 #[test]
 fn broken_samplers_are_noticed() {
     for (from, to) in [
-        ("p.factor * field(w, site)", "field(w, site)"),
-        ("return sum + bitcast<f32>(fields[site].y)", "return sum"),
-        ("p.first_walker + w, p.step", "w, p.step"),
-        ("site, p.first_walker + w", "0u, p.first_walker + w"),
+        ("p.factor * field(w, site, p.sites)", "field(w, site, p.sites)"),
         ("if (site > 0u) { before = spins", "if (site > 1u) { before = spins"),
         ("p.sites + site - 1u", "p.sites"),
-        ("u < up", "u > up"),
-        ("log_sigmoid(s * logit)", "log_sigmoid(logit)"),
-        ("log_q[p.first + w] = before", "log_q[w] = before"),
         ("site + 1u);", "site);"),
         ("draw(first + w, site)", "draw(first, site)"),
     ] {
         mutant(&ancestral_attention::KERNEL, from, to, drawn);
     }
+    broken_draws(&ancestral_attention::KERNEL, drawn, long);
     mutant_in(Profile::Simd, &ancestral_attention::KERNEL, "if (p.stage_end == p.stages)", "if (p.stage == 0u)", long);
     mutant_in(Profile::Gpu, &ancestral_attention::KERNEL, "stage = p.stage;", "stage = 1u;", drawn);
 }

@@ -23,6 +23,7 @@ pub struct Kernel {
 
 /// The fragments of `shaders/shared/`, by name.
 pub const SHARED: &[(&str, &str)] = &[
+    ("ancestral", include_str!("../../shaders/shared/ancestral.wgsl")),
     ("complex", include_str!("../../shaders/shared/complex.wgsl")),
     ("backflow_jets", include_str!("../../shaders/shared/backflow_jets.wgsl")),
     ("backflow_places", include_str!("../../shaders/shared/backflow_places.wgsl")),

@@ -12,7 +12,7 @@ use super::philox::{Address, Stream};
 pub static KERNEL: Kernel = Kernel {
     name: "ancestral",
     source: include_str!("../../shaders/ancestral.wgsl"),
-    shared: &["grid", "special", "philox"],
+    shared: &["grid", "special", "philox", "ancestral"],
     params_bytes: size_of::<Params>(),
     variants: &[&[("WG", 32), ("TILE", 4)], &[("WG", 32), ("TILE", 1)]],
 };

@@ -16,7 +16,7 @@ use super::tokens::{Goal, Kind, Shape, Source, Stages, Writer};
 pub static KERNEL: Kernel = Kernel {
     name: "ancestral_attention",
     source: include_str!("../../shaders/ancestral_attention.wgsl"),
-    shared: &["grid", "special", "philox", "tokens"],
+    shared: &["grid", "special", "philox", "ancestral", "tokens"],
     params_bytes: size_of::<Params>(),
     variants: &[&[("WG", 32), ("SAMPLES", 32), ("TILE", 4)], &[("WG", 64), ("SAMPLES", 4), ("TILE", 1)]],
 };

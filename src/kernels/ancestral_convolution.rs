@@ -15,7 +15,7 @@ use super::{pack, pad4};
 pub static KERNEL: Kernel = Kernel {
     name: "ancestral_convolution",
     source: include_str!("../../shaders/ancestral_convolution.wgsl"),
-    shared: &["grid", "special", "philox"],
+    shared: &["grid", "special", "philox", "ancestral"],
     params_bytes: size_of::<Params>(),
     variants: &[&[("WG", 16), ("TILE", 8)], &[("WG", 128), ("TILE", 4)]],
 };
