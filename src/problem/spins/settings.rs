@@ -50,6 +50,15 @@ crate::config::choice!(
         /// Causal attention.
         Transformer = "transformer");
 
+crate::config::choice!(
+    /// What is between masked matrices.
+    Activation, "tanh or prelu":
+        /// tanh.
+        #[default]
+        Tanh = "tanh",
+        /// x, and for x < 0 a learned slope of each unit times x.
+        Prelu = "prelu");
+
 crate::config::settings! {
     /// A lattice of spins.
     #[allow(non_snake_case)] // as the field writes them
@@ -111,6 +120,7 @@ crate::config::settings! {
         depth: usize = "2", Range::Within(1.0, 16.0), "", "masked layers of the network (1: one matrix, or one convolution), or blocks of attention";
         width: usize = "4", Range::Within(1.0, 256.0), "", "channels of a site in the layers between; of pixelcnn and transformer a multiple of 4";
         fields: bool = "yes", Range::Any, "", "logits begin with 2 beta times the field of the spins drawn before";
+        activation: Activation = "tanh", Range::Any, "", "of made: what is between the layers, tanh or PReLU with a slope a unit (prelu)";
         bias: bool = "yes", Range::Any, "", "layers have biases";
         residual: bool = "no", Range::Any, "", "layers between the first and the last are added to what enters them";
         last: bool = "no", Range::Any, "", "of pixelcnn: behind the others a 1 x 1 convolution makes the logits";
@@ -186,6 +196,10 @@ pub fn mistakes(values: &Values) -> Vec<String> {
     if masked.depth == 1 && values.moved("width") && !attends {
         found.push(format!("width={} has no use with depth=1, which is one layer: drop it or add layers", masked.width));
     }
+    if values.moved("activation") && (masked.network != Layers::Made || masked.depth == 1) {
+        let activation = values.text("activation");
+        found.push(format!("activation={activation} goes with network=made and a depth of 2 or more: drop it, or set these"));
+    }
     if masked.residual && attends {
         found.push("residual=yes has no use with network=transformer, whose blocks are residuals: drop it".into());
     } else if masked.residual && masked.depth < 3 {
@@ -226,10 +240,10 @@ pub fn mistakes(values: &Values) -> Vec<String> {
 /// # Errors
 /// For sizes that make none.
 pub fn network(n: usize, values: &Values) -> Result<Network> {
-    let Masked { network, half, heads, depth, width, bias, residual, last, .. } = Masked::read(values);
+    let Masked { network, half, heads, depth, width, activation, bias, residual, last, .. } = Masked::read(values);
     match network {
         Layers::Made => {
-            let made = Made { sites: n, depth, width, bias, prelu: true, residual };
+            let made = Made { sites: n, depth, width, bias, prelu: activation == Activation::Prelu, residual };
             made.check().map(|()| made.into())
         }
         Layers::PixelCnn => {

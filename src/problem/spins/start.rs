@@ -4,6 +4,10 @@
 //! channels but the first one of its own site. That channel begins as the plain path through the network: the first layer
 //! gives it no weights yet, the layers between hand it on (weight 1, PReLU of slope 1). At first its weights are all that
 //! moves the logits, as those of a network of one layer would, and the others join in.
+//!
+//! Between tanh no path is plain. There the last layer begins with 0 alone, and rows of the others with weights of norm 1, so
+//! that units differ and none is saturated: a unit that bends follows conditionals that do (a spin that two neighbours force, the
+//! overlap with a pattern) where straight ones lose whole groups of states.
 
 use crate::model::layer::{Layer, Mask, Triangle};
 use crate::model::window::Window;
@@ -24,6 +28,10 @@ enum Part {
 /// Makes initial values those of a uniform q; networks whose layers have no channels of sites get a last layer of zeros.
 pub fn uniform(layers: &[Layer], values: &mut [f32]) {
     let count = layers.len();
+    let masked = matches!(layers.last(), Some(Layer::MaskedLinear { .. }));
+    if masked && layers.iter().any(|layer| matches!(layer, Layer::Tanh { .. })) {
+        return bent(layers, values);
+    }
     for (l, layer) in layers.iter().enumerate() {
         let part = match l {
             _ if l + 1 == count => Part::Last,
@@ -43,6 +51,24 @@ pub fn uniform(layers: &[Layer], values: &mut [f32]) {
             }
             Layer::ChannelPrelu { slopes, .. } => values[*slopes] = 1.0,
             _ => matrix(layer, part, values),
+        }
+    }
+}
+
+/// The same of masked matrices with tanh between them.
+fn bent(layers: &[Layer], values: &mut [f32]) {
+    for (l, layer) in layers.iter().enumerate() {
+        let Layer::MaskedLinear { shape, weights, bias } = layer else { continue };
+        let matrix = &mut values[*weights..weights + shape.words()];
+        if l + 1 == layers.len() {
+            matrix.fill(0.0);
+            bias.into_iter().for_each(|b| values[*b..b + shape.rows()].fill(0.0));
+        } else {
+            for row in 0..shape.rows() {
+                let words = || (0..shape.columns()).filter_map(|column| shape.word(row, column));
+                let norm = words().map(|word| matrix[word].powi(2)).sum::<f32>().sqrt();
+                words().filter(|_| norm > 0.0).for_each(|word| matrix[word] /= norm);
+            }
         }
     }
 }
@@ -131,6 +157,24 @@ mod tests {
 
     fn spins(n: usize) -> Vec<f64> {
         (0..n).map(|i| if i * i % 3 == 1 { 1.0 } else { -1.0 }).collect()
+    }
+
+    #[test]
+    fn networks_with_tanh_begin_uniform_with_units_that_differ() {
+        let s = spins(9);
+        for (depth, residual) in [(2, false), (3, false), (4, true)] {
+            let made = Made { sites: 9, depth, width: 3, bias: true, prelu: false, residual };
+            let network = Network::from(made.clone());
+            let values = network.start(7);
+            let logits = Twin::made(&made, &values.iter().map(|v| *v as f64).collect::<Vec<_>>()).logits(&s);
+            assert!(logits.iter().all(|l| *l == 0.0), "{made:?}");
+            let (shape, first) = (made.shape(0), first(&network));
+            for row in shape.outputs..shape.rows() {
+                let weights: Vec<f32> = (0..9).filter_map(|j| shape.word(row, j)).map(|word| values[first + word]).collect();
+                let norm = weights.iter().map(|w| w * w).sum::<f32>();
+                assert!((norm - 1.0).abs() < 1e-5, "{made:?} row {row}: {weights:?}");
+            }
+        }
     }
 
     #[test]
