@@ -4,16 +4,19 @@ crate::config::choice!(
     /// How β rises.
     Schedule, "linear or adaptive":
         /// Evenly.
+        #[default]
         Linear = "linear",
         /// As fast as the network follows.
-        #[default]
         Adaptive = "adaptive");
 
 /// Most of √⟨(δβ ΔE)²⟩, the distance of exact distributions at β and β + δβ, in a step of a network that follows.
 const REACH: f64 = 0.1;
 /// Effective shares of the samples below which β waits, and above which it moves at full speed.
-const WAITS: f64 = 0.2;
-const RUNS: f64 = 0.6;
+const WAITS: f64 = 0.5;
+const RUNS: f64 = 0.9;
+/// Most that β may be ahead of an even pace. Once energies hardly spread any more the distance says nothing, and a network that
+/// is rushed there loses states.
+const AHEAD: f64 = 2.0;
 
 /// β of the present step of a run.
 #[derive(Clone, Copy, Debug)]
@@ -54,8 +57,9 @@ impl Annealing {
             Schedule::Linear => even,
             Schedule::Adaptive => {
                 let follows = ((ess - WAITS) / (RUNS - WAITS)).clamp(0.0, 1.0);
+                let reach = follows * REACH / deviation;
                 // without a spread, or with one that is not known, evenly
-                (follows * REACH / deviation).max(even)
+                if reach.is_finite() { reach.min(AHEAD * self.target / self.rising).max(even) } else { even }
             }
         };
         self.now = if step.is_finite() { (self.now + step).min(self.target) } else { self.now + even };
@@ -90,15 +94,18 @@ mod tests {
     #[test]
     fn a_network_that_follows_sets_the_pace() {
         let fast = run(Schedule::Adaptive, 1000, |_| (2.0, 0.9));
-        // 0.1 / 2 a step
-        assert!(fast[0] == 0.0 && (fast[10] - 0.5).abs() < 1e-9 && fast[41] == 2.0, "{:?}", &fast[..45]);
+        // twice as fast as evenly
+        assert!(fast[0] == 0.0 && (fast[10] - 0.08).abs() < 1e-9 && fast[251] == 2.0, "{:?}", &fast[..45]);
+        let spread = run(Schedule::Adaptive, 1000, |_| (20.0, 0.9));
+        // 0.1 / 20 a step
+        assert!((spread[10] - 0.05).abs() < 1e-9 && spread[401] == 2.0, "{:?}", &spread[..45]);
         // one that does not is not waited for beyond its steps
         let slow = run(Schedule::Adaptive, 1000, |_| (2.0, 0.1));
         // the first of 500 steps is at 0
         assert!((slow[250] - 250.0 * 2.0 / 499.0).abs() < 1e-9 && slow[501] == 2.0, "{} {}", slow[250], slow[501]);
         // half way between: half of it
-        let half = run(Schedule::Adaptive, 1000, |_| (2.0, 0.4));
-        assert!((half[10] - 0.25).abs() < 1e-9, "{}", half[10]);
+        let half = run(Schedule::Adaptive, 1000, |_| (8.0, 0.7));
+        assert!((half[10] - 0.0625).abs() < 1e-9, "{}", half[10]);
     }
 
     #[test]

@@ -18,8 +18,8 @@ pub(super) struct Frozen {
     batches: usize,
     moves: Independence,
     chains: Chains,
-    /// Σ w and Σ w C(r) of each block, w the weight of a batch relative to the first one's, whose logarithm is kept.
-    distances: Vec<(f64, Vec<f64>)>,
+    /// Σ w and Σ w C of each block, w the weight of a batch relative to the first one's, whose logarithm is kept.
+    correlations: Vec<(f64, Vec<f64>)>,
     first: Option<f64>,
 }
 
@@ -31,7 +31,7 @@ impl Frozen {
             batches: 0,
             moves: Independence::new(samples, sites),
             chains: Chains::default(),
-            distances: Vec::new(),
+            correlations: Vec::new(),
             first: None,
         }
     }
@@ -40,7 +40,7 @@ impl Frozen {
     pub fn clear(&mut self) {
         (self.batches, self.chains, self.first) = (0, Chains::default(), None);
         self.blocks.clear();
-        self.distances.clear();
+        self.correlations.clear();
     }
 
     /// Records the moves of the chains through a batch, after its sums.
@@ -63,23 +63,23 @@ impl Frozen {
         Ok(())
     }
 
-    /// Adds the two-point function of the batch that was added last, C(r) at distances 0, 1, …, whose weights sum to e^`log_weight`.
-    pub fn add_distances(&mut self, log_weight: f64, means: &[f64]) {
+    /// Adds correlations of the batch that was added last, whose weights sum to e^`log_weight`.
+    pub fn add_correlations(&mut self, log_weight: f64, means: &[f64]) {
         let weight = (log_weight - *self.first.get_or_insert(log_weight)).exp();
         let block = (self.batches - 1) % BLOCKS;
-        if block == self.distances.len() {
-            self.distances.push((0.0, vec![0.0; means.len()]));
+        if block == self.correlations.len() {
+            self.correlations.push((0.0, vec![0.0; means.len()]));
         }
-        let (total, sums) = &mut self.distances[block];
+        let (total, sums) = &mut self.correlations[block];
         *total += weight;
         sums.iter_mut().zip(means).for_each(|(sum, c)| *sum += weight * c);
     }
 
-    /// C(r) over e^{-βE}/Z, if it was measured. Errors are not known of one batch.
-    pub fn distances(&self) -> Vec<Estimate> {
-        jackknife(self.distances.len(), |block| {
-            let kept = self.distances.iter().enumerate().filter(|(k, _)| Some(*k) != block).map(|(_, sums)| sums);
-            let count = self.distances.first().map_or(0, |(_, sums)| sums.len());
+    /// They over e^{-βE}/Z, if they were measured. Errors are not known of one batch.
+    pub fn correlations(&self) -> Vec<Estimate> {
+        jackknife(self.correlations.len(), |block| {
+            let kept = self.correlations.iter().enumerate().filter(|(k, _)| Some(*k) != block).map(|(_, sums)| sums);
+            let count = self.correlations.first().map_or(0, |(_, sums)| sums.len());
             let (total, sums) =
                 kept.fold((0.0, vec![0.0; count]), |(total, sums), (w, c)| (total + w, sums.iter().zip(c).map(|(a, b)| a + b).collect()));
             sums.into_iter().map(|sum| sum / total).collect()

@@ -22,7 +22,7 @@ const WANNIER: f64 = 0.323_065_947_219_450_5;
 const SUMMED: usize = 20;
 /// Defaults of spins for shared settings.
 const DEFAULTS: &[(&str, &str)] =
-    &[("optimizer", "adam"), ("learning_rate", "0.01"), ("epsilon", "0.001"), ("cooling", "0.5"), ("steps", "1000")];
+    &[("optimizer", "adam"), ("learning_rate", "0.01"), ("epsilon", "0.001"), ("cooling", "0.4"), ("steps", "1000")];
 
 /// Where a formula or a sum gives them.
 const EXACT: Exact = Exact { name: "all states", index: "exact", of: exact };

@@ -4,6 +4,7 @@
 //! 10.1103/PhysRevLett.122.080602). Samples are drawn from q itself and are independent. k_B = 1, entropies in nats, energies
 //! in those of the couplings.
 
+mod alike;
 mod annealing;
 mod energy;
 mod frozen;

@@ -105,8 +105,8 @@ crate::config::settings! {
     pub struct Temperature, TEMPERATURE
     "temperature" {
         beta: f64 = "", Range::Within(1e-4, 1e3), "1/J", "inverse temperature";
-        anneal: f64 = "0.5", Range::Within(0.0, 1.0), "", "share of the training steps in which beta rises from 0; of a run that starts from parameters 0 unless given";
-        schedule: Schedule = "adaptive", Range::Any, "", "beta rises evenly (linear), or as fast as the network follows (adaptive)";
+        anneal: f64 = "0.6", Range::Within(0.0, 1.0), "", "share of the training steps in which beta rises from 0; of a run that starts from parameters 0 unless given";
+        schedule: Schedule = "linear", Range::Any, "", "beta rises evenly (linear), or as fast as the network follows (adaptive)";
     }
 }
 

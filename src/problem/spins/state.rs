@@ -8,7 +8,7 @@ use super::frozen::Frozen;
 use super::oracle::pairs;
 use super::pictures::Subject;
 use super::symmetry::Images;
-use super::{Annealing, Energy, Network, Observables, Options};
+use super::{Annealing, Energy, Network, Observables, Options, alike};
 use crate::error::{Error, Result};
 use crate::estimate::Estimate;
 use crate::estimate::free_energy::{Averages, Quantity, Weighted};
@@ -24,7 +24,7 @@ use crate::network::{Autoregressive, Pass};
 use crate::number::philox::{Stream, purpose};
 use crate::optimize::{Learner, Optimizer, Options as Sr, Start};
 use crate::problem::{Baseline, Baselines, Conclusion, Drawn, Ending, Measured, Metropolis, Named, Problem, Reweighted};
-use crate::system::spins::{Couplings, MeanField, bethe};
+use crate::system::spins::{Boundary, Couplings, MeanField, bethe};
 
 /// Spins with an energy, and the network that draws them.
 pub struct Spins {
@@ -61,6 +61,8 @@ pub struct Spins {
     subject: Subject,
     /// Pairs of sites of a lattice 0, 1, … apart, whose correlations are measured.
     apart: Vec<Vec<(usize, usize)>>,
+    /// Bonds of a periodic one, which are all alike.
+    alike: Vec<(usize, usize)>,
     /// The mirror images as the network last saw them, if that was all of them.
     pass: Option<Pass>,
     /// β of R when it was last measured.
@@ -134,6 +136,7 @@ impl Spins {
             couplings: None,
             subject: Subject::default(),
             apart: Vec::new(),
+            alike: Vec::new(),
             pass: None,
             measured_at: 0.0,
             products: None,
@@ -164,10 +167,12 @@ impl Spins {
         Spins { couplings: Some(model), ..self }
     }
 
-    /// With what a model is beside its couplings: pictures at the end of a run show it.
+    /// With what a model is beside its couplings, which come first: pictures at the end of a run show it.
     pub fn pictured(self, subject: Subject) -> Spins {
         let lattice = subject.lattice.filter(|_| self.sites <= two_point::MOST);
-        Spins { apart: lattice.map_or(Vec::new(), pairs), subject, ..self }
+        let torus = self.couplings.as_ref().filter(|_| lattice.is_some_and(|(_, boundary)| boundary == Boundary::Periodic));
+        let alike = torus.map_or(Vec::new(), |m| m.bonds().iter().map(|b| (b.i, b.j)).collect());
+        Spins { apart: lattice.map_or(Vec::new(), pairs), alike, subject, ..self }
     }
 
     fn log_q(&self) -> &Buffer {
@@ -386,7 +391,7 @@ impl Problem for Spins {
             self.frozen.clear();
         } else {
             self.frozen.add(gpu, &centre, averages, weighted)?;
-            self.measure_distances(gpu)?;
+            self.measure_correlations(gpu)?;
         }
         Ok(measured)
     }
@@ -403,15 +408,16 @@ impl Problem for Spins {
     fn conclude(&mut self, gpu: &Gpu, _end: &Ending, _say: &mut dyn FnMut(&str)) -> Result<Conclusion> {
         let reweighted = self.frozen.sums().map(|(averages, weighted)| self.reweighted(&averages, &weighted));
         let metropolis = self.metropolis();
+        let (two_point, bonds) = self.correlations();
         let seed = self.options.training.seed as u64;
         let baselines = self.couplings.as_ref().map_or(Ok(Baselines::new()), |model| mean_fields(model, self.options.beta, seed))?;
         Ok(Conclusion {
             reweighted,
             metropolis,
-            two_point: self.frozen.distances(),
+            two_point,
             baselines,
             plots: self.pictures(gpu)?,
-            ..Conclusion::default()
+            notes: alike::remark(&bonds).into_iter().collect(),
         })
     }
 }

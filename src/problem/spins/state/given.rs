@@ -3,8 +3,8 @@
 use super::super::pictures::{self, pictures};
 use super::{Observables, Spins};
 use crate::error::{Error, Result};
-use crate::estimate::Plot;
 use crate::estimate::free_energy::Weighted;
+use crate::estimate::{Estimate, Plot};
 use crate::gpu::{Gpu, Recording};
 use crate::kernels::two_point::{self, TwoPoint};
 use crate::kernels::{Chunk, z2};
@@ -40,18 +40,26 @@ impl Spins {
         Ok((if let Some(images) = &self.images { images.mean(&mean) } else { mean }, weighted))
     }
 
-    /// Adds the two-point function of the present samples, on a lattice.
-    pub(super) fn measure_distances(&mut self, gpu: &Gpu) -> Result<()> {
+    /// Adds the two-point function of the present samples, on a lattice, and correlations of bonds that are alike.
+    pub(super) fn measure_correlations(&mut self, gpu: &Gpu) -> Result<()> {
         if self.apart.is_empty() {
             return Ok(());
         }
         let (c, weighted) = self.two_point(gpu)?;
         let n = self.sites;
         let mean = |set: &Vec<(usize, usize)>| set.iter().map(|(i, j)| c[i * n + j]).sum::<f64>() / set.len() as f64;
-        let means: Vec<f64> = self.apart.iter().map(mean).collect();
+        let mut means: Vec<f64> = self.apart.iter().map(mean).collect();
+        means.extend(self.alike.iter().map(|(i, j)| c[i * n + j]));
         // of equal batches, the sum of weights is Z's estimate times their size
-        self.frozen.add_distances(weighted.log_z().value, &means);
+        self.frozen.add_correlations(weighted.log_z().value, &means);
         Ok(())
+    }
+
+    /// Over e^{-βE}/Z since the parameters were frozen: C(r) at distances 0, 1, …, and ⟨s s'⟩ of bonds that are alike.
+    pub(super) fn correlations(&self) -> (Vec<Estimate>, Vec<Estimate>) {
+        let mut distances = self.frozen.correlations();
+        let bonds = distances.split_off(self.apart.len().min(distances.len()));
+        (distances, bonds)
     }
 
     /// Effective sample size over samples since the parameters were frozen.
@@ -94,7 +102,7 @@ impl Spins {
         let reduced = log_q.iter().zip(&energies).map(|(l, e)| *l as f64 + beta * *e as f64).collect();
         let spins: Vec<f32> = gpu.read_words(&self.spins, batch * model.n())?;
         let spins = if let Some(images) = &self.images { images.spread(&spins) } else { spins };
-        let weighted = self.frozen.distances();
+        let (weighted, _) = self.correlations();
         pictures(model, beta, &self.subject, &pictures::Samples { spins, energies, reduced, even: self.options.z2, weighted })
     }
 
