@@ -6,7 +6,7 @@
 //   G_b from word g_offset + b g_stride on: (t inputs + d) outputs + c, only live taps; flag 1: the bias from word
 //   bias + b g_stride on, the tap that sees 1 at every site; flag 2: add to what G holds
 // One invocation owns 4 ROWS x 4 COLS entries of one tap: ROWS + COLS loads of vec4 for 16 ROWS COLS multiply-adds at every
-// site that the tap reaches; bound by loads. Trips: count (1 + side (1 + side)).
+// site that the tap reaches; bound by loads. Trips: count (1 + side (1 + side)) + 16 ROWS COLS.
 struct Params {
   batches: u32, inner: u32, count: u32, first: u32,
   side: u32, half: u32, taps: u32, inputs: u32,
@@ -19,9 +19,12 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> g: array<f32>;
 
 fn put(at: u32, col: u32, value: vec4<f32>) {
-  #for k in 4
-  if (col + $ku < p.outputs) { if ((p.flags & 2u) != 0u) { g[at + col + $ku] += value[$k]; } else { g[at + col + $ku] = value[$k]; } }
-  #end
+  let end = min(p.outputs, col + 4u);
+  for (var c = col; c < end; c++) {
+    var v = value[c - col];
+    if ((p.flags & 2u) != 0u) { v += g[at + c]; }
+    g[at + c] = v;
+  }
 }
 
 @compute @workgroup_size(WG)

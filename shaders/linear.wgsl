@@ -8,7 +8,8 @@
 // MASK 1: W is 0 where a mask by sites forbids (x_site units of X and y_site of Y a site), and units of X that no column of an
 //   invocation's sees are not read: columns of site i see the sites j < i (flag 16), j > i (flag 4), and j = i too (flag 8);
 //   with all three flags j = i alone. Without it the last two Params mean nothing.
-// One invocation owns 8 rows x 4 COLS columns in registers. Trips: in4 + 1. Padding of X and W must be 0.
+// One invocation owns ROWS rows x 4 COLS columns in registers: 8 x 12 at the most on GPUs, 16 x 16 of large products where loads
+// are what costs. Trips: in4 + 1. Padding of X and W must be 0.
 struct Params {
   batches: u32, rows: u32, in4: u32, out4: u32,
   x_offset: u32, x_stride: u32, w_offset: u32, w_stride: u32,
@@ -36,23 +37,23 @@ fn put(b: u32, row: u32, col: u32, value: vec4<f32>) {
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let id = flat_group(group, groups) * WG + lane;
-  let tiles = (p.rows + 7u) / 8u;
+  let tiles = (p.rows + ROWS - 1u) / ROWS;
   let columns = (p.out4 + COLS - 1u) / COLS;
   let col = id % columns * COLS;
   let tile = (id / columns) % tiles;
   let b = id / (columns * tiles);
   if (b >= p.batches) { return; }
-  let row = tile * 8u;
+  let row = tile * ROWS;
   let last = p.rows - 1u;
   let xb = p.x_offset + b * p.x_stride;
-  #for r in 8
+  #for r in ROWS
   let x$r = xb + min(row + $ru, last) * p.in4;
   #end
   var at = p.w_offset + (b / p.w_div) * p.w_stride;
   #for c in COLS
   let col$c = min(col + $cu, p.out4 - 1u);
   #end
-  var a: array<vec4<f32>, 8u * COLS>;
+  var a: array<vec4<f32>, ROWS * COLS>;
   var begin = 0u;
   var end = p.in4;
   if (MASK == 1u) {
@@ -66,18 +67,18 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let w0_$c = w[at + col$c]; let w1_$c = w[at + p.out4 + col$c]; let w2_$c = w[at + 2u * p.out4 + col$c]; let w3_$c = w[at + 3u * p.out4 + col$c];
     #end
     at += 4u * p.out4;
-    #for r in 8
+    #for r in ROWS
     {
       let v = x[x$r + k];
       #for c in COLS
-      a[$cu * 8u + $ru] += dot4(v, w0_$c, w1_$c, w2_$c, w3_$c);
+      a[$cu * ROWS + $ru] += dot4(v, w0_$c, w1_$c, w2_$c, w3_$c);
       #end
     }
     #end
   }
-  #for r in 8
+  #for r in ROWS
   #for c in COLS
-  put(b, row + $ru, col + $cu, a[$cu * 8u + $ru]);
+  put(b, row + $ru, col + $cu, a[$cu * ROWS + $ru]);
   #end
   #end
 }

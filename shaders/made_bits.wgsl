@@ -5,9 +5,11 @@
 //   parameters: rows of W below the diagonal without gaps from word `weights`, flag 1: b from word `bias`
 //   table: J in rows of ld = sites padded to 4, then h
 //   spins of sample first + w at (first + w) sites; plus, minus, energy, magnetisation [first + w]
-// One triangular pass gives all of it: -s has the logits of opposite sums. Random numbers, and the order of sums, are those of
-// `ancestral`: the same spins and ln q0 to the bit. One invocation owns TILE samples, the spins of each as bits of a word; they
-// share the loaded weights. Trips: sites (sites + 1) / 2 + 10 TILE sites.
+//   slopes [1 + 2 sites][count]: the spins as bits of a word, bit i = 1 where s_i = 1, then s_i / (1 + exp(s_i l_i)) of s, and
+//   of its mirror image, whose logits are -m_i, s_i / (1 + exp(s_i m_i)): what `made_bits_gradient` reads
+// One triangular pass gives all of it: -s has the logits of opposite sums. MIRROR 0: there are neither b nor h, so that m = l
+// and ln q0 of both signs are one number. Random numbers, and the order of sums, are those of `ancestral`: the same spins and
+// ln q0 to the bit. One invocation owns TILE samples; they share the loaded weights. Trips: sites (sites + 1) / 2 + 10 TILE sites.
 struct Params {
   seed_low: u32, seed_high: u32, step: u32, purpose: u32,
   first_walker: u32, count: u32, sites: u32, first: u32,
@@ -21,9 +23,16 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> minus: array<f32>;
 @group(0) @binding(6) var<storage, read_write> energy: array<f32>;
 @group(0) @binding(7) var<storage, read_write> magnetisation: array<f32>;
+@group(0) @binding(8) var<storage, read_write> slopes: array<f32>;
 
 // By bits: a logit that is not finite leaves no finite ln q0.
 fn log_probability(a: f32) -> f32 { return select(log_sigmoid(a), a, !finite(a)); }
+
+fn slope(s: f32, l: f32) -> f32 {
+  let a = s * l;
+  let e = exp(-abs(a));
+  return select(s * select(1.0, e, a > 0.0) / (1.0 + e), a, !finite(a));
+}
 
 fn draw(w: u32, site: u32, logit: f32) -> f32 {
   let e = exp(-abs(logit));
@@ -66,18 +75,36 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     #for t in TILE
     let logit$t = sum$t + b + p.factor * (field$t + h);
     let drawn$t = draw(w + $tu, i, logit$t);
+    let slope$t = slope(drawn$t, logit$t);
     plus$t += log_probability(drawn$t * logit$t);
-    minus$t += log_probability(drawn$t * (sum$t - b + p.factor * (field$t - h)));
+    #for m in MIRROR
+    let mirror$t = sum$t - b + p.factor * (field$t - h);
+    let behind$t = slope(drawn$t, mirror$t);
+    minus$t += log_probability(drawn$t * mirror$t);
+    #end
+    #for m in SAME
+    let behind$t = slope$t;
+    #end
     energy$t -= drawn$t * (field$t + h);
     spin$t += drawn$t;
     state$t |= select(0u, 1u << i, drawn$t > 0.0);
-    if (w + $tu < p.count) { spins[(p.first + w + $tu) * p.sites + i] = drawn$t; }
+    if (w + $tu < p.count) {
+      spins[(p.first + w + $tu) * p.sites + i] = drawn$t;
+      slopes[(1u + i) * p.count + w + $tu] = slope$t;
+      slopes[(1u + p.sites + i) * p.count + w + $tu] = behind$t;
+    }
     #end
   }
   #for t in TILE
   if (w + $tu < p.count) {
     plus[p.first + w + $tu] = plus$t;
+    #for m in MIRROR
     minus[p.first + w + $tu] = minus$t;
+    #end
+    #for m in SAME
+    minus[p.first + w + $tu] = plus$t;
+    #end
+    slopes[w + $tu] = bitcast<f32>(state$t);
     energy[p.first + w + $tu] = energy$t;
     magnetisation[p.first + w + $tu] = spin$t;
   }

@@ -12,7 +12,7 @@ fn bound(k: usize) -> f64 {
 }
 
 fn product(gpu: &Gpu) -> Check {
-    for (case, &(rows, k, n)) in [(1, 1, 1), (7, 5, 3), (8, 16, 16), (33, 37, 21), (64, 4, 9)].iter().enumerate() {
+    for (case, &(rows, k, n)) in [(1, 1, 1), (7, 5, 3), (8, 16, 16), (33, 37, 21), (64, 4, 9), (250, 131, 141)].iter().enumerate() {
         let (x, w, b) = (random(case as u64, rows * k), random(10 + case as u64, k * n), random(20 + case as u64, n));
         let mut stored: Vec<f32> = b.iter().map(|&v| v as f32).collect();
         stored.extend(w.iter().map(|&v| v as f32));
@@ -28,9 +28,11 @@ fn product(gpu: &Gpu) -> Check {
         let mut rec = Recording::new();
         pack::record(&mut rec, "pack", layout.words(), (&params, stored.len()), &map, &packed);
         let p = linear::Params::new(rows, pad4(k) / 4, pad4(n) / 4, w_at);
-        linear::record(&mut rec, "product", p.bias(b_at, 3), &xb, &packed, &y);
-        linear::record(&mut rec, "again", p.accumulate(), &xb, &packed, &y);
-        linear::record(&mut rec, "back", linear::Params::new(rows, pad4(n) / 4, pad4(k) / 4, t_at), &y, &packed, &back);
+        let [first, again] = [p.bias(b_at, 3), p.accumulate()];
+        linear::record_in(&mut rec, gpu.profile, "product", first, &xb, &packed, &y);
+        linear::record_in(&mut rec, gpu.profile, "again", again, &xb, &packed, &y);
+        let p = linear::Params::new(rows, pad4(n) / 4, pad4(k) / 4, t_at);
+        linear::record_in(&mut rec, gpu.profile, "back", p, &y, &packed, &back);
         gpu.run(&rec).map_err(|e| e.to_string())?;
         let mut want = twin::linear(&x, &w, &[], k, n);
         for (i, v) in want.iter_mut().enumerate() {
@@ -127,6 +129,7 @@ fn outer_agrees_with_dense_products() {
 fn broken_kernels_are_noticed() {
     mutant(&linear::KERNEL, "a.w * w3", "a.w * w2", product);
     mutant(&linear::KERNEL, "(b / p.w_div)", "b", batched);
+    mutant(&linear::KERNEL, "min(row + $ru, last)", "row", product);
     mutant(&outer::KERNEL, "a[3] += v.w * u", "a[3] += v.z * u", gradient);
     mutant(&pack::KERNEL, "packed[id] = 0.0", "packed[id] = 1.0", product);
 }

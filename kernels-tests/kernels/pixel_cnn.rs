@@ -57,6 +57,8 @@ fn sizes(gpu: &Gpu) -> Check {
         (shape(5, 2, 4, 1, false), 9, 5, -1.0),
         (shape(4, 3, 12, 2, true), 9, 9, 1.0),
         (PixelCnn { last: true, ..shape(3, 2, 8, 4, true) }, 17, 17, -1.0),
+        // larger tiles of CPU drivers, the last of them not full
+        (shape(3, 3, 32, 1, true), 19, 19, 1.0),
         (residual(3, 4, 8, 1, true), 9, 9, 1.0),
         (PixelCnn { last: true, ..residual(4, 3, 4, 2, false) }, 9, 5, -1.0),
     ] {
@@ -117,7 +119,17 @@ fn sums(gpu: &Gpu) -> Check {
     let single = |v: &[f64]| v.iter().map(|&v| v as f32).collect::<Vec<f32>>();
     let (xs, ys, g) = (gpu.upload("x", &single(&x)), gpu.upload("y", &single(&y)), Buffer::new("g", 200));
     let mut rec = Recording::new();
-    convolution::record_outer(&mut rec, "g", shape, sums, &ys, &xs, &g, convolution::Place { weights: 3, bias: Some(90), stride: 100 });
+    convolution::record_outer(
+        &mut rec,
+        gpu.profile,
+        "g",
+        shape,
+        sums,
+        &ys,
+        &xs,
+        &g,
+        convolution::Place { weights: 3, bias: Some(90), stride: 100 },
+    );
     assert!(rec.dispatches().count() == 2 && rec.dispatches().all(|d| d.trips <= MAX_TRIPS));
     gpu.run(&rec).map_err(failed)?;
     let got: Vec<f32> = gpu.read_words(&g, 200).map_err(failed)?;
@@ -148,7 +160,7 @@ fn sums(gpu: &Gpu) -> Check {
         let mut rec = Recording::new();
         for (y, accumulate) in [(&plain, false), (&added, true)] {
             let m = convolution::Weights { matrices: 2, bias: Some(1), reverse: false, accumulate };
-            convolution::record(&mut rec, "y", shape, 5, m, &xs, &ys, y);
+            convolution::record(&mut rec, gpu.profile, "y", shape, 5, m, &xs, &ys, y);
         }
         gpu.run(&rec).map_err(failed)?;
         let read = |b: &Buffer| gpu.read_words::<f32>(b, words).map_err(failed);
@@ -300,15 +312,25 @@ fn short_buffers_are_refused() {
     let shape = Window { side: 3, half: 1, inputs: 8, outputs: 4, inclusive: false };
     let forward = convolution::Weights { matrices: 5, bias: Some(2), reverse: false, accumulate: false };
     refuses("convolution", &[5 * 72, 4 * (5 + 32), 5 * 36], |rec, b| {
-        convolution::record(rec, "c", shape, 5, forward, &b[0], &b[1], &b[2]);
+        convolution::record(rec, Profile::Simd, "c", shape, 5, forward, &b[0], &b[1], &b[2]);
     });
     let reverse = convolution::Weights { matrices: 5, bias: None, reverse: true, accumulate: true };
     refuses("reverse", &[5 * 36, 4 * (5 + 32), 5 * 72], |rec, b| {
-        convolution::record(rec, "c", shape, 5, reverse, &b[0], &b[1], &b[2]);
+        convolution::record(rec, Profile::Simd, "c", shape, 5, reverse, &b[0], &b[1], &b[2]);
     });
     let to = convolution::Place { weights: 11, bias: Some(7), stride: 150 };
     refuses("gradient", &[7 * 36, 7 * 72, 11 + 150 + 128], |rec, b| {
-        convolution::record_outer(rec, "g", shape, Rows { first: 1, batches: 2, inner: 3, adds: true }, &b[0], &b[1], &b[2], to);
+        convolution::record_outer(
+            rec,
+            Profile::Simd,
+            "g",
+            shape,
+            Rows { first: 1, batches: 2, inner: 3, adds: true },
+            &b[0],
+            &b[1],
+            &b[2],
+            to,
+        );
     });
     let s = setup(PixelCnn { side: 3, depth: 2, width: 8, half: 1, bias: true, last: false, residual: false }, 1);
     let p = s.parameters.len();

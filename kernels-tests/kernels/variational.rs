@@ -33,7 +33,7 @@ fn step(
 ) -> Result<(Averages, Weighted, Vec<f32>), String> {
     let (n, failed) = (s.model.sites, |e: helmholtz::Error| e.to_string());
     let batch = 2048.min(samples);
-    let (layer, net) = (OneLayer::new(&s.model, gpu.profile).map_err(failed)?, s.network(batch, gpu.profile)?);
+    let (layer, net) = (OneLayer::new(&s.model, samples, gpu.profile).map_err(failed)?, s.network(batch, gpu.profile)?);
     let (params, table) = (s.upload(gpu), gpu.upload("couplings", &couplings::table(n, j, &[]).map_err(failed)?));
     let (spins, free) = (Buffer::new("spins", samples * n), FreeEnergy::new(samples, n));
     let [plus, minus, energy, magnetisation, mixed, forward, backward] = &std::array::from_fn(|_| Buffer::new("of samples", samples));

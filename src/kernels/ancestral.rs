@@ -14,7 +14,7 @@ pub static KERNEL: Kernel = Kernel {
     source: include_str!("../../shaders/ancestral.wgsl"),
     shared: &["grid", "special", "philox", "ancestral"],
     params_bytes: size_of::<Params>(),
-    variants: &[&[("WG", 32), ("TILE", 4)], &[("WG", 32), ("TILE", 1)]],
+    variants: &[&[("WG", 8), ("TILE", 8)], &[("WG", 32), ("TILE", 1)]],
 };
 
 #[repr(C)]
@@ -35,7 +35,7 @@ struct Params {
 /// Lanes of a workgroup, and samples of an invocation.
 fn tile(profile: Profile) -> (usize, usize) {
     match profile {
-        Profile::Simd => (32, 4),
+        Profile::Simd => (8, 8),
         Profile::Gpu => (32, 1),
     }
 }

@@ -17,7 +17,7 @@ pub static KERNEL: Kernel = Kernel {
     source: include_str!("../../shaders/ancestral_convolution.wgsl"),
     shared: &["grid", "special", "philox", "ancestral"],
     params_bytes: size_of::<Params>(),
-    variants: &[&[("WG", 16), ("TILE", 8)], &[("WG", 128), ("TILE", 4)]],
+    variants: &[&[("WG", 16), ("TILE", 8)], &[("WG", 16), ("TILE", 6)], &[("WG", 128), ("TILE", 4)]],
 };
 
 #[repr(C)]
@@ -178,7 +178,9 @@ pub fn record(
     if count == 0 {
         return;
     }
-    let (lanes, tile) = tile(profile);
+    let (lanes, most) = tile(profile);
+    // no workgroup of a small batch has most of the work
+    let tile = if profile == Profile::Simd { count.div_ceil(count.div_ceil(most)).next_multiple_of(2) } else { most };
     let (side, sites, stages) = (program.side, program.side.pow(2), &program.stages);
     pack::record(rec, "pack", program.layout.words(), (parameters, program.parameters), &program.map, &program.packed);
     let trips = |site: usize| program.trips(profile) + (ENTRY + known.fields.entries(site)) as u64;

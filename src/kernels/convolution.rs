@@ -3,7 +3,7 @@
 //!
 //! Twin: the network of `reference::pixel_cnn`.
 
-use crate::gpu::{Buffer, Kernel, MAX_TRIPS, Recording, grid};
+use crate::gpu::{Buffer, Kernel, MAX_TRIPS, Profile, Recording, grid};
 use crate::model::window::Window;
 
 use super::linear::extent;
@@ -22,6 +22,7 @@ pub static KERNEL: Kernel = Kernel {
         &[("WG", 64), ("ROWS", 8), ("COLS", 1), ("IN1", 0), ("IN4", 1), ("OUT1", 0), ("OUT4", 1)],
         &[("WG", 64), ("ROWS", 8), ("COLS", 2), ("IN1", 1), ("IN4", 0), ("OUT1", 0), ("OUT4", 1)],
         &[("WG", 64), ("ROWS", 8), ("COLS", 2), ("IN1", 0), ("IN4", 1), ("OUT1", 0), ("OUT4", 1)],
+        &[("WG", 64), ("ROWS", 10), ("COLS", 4), ("IN1", 0), ("IN4", 1), ("OUT1", 0), ("OUT4", 1)],
     ],
 };
 
@@ -36,6 +37,7 @@ pub static OUTER: Kernel = Kernel {
         &[("WG", 64), ("ROWS", 2), ("COLS", 1), ("IN1", 0), ("IN4", 1), ("OUT1", 1), ("OUT4", 0)],
         &[("WG", 64), ("ROWS", 1), ("COLS", 2), ("IN1", 1), ("IN4", 0), ("OUT1", 0), ("OUT4", 1)],
         &[("WG", 64), ("ROWS", 2), ("COLS", 2), ("IN1", 0), ("IN4", 1), ("OUT1", 0), ("OUT4", 1)],
+        &[("WG", 64), ("ROWS", 4), ("COLS", 4), ("IN1", 0), ("IN4", 1), ("OUT1", 0), ("OUT4", 1)],
     ],
 };
 
@@ -77,8 +79,18 @@ struct OuterParams {
     pad: u32,
 }
 
-/// Samples of an invocation.
-const ROWS: u32 = 8;
+/// Samples of an invocation, and columns of 4 channels: 8 samples on GPUs; on CPU drivers, which have no registers to run short
+/// of, up to 16 in even tiles and 4 columns where they fill them.
+fn block(profile: Profile, rows: usize, outputs: usize) -> [u32; 2] {
+    match profile {
+        Profile::Gpu => [8, tile(outputs)],
+        Profile::Simd => {
+            let tiles = rows.div_ceil(16).max(1);
+            let even = rows.div_ceil(tiles).next_multiple_of(2).max(8) as u32;
+            [even, if outputs.is_multiple_of(32) { 4 } else { tile(outputs) }]
+        }
+    }
+}
 
 /// Text constants: a tile, and how channels that enter and leave lie.
 fn constants(rows: u32, cols: u32, inputs: usize, outputs: usize) -> [(&'static str, u32); 7] {
@@ -106,7 +118,17 @@ pub struct Weights {
 
 /// Records the convolution of `rows` padded rows, or its reverse mode: from the gradient by its outputs to that by its inputs.
 #[allow(clippy::too_many_arguments)]
-pub fn record(rec: &mut Recording, name: &str, shape: Window, rows: usize, m: Weights, x: &Buffer, packed: &Buffer, y: &Buffer) {
+pub fn record(
+    rec: &mut Recording,
+    profile: Profile,
+    name: &str,
+    shape: Window,
+    rows: usize,
+    m: Weights,
+    x: &Buffer,
+    packed: &Buffer,
+    y: &Buffer,
+) {
     let (inputs, outputs) = if m.reverse { (shape.outputs, shape.inputs) } else { (shape.inputs, shape.outputs) };
     let (sites, taps, out4) = (shape.sites(), shape.taps(), pad4(outputs) / 4);
     let (x4, y4) = (pad4(sites * inputs) / 4, pad4(sites * outputs) / 4);
@@ -124,13 +146,13 @@ pub fn record(rec: &mut Recording, name: &str, shape: Window, rows: usize, m: We
         flags: m.bias.is_some() as u32 | (m.accumulate as u32) << 1 | (m.reverse as u32) << 2,
         pad: 0,
     };
-    let cols = tile(outputs);
+    let [tall, cols] = block(profile, rows, outputs);
     let mut w_words = extent(p.w_offset, 1, 0, taps * inputs * out4);
     if m.bias.is_some() {
         let bias = extent(p.b_offset, 1, 0, out4);
         w_words = w_words.start.min(bias.start)..w_words.end.max(bias.end);
     }
-    let launch = rec.launch(name, &KERNEL, &p).constants(&constants(ROWS, cols, inputs, outputs)).read(x, 4 * rows * x4);
+    let launch = rec.launch(name, &KERNEL, &p).constants(&constants(tall, cols, inputs, outputs)).read(x, 4 * rows * x4);
     let launch = launch.read(packed, w_words);
     let launch = if m.accumulate { launch.update(y, 4 * rows * y4) } else { launch.write(y, 4 * rows * y4) };
     let seen = shape.pairs(sites);
@@ -138,7 +160,7 @@ pub fn record(rec: &mut Recording, name: &str, shape: Window, rows: usize, m: We
         .trips((taps * (1 + inputs / 4) + 4) as u64)
         .flops(2.0 * (rows * seen * inputs) as f64 * outputs as f64)
         .moved(4.0 * (rows * (x4 + y4) * 4 + taps * inputs * out4 * 4) as f64)
-        .groups(grid((rows.div_ceil(ROWS as usize) * sites * out4.div_ceil(cols as usize)).div_ceil(WG as usize)));
+        .groups(grid((rows.div_ceil(tall as usize) * sites * out4.div_ceil(cols as usize)).div_ceil(WG as usize)));
 }
 
 /// Where gradients go: words of the first result, and from one to the next.
@@ -155,12 +177,24 @@ pub struct Place {
 /// Records the gradients by weights and bias, summed over each batch of `rows`: of the padded rows `x` of inputs and `y` of
 /// gradients by the outputs. In several launches where a batch takes more loop trips than one may make.
 #[allow(clippy::too_many_arguments)]
-pub fn record_outer(rec: &mut Recording, name: &str, shape: Window, rows: Rows, y: &Buffer, x: &Buffer, g: &Buffer, to: Place) {
+pub fn record_outer(
+    rec: &mut Recording,
+    profile: Profile,
+    name: &str,
+    shape: Window,
+    rows: Rows,
+    y: &Buffer,
+    x: &Buffer,
+    g: &Buffer,
+    to: Place,
+) {
     let (sites, taps) = (shape.sites(), shape.taps());
     let (x4, y4) = (pad4(shape.columns()) / 4, pad4(shape.rows()) / 4);
-    let trips = |count: usize| (count * (1 + shape.side * (1 + shape.side))) as u64;
-    let most = (MAX_TRIPS / trips(1)).max(1) as usize;
-    let [r, c] = [shape.inputs, shape.outputs].map(tile);
+    // the last term: what a tile of 4 x 4 columns takes to store
+    let trips = |count: usize| (count * (1 + shape.side * (1 + shape.side)) + 16 * 16) as u64;
+    let most = ((MAX_TRIPS - trips(0)) / (trips(1) - trips(0))).max(1) as usize;
+    let wide = |channels: usize| if profile == Profile::Simd && channels.is_multiple_of(16) { 4 } else { tile(channels) };
+    let [r, c] = [shape.inputs, shape.outputs].map(wide);
     let blocks = (pad4(shape.inputs) / 4).div_ceil(r as usize) * (pad4(shape.outputs) / 4).div_ceil(c as usize);
     let gap = rows.batches.saturating_sub(1) * to.stride;
     let mut words = to.weights..to.weights + gap + shape.words();

@@ -1,6 +1,6 @@
 //! `linear`: batched matrix products Y = X W (+ bias), the layer every network here is made of.
 
-use crate::gpu::{Buffer, Kernel, Recording, grid};
+use crate::gpu::{Buffer, Kernel, Profile, Recording, grid};
 use crate::model::layer::{Mask, Triangle};
 
 use super::WG;
@@ -12,12 +12,14 @@ pub static KERNEL: Kernel = Kernel {
     shared: &["grid"],
     params_bytes: size_of::<Params>(),
     variants: &[
-        &[("WG", 64), ("COLS", 1), ("MASK", 0)],
-        &[("WG", 64), ("COLS", 2), ("MASK", 0)],
-        &[("WG", 64), ("COLS", 3), ("MASK", 0)],
-        &[("WG", 64), ("COLS", 1), ("MASK", 1)],
-        &[("WG", 64), ("COLS", 2), ("MASK", 1)],
-        &[("WG", 64), ("COLS", 3), ("MASK", 1)],
+        &[("WG", 64), ("ROWS", 8), ("COLS", 1), ("MASK", 0)],
+        &[("WG", 64), ("ROWS", 8), ("COLS", 2), ("MASK", 0)],
+        &[("WG", 64), ("ROWS", 8), ("COLS", 3), ("MASK", 0)],
+        &[("WG", 64), ("ROWS", 8), ("COLS", 1), ("MASK", 1)],
+        &[("WG", 64), ("ROWS", 8), ("COLS", 2), ("MASK", 1)],
+        &[("WG", 64), ("ROWS", 8), ("COLS", 3), ("MASK", 1)],
+        &[("WG", 64), ("ROWS", 16), ("COLS", 4), ("MASK", 0)],
+        &[("WG", 64), ("ROWS", 16), ("COLS", 4), ("MASK", 1)],
     ],
 };
 
@@ -109,9 +111,19 @@ pub(super) fn extent(offset: u32, count: usize, stride: u32, size: usize) -> std
 
 /// Records Y = X W (+ bias) (+ Y).
 pub fn record(rec: &mut Recording, name: &str, p: Params, x: &Buffer, w: &Buffer, y: &Buffer) {
-    // the tile that loads least: 8 of X and 4 of W a column block and vec4 of X
-    let cols = (1..=3).min_by_key(|c| p.out4.div_ceil(*c) * (2 + c)).unwrap_or(1);
-    let threads = p.batches as usize * (p.rows as usize).div_ceil(8) * p.out4.div_ceil(cols) as usize;
+    record_in(rec, Profile::Gpu, name, p, x, w, y);
+}
+
+/// Multiply-adds of a product that is worth the larger tiles, and the time to compile them.
+const LARGE: usize = 1 << 22;
+
+/// The same, in larger tiles of large products where they pay: on CPU drivers, which have no registers to run short of.
+pub fn record_in(rec: &mut Recording, profile: Profile, name: &str, p: Params, x: &Buffer, w: &Buffer, y: &Buffer) {
+    let macs = [p.rows, 4 * p.in4, 4 * p.out4].map(|v| v as usize).iter().product::<usize>();
+    let (tall, most) = if profile == Profile::Simd && macs >= LARGE && p.out4 >= 4 { (16, 4) } else { (8, 3) };
+    // the tile that loads least: a vec4 a row of X and 4 of W a column block and vec4 of X
+    let cols = (1..=most).min_by_key(|c| p.out4.div_ceil(*c) * (tall / 4 + c)).unwrap_or(1);
+    let threads = p.batches as usize * (p.rows as usize).div_ceil(tall as usize) * p.out4.div_ceil(cols) as usize;
     // a mask leaves half of the matrix, nearly, or its diagonal
     let masked = p.y_site > 0;
     let part = match p.flags & (FROM | UNTIL) {
@@ -129,8 +141,11 @@ pub fn record(rec: &mut Recording, name: &str, p: Params, x: &Buffer, w: &Buffer
         let bias = extent(p.b_offset, 1, 0, out4);
         w_words = w_words.start.min(bias.start)..w_words.end.max(bias.end);
     }
-    let launch =
-        rec.launch(name, &KERNEL, &p).constants(&[("WG", WG), ("COLS", cols), ("MASK", masked as u32)]).read(x, x_words).read(w, w_words);
+    let launch = rec
+        .launch(name, &KERNEL, &p)
+        .constants(&[("WG", WG), ("ROWS", tall), ("COLS", cols), ("MASK", masked as u32)])
+        .read(x, x_words)
+        .read(w, w_words);
     let adds = p.flags & ACCUMULATE != 0;
     let launch = if adds { launch.update(y, y_words) } else { launch.write(y, y_words) };
     launch

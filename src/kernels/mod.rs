@@ -145,6 +145,7 @@ pub static ALL: &[&Kernel] = &[
     &local_energy::KERNEL,
     &log_psi::KERNEL,
     &made_bits::KERNEL,
+    &made_bits::GRADIENT,
     &masked_outer::KERNEL,
     &metropolis::ACCEPT,
     &metropolis::ADAPT,

@@ -52,7 +52,7 @@ impl Autoregressive {
     /// # Errors
     /// [`crate::Error::User`] for layers that are no network ([`Net::new`]), or none of that kind.
     pub fn new(layers: &[Layer], parameters: usize, batch: usize, profile: Profile) -> Result<Autoregressive> {
-        let net = Net::new(layers, parameters, batch)?;
+        let net = Net::new(layers, parameters, batch)?.tiled(profile);
         let sampler = Sampler::new(layers, parameters, profile)?;
         let sites = sites(layers)?;
         let words = if net.tokens > 1 { 4 * sites } else { pad4(sites) };

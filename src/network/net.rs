@@ -1,7 +1,7 @@
 //! A network of layers: outputs of every row; reverse mode is next door.
 
 use crate::error::{Error, Result};
-use crate::gpu::{Buffer, Recording};
+use crate::gpu::{Buffer, Profile, Recording};
 use crate::kernels::attention::{self, Columns};
 use crate::kernels::pack::Heads;
 use crate::kernels::prelu::{self, Slopes};
@@ -21,6 +21,8 @@ pub struct Net {
     pub(super) tokens: usize,
     /// Number of parameters P.
     pub(super) parameters: usize,
+    /// Which tiles its products have.
+    pub(super) profile: Profile,
     pack: pack::Layout,
     map: Buffer,
     pub(super) packed: Buffer,
@@ -49,11 +51,17 @@ impl Net {
             batch,
             tokens: rows,
             parameters,
+            profile: Profile::Gpu,
             map: Buffer::filled("network map", pack.words(), move || map.map()),
             packed: Buffer::new("network packed", pack.words()),
             pack,
             back: Reverse::new(&all, batch, rows, pad4(parameters)),
         })
+    }
+
+    /// With the tiles that suit a device; those for GPUs run on all.
+    pub fn tiled(self, profile: Profile) -> Net {
+        Net { profile, ..self }
     }
 
     /// Rows of scores and gradients are this long: P rounded up to a multiple of 4.
@@ -118,7 +126,7 @@ impl Net {
             Step::Masked { matrix, .. } | Step::Dense { matrix, .. } => self.product(rec, &name, rows, *matrix, x, (y, adds)),
             Step::Convolution { shape, forward, packed_bias, .. } => {
                 let m = convolution::Weights { matrices: *forward, bias: *packed_bias, reverse: false, accumulate: adds };
-                convolution::record(rec, &name, *shape, rows, m, x, &self.packed, y);
+                convolution::record(rec, self.profile, &name, *shape, rows, m, x, &self.packed, y);
             }
             Step::Attention { heads, matrix, parts, weights, .. } => {
                 self.product(rec, &format!("{name} q k v"), rows, *matrix, x, (parts, false));
@@ -148,7 +156,7 @@ impl Net {
         let p = linear::Params::new(rows, m.in4, m.out4, m.forward);
         let p = if let Some(bias) = m.bias { p.bias(bias, 1) } else { p };
         let p = if let Some(mask) = m.mask { p.masked(mask, false) } else { p };
-        linear::record(rec, name, if adds { p.accumulate() } else { p }, x, &self.packed, y);
+        linear::record_in(rec, self.profile, name, if adds { p.accumulate() } else { p }, x, &self.packed, y);
     }
 
     pub(super) fn shape(&self, heads: Heads, samples: usize) -> attention::Shape {

@@ -199,11 +199,21 @@ impl Net {
                     for run in &sink.runs {
                         let at = |word: usize| run.row * self.leading() + word;
                         let place = convolution::Place { weights: at(*weights), bias: bias.map(at), stride: self.leading() };
-                        convolution::record_outer(rec, "d weights", *shape, self.rows(sink, run), d, source, sink.buffer, place);
+                        convolution::record_outer(
+                            rec,
+                            self.profile,
+                            "d weights",
+                            *shape,
+                            self.rows(sink, run),
+                            d,
+                            source,
+                            sink.buffer,
+                            place,
+                        );
                     }
                     let Some((to, adds)) = (if l == 0 { input } else { free.next() }) else { break };
                     let m = convolution::Weights { matrices: *transposed, bias: None, reverse: true, accumulate: adds };
-                    convolution::record(rec, "reverse", *shape, rows, m, d, &self.packed, to);
+                    convolution::record(rec, self.profile, "reverse", *shape, rows, m, d, &self.packed, to);
                     d = to;
                     continue;
                 }
@@ -249,7 +259,7 @@ impl Net {
             let Matrix { in4, out4, transposed, mask, .. } = *matrix;
             let p = linear::Params::new(rows, out4, in4, transposed);
             let p = if let Some(mask) = mask { p.masked(mask, true) } else { p };
-            linear::record(rec, "reverse", if adds { p.accumulate() } else { p }, outputs, &self.packed, to);
+            linear::record_in(rec, self.profile, "reverse", if adds { p.accumulate() } else { p }, outputs, &self.packed, to);
             d = to;
         }
     }

@@ -113,7 +113,8 @@ impl Spins {
             sites: n,
             bits: one_layer
                 .filter(|_| images.is_none() && energy.table().is_some())
-                .and_then(|made| OneLayer::new(&made, gpu.profile).ok()),
+                .and_then(|made| OneLayer::new(&made, chunk, gpu.profile).ok())
+                .map(|bits| if energy.even() { bits.without_fields() } else { bits }),
             network: Autoregressive::new(&layers, count, chunk, gpu.profile)?,
             fields: false,
             learner: learner.cooled(options.training.steps, options.optimisation.cooling),
@@ -258,6 +259,10 @@ impl Spins {
         if self.options.z2 {
             z2::record_split(rec, batch, self.logs(), factors, &self.forward, &self.backward);
             signs = vec![(-1.0, &self.backward), (1.0, &self.forward)];
+        }
+        if let (Some(bits), [_]) = (&self.bits, &self.chunks[..]) {
+            let (f, g) = if self.options.z2 { (&self.forward, Some(&self.backward)) } else { (&self.sums.factors, None) };
+            return bits.record_gradient(rec, batch, f, g, &self.learner.gradient);
         }
         let mut more = false;
         if let Some(pass) = self.pass.take() {
