@@ -8,8 +8,9 @@
 //   flag 2: there is a bias; f: flag 4 PReLU with slopes (i, c), flag 8 tanh, else the identity
 //   flag 32: a residual ends: what target (i, c) holds, from a layer before, is added to the sum
 // Source and target are places in the cache, `inputs` and `outputs` units a site; weights, bias and slopes are words of the
-// parameters, rows of weights (i, c) without gaps. The cache holds unit u of sample w at word u count + w: first the
-// spins, last the logits (from unit `logits` on); it is kept between launches, of which each does sites site .. end - 1.
+// parameters, rows of weights (i, c) without gaps. The cache holds SPAN samples after SPAN samples, of these
+// unit u of sample w at word u SPAN + w % SPAN: what a workgroup needs lies together. First the spins, last the logits (from
+// unit `logits` on); it is kept between launches, of which each does sites site .. end - 1.
 // To the logit in the cache `factor` (h_i + sum over j < i of J_ij s_j) is added, from `fields` as in the kernel of that name.
 //   spins of sample w at (first + w) sites, log_q[first + w] = ln q0
 // One invocation owns TILE samples, which share the loaded weights: on CPU drivers loads are what costs, on GPUs samples are
@@ -28,10 +29,15 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> log_q: array<f32>;
 @group(0) @binding(6) var<storage, read> fields: array<vec2<u32>>;
 
+const SPAN = WG * TILE;
+
+// The word of unit 0 of a sample.
+fn place(w: u32) -> u32 { return w / SPAN * (p.logits + p.sites) * SPAN + w % SPAN; }
+
 fn put(w: u32, head: vec4<u32>, about: vec4<u32>, unit: u32, sum: f32) {
   if (w >= p.count) { return; }
   var v = sum;
-  let at = (head.y + unit) * p.count + w;
+  let at = place(w) + (head.y + unit) * SPAN;
   if ((about.w & 2u) != 0u) { v += parameters[about.y + unit]; }
   if ((about.w & 32u) != 0u) { v += cache[at]; }
   if ((about.w & 4u) != 0u) { v *= select(parameters[about.z + unit], 1.0, v > 0.0); }
@@ -50,7 +56,7 @@ fn layer(w: u32, site: u32, head: vec4<u32>, about: vec4<u32>) {
   let triangle = site * (site + 1u) / 2u - select(site, 0u, inclusive == 1u);
   var at = about.x + head.z * head.w * select(triangle, site, diagonal);
   #for t in TILE
-  let x$t = (head.x + begin) * p.count + min(w + $tu, p.count - 1u);
+  let x$t = place(min(w + $tu, p.count - 1u)) + (head.x + begin) * SPAN;
   #end
   var row = 0u;
   for (; row + 4u <= head.w; row += 4u) {
@@ -61,7 +67,7 @@ fn layer(w: u32, site: u32, head: vec4<u32>, about: vec4<u32>) {
       let m = at + k;
       let column = vec4<f32>(parameters[m], parameters[m + sees], parameters[m + 2u * sees], parameters[m + 3u * sees]);
       #for t in TILE
-      sum$t += cache[x$t + k * p.count] * column;
+      sum$t += cache[x$t + k * SPAN] * column;
       #end
     }
     #for t in TILE
@@ -76,7 +82,7 @@ fn layer(w: u32, site: u32, head: vec4<u32>, about: vec4<u32>) {
     for (var k = 0u; k < sees; k++) {
       let m = parameters[at + k];
       #for t in TILE
-      sum$t += cache[x$t + k * p.count] * m;
+      sum$t += cache[x$t + k * SPAN] * m;
       #end
     }
     #for t in TILE
@@ -87,10 +93,10 @@ fn layer(w: u32, site: u32, head: vec4<u32>, about: vec4<u32>) {
 }
 
 fn draw(w: u32, site: u32) {
-  let at = (p.logits + site) * p.count + w;
+  let at = place(w) + (p.logits + site) * SPAN;
   let logit = cache[at] + p.factor * field(w, site, p.sites);
   cache[at] = logit;
-  cache[site * p.count + w] = draw_spin(w, site, p.sites, logit);
+  cache[place(w) + site * SPAN] = draw_spin(w, site, p.sites, logit);
 }
 
 @compute @workgroup_size(WG)

@@ -30,7 +30,7 @@ pub fn draw<M: Model>(gpu: &Gpu, s: &Setup<M>, batch: usize, samples: usize, fir
     let (sampler, cache) = k.cache();
     let last = (samples - 1) % batch + 1;
     let all = read(cache, sampler.cache_words(last))?;
-    let logits = (0..last * n).map(|at| all[sampler.logit(last, at / n, at % n)]).collect();
+    let logits = (0..last * n).map(|at| all[sampler.logit(at / n, at % n)]).collect();
     Ok([read(&spins, samples * n)?, read(&log_q, samples)?, logits])
 }
 
@@ -184,12 +184,13 @@ fn frequencies_are_the_probabilities() {
 
 #[test]
 fn short_buffers_are_refused() {
-    // 7 samples behind 2 others, 9 sites of 3 channels: 9 spins, 27 units, 9 logits
+    // 7 samples behind 2 others, 9 sites of 3 channels: 9 spins, 27 units, 9 logits; the last word of a workgroup's 64, or 32
     let s = Setup::random(shape(9, 2, 3, true, true), 1);
     for profile in [Profile::Simd, Profile::Gpu] {
         let k = s.network(7, profile).unwrap();
         let (sampler, _) = k.cache();
-        refuses("ancestral", &[s.parameters.len(), 7 * 45, 9 * 9, 9], |rec, b| {
+        assert_eq!(sampler.cache_words(7), 44 * if profile == Profile::Simd { 64 } else { 32 } + 7);
+        refuses("ancestral", &[s.parameters.len(), sampler.cache_words(7), 9 * 9, 9], |rec, b| {
             let out = ancestral::Outputs { cache: &b[1], spins: &b[2], log_q: &b[3] };
             sampler.record(rec, profile, stream(0), 2, 7, &b[0], Known { fields: &s.fields(), factor: 1.0 }, out);
         });
@@ -213,13 +214,14 @@ fn broken_kernels_are_noticed() {
     for (from, to) in [
         ("select(0u, site * head.z, diagonal)", "0u"),
         ("select(triangle, site, diagonal)", "triangle"),
-        ("(head.x + begin) * p.count", "head.x * p.count"),
+        ("(head.x + begin) * SPAN", "head.x * SPAN"),
         ("v += cache[at];", ""),
     ] {
         mutant(&ancestral::KERNEL, from, to, residuals);
     }
     // tiles of one sample have neither
     mutant_in(Profile::Simd, &ancestral::KERNEL, "min(w + $tu, p.count - 1u)", "w", chunks);
+    mutant(&ancestral::KERNEL, "* SPAN + w % SPAN;", "* SPAN;", chunks);
     mutant_in(Profile::Simd, &ancestral::KERNEL, "min(w + TILE, p.count)", "w + 1u", chunks);
     mutant(&ancestral::KERNEL, "v = tanh_(v);", "", sizes);
     broken_draws(&ancestral::KERNEL, chunks, long);

@@ -71,6 +71,8 @@ pub struct Stage {
 pub struct Program {
     stages: Vec<Stage>,
     sites: usize,
+    /// Samples whose parts of the cache lie together: those of a workgroup.
+    span: usize,
     /// Unit of the cache where the first logit stands.
     logits: usize,
     table: Buffer,
@@ -93,7 +95,7 @@ impl Stage {
 
 impl Program {
     /// Layers in order; the first sees the spins.
-    pub(crate) fn new(stages: Vec<Stage>) -> Program {
+    pub(crate) fn new(stages: Vec<Stage>, profile: Profile) -> Program {
         let sites = stages.first().map_or(0, |s| s.shape.sites);
         // where each stage reads, and where the next free unit is
         let (mut sources, mut free) = (vec![0], sites);
@@ -126,17 +128,24 @@ impl Program {
             sources.push(target);
         }
         let table = Buffer::filled("ancestral program", words.len(), move || words);
-        Program { sites, logits: free - sites, stages, table }
+        let (lanes, tile) = tile(profile);
+        Program { sites, span: lanes * tile, logits: free - sites, stages, table }
     }
 
-    /// Words of the cache of `count` samples: spins, activations, logits, a row of all samples each.
+    /// The word of the cache that holds a unit of a sample.
+    fn place(&self, sample: usize, unit: usize) -> usize {
+        let (block, at) = (sample / self.span, sample % self.span);
+        (block * (self.logits + self.sites) + unit) * self.span + at
+    }
+
+    /// Words of the cache of `count` samples: spins, activations, logits.
     pub fn cache_words(&self, count: usize) -> usize {
-        (self.logits + self.sites) * count
+        if count == 0 { 0 } else { self.logit(count - 1, self.sites - 1) + 1 }
     }
 
-    /// Where the logits of `count` samples stand in the cache: word `i count + w` behind this for site i of sample w.
-    pub fn logits(&self, count: usize) -> usize {
-        self.logits * count
+    /// The word of the cache that holds the logit of a site.
+    pub fn logit(&self, sample: usize, site: usize) -> usize {
+        self.place(sample, self.logits + site)
     }
 }
 
@@ -194,7 +203,7 @@ pub fn record(
             .constants(&[("WG", lanes as u32), ("TILE", tile as u32)])
             .read(&program.table, 8 * program.stages.len())
             .read(parameters, program.stages.iter().map(|s| s.words(end)).max().unwrap_or(0).max(1))
-            .update(out.cache, (program.logits + end) * count)
+            .update(out.cache, program.logit(count - 1, end - 1) + 1)
             .update(out.spins, sites * first..(sites * (first + count) + end) - sites)
             .update(out.log_q, first..first + count)
             .read(&known.fields.table, known.fields.words(end))

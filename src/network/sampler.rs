@@ -48,7 +48,7 @@ impl Sampler {
             }
             return Ok(Sampler::Windows(program));
         }
-        stages(layers).map(|stages| Sampler::Triangles(ancestral::Program::new(stages)))
+        stages(layers).map(|stages| Sampler::Triangles(ancestral::Program::new(stages, profile)))
     }
 
     /// Words of the cache of `count` samples.
@@ -60,10 +60,10 @@ impl Sampler {
         }
     }
 
-    /// The word of the cache of `count` samples that holds the logit of a site.
-    pub fn logit(&self, count: usize, sample: usize, site: usize) -> usize {
+    /// The word of the cache that holds the logit of a site.
+    pub fn logit(&self, sample: usize, site: usize) -> usize {
         match self {
-            Sampler::Triangles(program) => program.logits(count) + site * count + sample,
+            Sampler::Triangles(program) => program.logit(sample, site),
             Sampler::Windows(program) => program.logit(sample, site),
             Sampler::Tokens(program) => program.logit(sample, site),
         }
