@@ -152,6 +152,25 @@ fn convolutions_are_bounds_and_reweight_to_the_exact_values() {
     holds("PixelCNN", spins.pictured(subject), &model, beta, 200, 0.02);
 }
 
+/// A q that has only some states of a lattice agrees with itself; that bonds differ tells.
+#[test]
+fn a_network_that_lacks_states_is_told_by_the_bonds_of_a_lattice() {
+    let model = Couplings::lattice(Lattice::Square, 3, Boundary::Periodic, 1.0).unwrap();
+    let network = made(9, 1);
+    let (table, gpu) = (network.parameters(), device());
+    let subject = Subject { lattice: Some((3, Boundary::Periodic)), patterns: None };
+    for (held, lacks) in [(0.0, false), (40.0, true)] {
+        let mut values = vec![0.0; table.len()];
+        // of two neighbours both up
+        let bias = table.get("made/layer00/b").unwrap().offset;
+        values[bias..bias + 2].fill(held);
+        let energy = of_couplings(&model, 500).unwrap();
+        let spins = Spins::new(gpu, energy, network.clone(), options(0.1, false, 0), Some(values)).unwrap();
+        let (_, end) = trained(spins.beside(model.clone()).pictured(subject.clone()), 0, 10);
+        assert_eq!(end.notes.iter().any(|note| note.contains("q lacks states")), lacks, "{:?}", end.notes);
+    }
+}
+
 /// Residuals, causal attention, and all images of a lattice.
 #[test]
 fn other_networks_and_images_are_bounds_and_reweight_to_the_exact_values() {

@@ -62,7 +62,7 @@ impl Annealing {
                 if reach.is_finite() { reach.min(AHEAD * self.target / self.rising).max(even) } else { even }
             }
         };
-        self.now = if step.is_finite() { (self.now + step).min(self.target) } else { self.now + even };
+        self.now = (self.now + step).min(self.target);
     }
 }
 
