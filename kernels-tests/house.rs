@@ -231,10 +231,10 @@ const ROOMS: &[&[&str]] = &[
     &["wave_function"],
     &["network"],
     &["kernels"],
-    &["system", "model"],
+    &["system", "model", "archive"],
     &["gpu"],
-    &["number", "atomic_file", "checksum", "config", "tensors"],
-    &["error"],
+    &["number", "atomic_file", "config", "tensors"],
+    &["error", "checksum"],
 ];
 
 /// Rooms that only these know, beside tests.

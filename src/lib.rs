@@ -104,6 +104,7 @@
 
 #![warn(missing_docs)]
 
+pub mod archive;
 #[doc(hidden)]
 pub mod atomic_file;
 #[doc(hidden)]

@@ -2,7 +2,7 @@
 
 use helmholtz::gpu::{Buffer, Recording};
 use helmholtz::kernels::{determinant, slater};
-use helmholtz::sample::{Chunk, Metropolis, Settings};
+use helmholtz::sample::{Chunk, Metropolis, Sampler, Settings};
 use helmholtz::system::ElectronGas;
 
 use crate::device;
@@ -38,7 +38,8 @@ fn chains_sample_the_square_of_psi() {
         if round < 6 {
             continue;
         }
-        for (sum, x) in sums.iter_mut().zip(sampler.save(gpu).unwrap().x.chunks(4)) {
+        let x: Vec<f32> = gpu.read_words(&sampler.chunks()[0].x, 4 * walkers).unwrap();
+        for (sum, x) in sums.iter_mut().zip(x.chunks(4)) {
             let u = q[0] * f64::from(x[0] - x[2]) + q[1] * f64::from(x[1] - x[3]);
             *sum += u.cos() / rounds as f64;
         }

@@ -5,6 +5,7 @@
 
 mod audit;
 mod chains;
+mod checkpoints;
 #[path = "../devices.rs"]
 mod devices;
 #[path = "../noise.rs"]

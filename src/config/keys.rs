@@ -152,6 +152,13 @@ impl Values {
         self.of(name).is_some_and(|e| e.key.parse(text).as_ref() == Ok(&e.value))
     }
 
+    /// The settings that `then` does not give as they are, with what it gives.
+    pub fn changed<'t>(&self, then: impl Fn(&str) -> Option<&'t str>) -> Vec<(&'static Key, Option<&'t str>)> {
+        let given = self.keys().map(|key| (key, then(key.name)));
+        // a value may be written in several ways
+        given.filter(|(key, text)| !text.is_some_and(|text| self.reads_as(key.name, text))).collect()
+    }
+
     /// Whether a setting was moved from its default.
     pub fn moved(&self, name: &str) -> bool {
         self.of(name).is_some_and(|e| !self.reads_as(name, e.default))

@@ -5,6 +5,8 @@
 
 use super::Estimate;
 use super::average::MEMORIES;
+use crate::archive::Archive;
+use crate::error::Result;
 use crate::kernels::independence::COLUMNS;
 
 /// Sums of one chain: times, moves accepted, and Σ x, Σ x² of E and m².
@@ -45,6 +47,14 @@ impl Chains {
                 chain[at + 1] += row[at + 1] + d * (2.0 * row[at] + d * row[0]);
             }
         }
+    }
+
+    /// All sums.
+    pub fn state(&mut self, a: &mut Archive) -> Result<()> {
+        let mut count = self.chains.len();
+        a.value("chains", &mut count)?;
+        self.chains.resize(count, [0.0; 6]);
+        a.numbers("chain_sums", self.chains.iter_mut().flatten().chain(&mut self.centre))
     }
 
     fn total(&self, column: usize) -> f64 {

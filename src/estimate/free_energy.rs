@@ -38,7 +38,7 @@ impl Quantity {
 }
 
 /// Sums of one batch or several about a centre.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Averages {
     centre: [f64; 7],
     sums: [f64; COLUMNS],
@@ -52,6 +52,11 @@ impl Averages {
             sums.iter_mut().zip(row).for_each(|(sum, v)| *sum += *v as f64);
         }
         Averages { centre: ALL.map(|q| centre[q.columns()[0]] as f64), sums }
+    }
+
+    /// All it is made of.
+    pub fn numbers(&mut self) -> impl Iterator<Item = &mut f64> {
+        self.centre.iter_mut().chain(&mut self.sums)
     }
 
     /// Adds the samples of another batch.
@@ -137,7 +142,7 @@ impl Averages {
 }
 
 /// Weighted sums of one batch or several: what follows for e^{-βE}/Z from samples of q.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Weighted {
     /// Weights are e^{-(R - shift)}.
     shift: f64,
@@ -166,6 +171,12 @@ impl Weighted {
             all.merge(&Weighted { shift: r[15], counted: r[16], weights, sums, squares: r[14], centre });
             all
         })
+    }
+
+    /// All it is made of.
+    pub fn numbers(&mut self) -> impl Iterator<Item = &mut f64> {
+        let Weighted { shift, counted, weights, sums, squares, centre } = self;
+        [shift, counted, squares].into_iter().chain(weights).chain(sums.iter_mut().flatten()).chain(centre)
     }
 
     /// Adds the samples of another batch, of which none may count.

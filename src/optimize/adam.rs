@@ -1,6 +1,7 @@
 //! Adam with bias correction (Kingma, Ba, ICLR 2015, arXiv:1412.6980), along gradients that are cut to a largest norm
 //! (Pascanu, Mikolov, Bengio, ICML 2013, arXiv:1211.5063).
 
+use crate::archive::Archive;
 use crate::error::Result;
 use crate::gpu::{Buffer, Gpu, Profile, Recording};
 use crate::kernels::adam;
@@ -62,6 +63,13 @@ impl Adam {
         let s = adam::Settings { parameters: words, rate, beta1, beta2, epsilon, clip };
         let Adam { m, v, state, partial, .. } = self;
         adam::record(rec, profile, s, adam::Vectors { gradient, parameters, m, v, state, partial });
+    }
+
+    /// Moments and counts.
+    pub fn state(&self, a: &mut Archive) -> Result<()> {
+        a.floats("adam_m", &self.m, self.parameters)?;
+        a.floats("adam_v", &self.v, self.parameters)?;
+        a.words("adam_counts", &self.state, adam::STATE)
     }
 
     /// Steps taken and steps refused so far.

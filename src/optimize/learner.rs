@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Adam, Inputs, Optimisation, Optimizer, Options, StochasticReconfiguration};
+use crate::archive::Archive;
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Gpu, Profile, Recording};
 use crate::kernels::scores::{self, Shape, Weights};
@@ -239,6 +240,21 @@ impl Learner {
                 Ok(refused.then(|| Error::Numerics(format!("{}: the gradient is not finite", self.name))))
             }
         }
+    }
+
+    /// What the next update goes on from, under the prefix of its files.
+    pub fn state(&mut self, a: &mut Archive) -> Result<()> {
+        let words = self.shape.parameters;
+        a.part(self.prefix.trim_end_matches('/'), |a| {
+            a.floats("parameters", &self.parameters, words)?;
+            a.floats("parameters_kept", &self.kept, words)?;
+            match &self.update {
+                Update::Sr(sr) => sr.state(a)?,
+                Update::Adam(adam) => adam.state(a)?,
+            }
+            a.value("pace", &mut self.pace)?;
+            a.schedule(|a| a.value("updates", &mut self.updates))
+        })
     }
 
     /// Updates so far.

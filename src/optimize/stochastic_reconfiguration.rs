@@ -13,6 +13,7 @@
 //! parameters alone; where the factor was at fault, the next solve shifts ten times as much, and later
 //! ones return slowly to the usual shift.
 
+use crate::archive::Archive;
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Gpu, Profile, Recording};
 use crate::kernels::cholesky::{Factor, SKIP_SOLVE, STATE_WORDS};
@@ -287,6 +288,11 @@ impl StochasticReconfiguration {
             scale: f(13),
             residual: f(14),
         })
+    }
+
+    /// What solves keep of the ones before: the shift of a preconditioner that failed.
+    pub fn state(&self, a: &mut Archive) -> Result<()> {
+        a.words("solver", &self.state, STATE_WORDS)
     }
 
     /// Records the projection of a gradient's weights (f32 `[batch][parts]`, in place): with [`Gauge::Fixed`] the

@@ -1,5 +1,7 @@
 //! Parameters that a run starts from: the settings they were made with against those of the run.
 
+use std::path::Path;
+
 use crate::checksum::Checksum;
 use crate::config::{Bearing, Resolved};
 use crate::error::{Error, Result};
@@ -39,17 +41,21 @@ pub fn provenance(resolved: &Resolved, steps: usize) -> Provenance {
 /// [`Error::User`] with every setting that changes the parameters' meaning and is not what it was, or with the tensors
 /// that do not fit.
 pub fn initial(file: &ParameterFile, resolved: &Resolved) -> Result<Initial> {
-    let remark = compare(file, resolved)?;
+    let remark = compare(&file.path, file.made.as_ref(), resolved)?;
     let tables = (resolved.kind().tables)(&resolved.values)?;
     let parts: Vec<_> = tables.iter().map(|(table, prefix)| (table, *prefix)).collect();
     let vectors = file.vectors(&parts)?.into_iter().map(|v| v.iter().map(|v| *v as f32).collect()).collect();
     Ok(Initial { vectors, remark })
 }
 
-/// Refuses other settings that change what the parameters mean; returns what is to be said of the others.
-fn compare(file: &ParameterFile, resolved: &Resolved) -> Result<Option<String>> {
-    let shown = file.path.display();
-    let Some(made) = &file.made else {
+/// Refuses other settings than those that parameters were `made` with, in the file at `path`, where these change what the
+/// parameters mean; returns what is to be said of the others.
+///
+/// # Errors
+/// [`Error::User`] with those that are refused.
+pub fn compare(path: &Path, made: Option<&Provenance>, resolved: &Resolved) -> Result<Option<String>> {
+    let shown = path.display();
+    let Some(made) = made else {
         return Ok(Some(format!(
             "{shown} does not say with which settings its parameters were made: nothing is known of them but that their shapes fit"
         )));
@@ -59,14 +65,8 @@ fn compare(file: &ParameterFile, resolved: &Resolved) -> Result<Option<String>> 
     if made.system != system.name {
         refused.push(format!("system = {} in the file, {} now", made.system, system.name));
     }
-    for key in system.keys() {
-        let here = values.text(key.name);
-        let there = made.settings.get(key.name).map(String::as_str);
-        // a value may be written in several ways
-        if there.is_some_and(|text| values.reads_as(key.name, text)) {
-            continue;
-        }
-        let old = there.unwrap_or("not told");
+    for (key, there) in values.changed(|name| made.settings.get(name).map(String::as_str)) {
+        let (old, here) = (there.unwrap_or("not told"), values.text(key.name));
         match (system.bearing)(key) {
             Bearing::Meaning if there.is_some() => {
                 refused.push(format!("{} = {old} in the file, {here} now: set {}={old}", key.name, key.name));
@@ -89,8 +89,6 @@ fn compare(file: &ParameterFile, resolved: &Resolved) -> Result<Option<String>> 
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::model::file::Part;
     use crate::problem::resolve;

@@ -20,6 +20,7 @@ pub use training::{TRAINING, Training};
 
 use serde::{Deserialize, Serialize};
 
+use crate::archive::Archive;
 use crate::config::{Resolved, System};
 use crate::error::{Error, Result};
 use crate::estimate::value::nullable;
@@ -85,6 +86,10 @@ pub const SCHEDULED: &str = "beta";
 pub trait Problem {
     /// Parameters, each with what updates it; in the order of [`Kind::tables`].
     fn learners(&mut self) -> Vec<&mut Learner>;
+
+    /// What the next step goes on from, and sums of steps that a result is made of: all of it, once for both ways. Between steps;
+    /// a problem just opened with the same settings takes it and goes on with the same bits.
+    fn state(&mut self, archive: &mut Archive) -> Result<()>;
 
     /// Everything a step records, phase by phase: for listings, memory bills, and pipelines made ahead.
     fn record_step(&mut self, gpu: &Gpu) -> Result<Recording>;

@@ -5,6 +5,7 @@
 //! determinantal base density under a flow: Freedman, Rozenberg, Bronstein, arXiv:2406.00047. Where the flow is not
 //! one-to-one the Ψ_K are not orthonormal and F is no bound: walkers then fail, and [`Round::usable`] says so.
 
+use crate::archive::Archive;
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Gpu, Recording};
 use crate::kernels::dpp::{self, Draw};
@@ -93,16 +94,6 @@ impl Exact {
             first += walkers;
         }
         Ok(sampler)
-    }
-
-    /// Draws so far, which number the random numbers.
-    pub fn step(&self) -> u32 {
-        self.step
-    }
-
-    /// Goes on after that many draws.
-    pub fn restore(&mut self, step: u32) {
-        self.step = step;
     }
 
     /// ζ of the last chunk drawn, f32 `[walker][n][dim]`.
@@ -223,6 +214,11 @@ impl Sampler for Exact {
     fn record_leave_out(&self, rec: &mut Recording, index: usize, log_psi: &Buffer) {
         let (walkers, progress) = (self.chunks[index].walkers, &self.fermions[index].progress);
         newton::record_leave_out(rec, walkers, self.gas.n, &self.iterations[index].status, progress, log_psi);
+    }
+
+    /// Draws so far, which number the random numbers.
+    fn state(&mut self, a: &mut Archive) -> Result<()> {
+        a.value("draws", &mut self.step)
     }
 
     fn load(&mut self, gpu: &Gpu, x: &[f32]) {

@@ -3,6 +3,7 @@
 //! The walkers keep their positions from round to round while their occupied states change, as in the
 //! published runs; whether a round is long enough is what [`Round::tau`] tells.
 
+use crate::archive::Archive;
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Gpu, Recording};
 use crate::kernels::metropolis::{self, Accept, AdaptParams, Move, STATE};
@@ -39,17 +40,6 @@ pub struct Settings {
     pub acceptance: Option<f64>,
     /// Of the run.
     pub seed: u64,
-}
-
-/// State that a run needs to go on exactly.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Saved {
-    /// Sweeps so far.
-    pub step: u32,
-    /// As on the device, the width first.
-    pub state: Vec<f32>,
-    /// Positions of the batch, \[walker\]\[n dim\].
-    pub x: Vec<f32>,
 }
 
 /// Metropolis chains, one a walker.
@@ -95,7 +85,8 @@ impl Metropolis {
                 first,
                 walkers,
                 x: Buffer::starting("x", walkers * s.size, move || start(&s, first, walkers)),
-                log_psi: Buffer::state("ln|psi| of the chains", walkers),
+                // made anew where a round begins
+                log_psi: Buffer::result("ln|psi| of the chains", walkers),
             });
             first += walkers;
         }
@@ -111,42 +102,6 @@ impl Metropolis {
             step: 0,
             origin: start(&s, 0, TRACKED.min(s.walkers)),
         })
-    }
-
-    /// Everything needed to go on.
-    pub fn save(&self, gpu: &Gpu) -> Result<Saved> {
-        let mut x = Vec::new();
-        for chunk in &self.chunks {
-            x.extend(gpu.read_words::<f32>(&chunk.x, chunk.walkers * self.settings.size)?);
-        }
-        Ok(Saved { step: self.step, state: gpu.read_words(&self.state, STATE)?, x })
-    }
-
-    /// Goes on from a saved state.
-    ///
-    /// # Errors
-    /// [`Error::User`] if it belongs to another batch.
-    pub fn restore(&mut self, gpu: &Gpu, saved: &Saved) -> Result<()> {
-        let words = self.settings.walkers * self.settings.size;
-        if saved.x.len() != words || saved.state.len() != STATE {
-            return Err(Error::User(format!(
-                "metropolis: the saved walkers have {} coordinates, this run {words}; use the same n and batch",
-                saved.x.len()
-            )));
-        }
-        self.step = saved.step;
-        self.write(gpu, saved);
-        Ok(())
-    }
-
-    fn write(&mut self, gpu: &Gpu, saved: &Saved) {
-        gpu.write(&self.state, &saved.state);
-        self.place(gpu, &saved.x);
-    }
-
-    fn place(&mut self, gpu: &Gpu, x: &[f32]) {
-        super::write(gpu, &self.chunks, x);
-        self.origin = x[..TRACKED.min(self.settings.walkers) * self.settings.size].to_vec();
     }
 
     /// Mean squared distance of a coordinate from its origin, and the share of the tracked chains that stayed there.
@@ -239,8 +194,17 @@ impl Sampler for Metropolis {
         })
     }
 
+    /// Sweeps, width and walkers, whatever their chunks. Where chains began follows from the seed.
+    fn state(&mut self, a: &mut Archive) -> Result<()> {
+        a.value("sweeps", &mut self.step)?;
+        a.floats("width", &self.state, STATE)?;
+        let size = self.settings.size;
+        a.chunks("walkers", &self.chunks.iter().map(|c| (&c.x, c.walkers * size)).collect::<Vec<_>>())
+    }
+
     fn load(&mut self, gpu: &Gpu, x: &[f32]) {
-        self.place(gpu, x);
+        super::write(gpu, &self.chunks, x);
+        self.origin = x[..TRACKED.min(self.settings.walkers) * self.settings.size].to_vec();
     }
 }
 

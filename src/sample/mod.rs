@@ -3,6 +3,7 @@
 pub mod exact;
 pub mod metropolis;
 
+use crate::archive::Archive;
 use crate::error::Result;
 use crate::gpu::{Buffer, Gpu, Recording};
 use crate::wave_function::WaveFunction;
@@ -61,6 +62,21 @@ const MOST_FAILED: f64 = 1e-3;
 const SMALLEST: f64 = 0.02;
 
 impl Round {
+    /// Its numbers.
+    pub fn state(&mut self, a: &mut Archive) -> Result<()> {
+        a.value("acceptance", &mut self.acceptance)?;
+        a.value("non_finite", &mut self.non_finite)?;
+        a.value("width", &mut self.width)?;
+        a.value("tau", &mut self.tau)?;
+        a.value("moved", &mut self.moved)?;
+        a.value("still", &mut self.still)?;
+        a.value("walkers", &mut self.walkers)?;
+        a.value("failed", &mut self.failed)?;
+        a.value("smallest", &mut self.smallest)?;
+        a.value("residual", &mut self.residual)?;
+        a.value("iterations", &mut self.iterations)
+    }
+
     /// Whether the flow was invertible for these draws: fewer than two failed walkers or 1 in 1,000, and J far from
     /// singular. Otherwise the parameters are to be taken back.
     pub fn usable(&self) -> bool {
@@ -94,6 +110,9 @@ pub trait Sampler {
 
     /// Records ln|Ψ| = -1e30 for the walkers of a chunk that averages are to leave out.
     fn record_leave_out(&self, _rec: &mut Recording, _chunk: usize, _log_psi: &Buffer) {}
+
+    /// What the next round goes on from.
+    fn state(&mut self, a: &mut Archive) -> Result<()>;
 
     /// Replaces the positions of the batch, f32 \[walker\]\[n dim\].
     fn load(&mut self, gpu: &Gpu, x: &[f32]);

@@ -2,8 +2,9 @@
 
 use super::pretraining::{Progress, WANTED};
 use super::{Cutoffs, Sampler, Settings, Trainer, chains};
+use crate::archive::Archive;
 use crate::config::{Group, Values};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Recording};
 use crate::model::occupation::Prior;
 use crate::optimize::{Learner, StochasticReconfiguration};
@@ -21,6 +22,29 @@ enum Before {
     /// Rounds of sampling so far, after which chains have forgotten their random start.
     Thermalisation(usize),
     Nothing,
+}
+
+impl Before {
+    fn state(&mut self, a: &mut Archive) -> Result<()> {
+        let (mut stage, mut at) = match self {
+            Before::Nothing => (0usize, 0),
+            Before::Thermalisation(round) => (1, *round),
+            Before::Pretraining { step, .. } => (2, *step),
+        };
+        a.value("stage", &mut stage)?;
+        a.value("step", &mut at)?;
+        match (stage, &mut *self) {
+            (0, _) => *self = Before::Nothing,
+            (1, _) => *self = Before::Thermalisation(at),
+            (_, Before::Pretraining { sr, progress, step }) => {
+                *step = at;
+                sr.state(a)?;
+                progress.state(a)?;
+            }
+            _ => return Err(Error::User("the run was at its pretraining, which these settings do not have".into())),
+        }
+        Ok(())
+    }
 }
 
 struct Gas {
@@ -46,6 +70,11 @@ pub(super) fn open(gpu: &Gpu, values: &Values, parameters: Option<Parameters>) -
 impl Problem for Gas {
     fn learners(&mut self) -> Vec<&mut Learner> {
         vec![&mut self.trainer.occupation, &mut self.trainer.flow]
+    }
+
+    fn state(&mut self, archive: &mut Archive) -> Result<()> {
+        self.trainer.state(archive)?;
+        archive.schedule(|a| a.part("before", |a| self.before.state(a)))
     }
 
     fn record_step(&mut self, gpu: &Gpu) -> Result<Recording> {

@@ -6,6 +6,9 @@
 //! Estimators that scatter less (ln(p/p₀) + p₀/p - 1 has the same mean) are no choice: they do not see the states that p
 //! lacks, which is what remains to be learnt.
 
+use crate::archive::Archive;
+use crate::error::Result;
+
 /// Relative entropy to the ideal gas in nats per electron that pretraining has to reach.
 pub const WANTED: f64 = 5e-4;
 /// Steps that are averaged at least. Later ones are a quarter of all: p(K) still comes nearer meanwhile, so that the average
@@ -24,6 +27,14 @@ impl Progress {
     /// Adds a step's relative entropy and error, nats per electron.
     pub fn push(&mut self, value: f64, error: f64) {
         self.steps.push((value, error));
+    }
+
+    /// All steps.
+    pub fn state(&mut self, a: &mut Archive) -> Result<()> {
+        let mut flat: Vec<f64> = self.steps.iter().flat_map(|s| [s.0, s.1]).collect();
+        a.list("relative_entropies", &mut flat)?;
+        self.steps = flat.as_chunks::<2>().0.iter().map(|[value, error]| (*value, *error)).collect();
+        Ok(())
     }
 
     /// Average over the last steps with its standard error: from the steps' own errors, or from their scatter if that is more,

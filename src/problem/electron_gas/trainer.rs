@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::settings::{self, Laplacian, Settings};
 use super::{Energies, LocalEnergy};
+use crate::archive::Archive;
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Gpu, Recording};
 use crate::kernels::Chunk as Rows;
@@ -325,6 +326,19 @@ impl Trainer {
     pub(crate) fn draw_exactly(&mut self) -> Result<()> {
         self.sampler = Box::new(exact(&self.settings, &self.gas)?);
         Ok(())
+    }
+
+    /// What the next step goes on from.
+    pub fn state(&mut self, a: &mut Archive) -> Result<()> {
+        self.occupation.state(a)?;
+        self.flow.state(a)?;
+        a.value("draws", &mut self.draws)?;
+        a.part("sampler", |a| self.sampler.state(a))?;
+        let (rounds, last) = &mut self.drawn;
+        a.schedule(|a| {
+            a.value("rounds", rounds)?;
+            a.part("last_round", |a| last.state(a))
+        })
     }
 
     /// Undoes the flow's updates since the last usable draws, whose parameters are restored, and halves its steps,

@@ -1,5 +1,8 @@
 //! How β rises from 0 while a network learns.
 
+use crate::archive::Archive;
+use crate::error::Result;
+
 crate::config::choice!(
     /// How β rises.
     Schedule, "linear or adaptive":
@@ -42,6 +45,11 @@ impl Annealing {
     /// β of the present step.
     pub fn beta(&self) -> f64 {
         self.now
+    }
+
+    /// Where it is.
+    pub fn state(&mut self, a: &mut Archive) -> Result<()> {
+        a.value("beta", &mut self.now)
     }
 
     /// Goes on to the step after `updates` of them, of which the last one had samples with this standard deviation of E and this

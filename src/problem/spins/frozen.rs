@@ -1,5 +1,6 @@
 //! What samples drawn with frozen parameters say of e^{-βE}/Z: by importance weights, and by chains that they propose to.
 
+use crate::archive::Archive;
 use crate::error::Result;
 use crate::estimate::chains::{self, Chains};
 use crate::estimate::free_energy::{Averages, Quantity, Weighted};
@@ -34,6 +35,26 @@ impl Frozen {
             correlations: Vec::new(),
             first: None,
         }
+    }
+
+    /// All sums, and where the chains are.
+    pub fn state(&mut self, a: &mut Archive) -> Result<()> {
+        let mut blocks = self.blocks.len();
+        a.value("blocks", &mut blocks)?;
+        self.blocks.resize(blocks, Default::default());
+        a.numbers("sums", self.blocks.iter_mut().flat_map(|(all, weighted)| all.numbers().chain(weighted.numbers())))?;
+        a.value("batches", &mut self.batches)?;
+        a.words("chain_samples", &self.moves.state, self.moves.state.words())?;
+        self.chains.state(a)?;
+        let (mut blocks, mut length) = (self.distances.len(), self.distances.first().map_or(0, |(_, sums)| sums.len()));
+        a.value("distance_blocks", &mut blocks)?;
+        a.value("distances", &mut length)?;
+        self.distances.resize(blocks, (0.0, vec![0.0; length]));
+        a.numbers("distance_sums", self.distances.iter_mut().flat_map(|(total, sums)| std::iter::once(total).chain(sums)))?;
+        let mut first = self.first.unwrap_or(f64::NAN);
+        a.value("first_weight", &mut first)?;
+        self.first = Some(first).filter(|w| !w.is_nan());
+        Ok(())
     }
 
     /// Forgets all of them: the parameters change.

@@ -1,6 +1,7 @@
 //! Spins in training.
 
 mod given;
+mod kept;
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,7 @@ use super::oracle::pairs;
 use super::pictures::Subject;
 use super::symmetry::Images;
 use super::{Annealing, Energy, Network, Observables, Options, alike};
+use crate::archive::Archive;
 use crate::error::{Error, Result};
 use crate::estimate::Estimate;
 use crate::estimate::free_energy::{Averages, Quantity, Weighted};
@@ -73,6 +75,8 @@ pub struct Spins {
     seen: (f64, f64),
     /// What is known of the samples since the parameters last changed.
     frozen: Frozen,
+    /// Whether the samples drawn last are gone: a run was restored after them.
+    gone: bool,
 }
 
 impl Spins {
@@ -143,6 +147,7 @@ impl Spins {
             products: None,
             seen: (f64::NAN, 0.0),
             frozen: Frozen::new(batch, n),
+            gone: false,
         })
     }
 
@@ -198,7 +203,7 @@ impl Spins {
     fn record_draw(&mut self, rec: &mut Recording) {
         let at = self.stream(self.draws);
         self.draws += 1;
-        self.pass = None;
+        (self.pass, self.gone) = (None, false);
         self.count_fields(self.annealing.beta());
         rec.phase("sampling");
         self.network.record_pack(rec, &self.learner.parameters);
@@ -360,6 +365,10 @@ impl Problem for Spins {
         vec![&mut self.learner]
     }
 
+    fn state(&mut self, archive: &mut Archive) -> Result<()> {
+        self.keep(archive)
+    }
+
     fn record_step(&mut self, gpu: &Gpu) -> Result<Recording> {
         let mut rec = Recording::new();
         self.record_draw(&mut rec);
@@ -411,6 +420,7 @@ impl Problem for Spins {
     }
 
     fn conclude(&mut self, gpu: &Gpu, _end: &Ending, _say: &mut dyn FnMut(&str)) -> Result<Conclusion> {
+        self.draw_again(gpu)?;
         let reweighted = self.frozen.sums().map(|(averages, weighted)| self.reweighted(&averages, &weighted));
         let metropolis = self.metropolis();
         let (two_point, bonds) = self.correlations();
