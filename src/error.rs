@@ -18,17 +18,34 @@ pub enum Error {
     /// Stopped by the user; everything was saved.
     #[error("stopped by the user; the run so far is saved")]
     Interrupted,
+    /// Stopped before the end of the time it was given; everything was saved.
+    #[error("stopped by its time limit; the run so far is saved")]
+    TimeLimit,
 }
 
 impl Error {
-    /// Process exit code: 2 user, 3 device or memory, 4 numerics, 5 I/O, 130 stopped.
+    /// Process exit code: 2 user, 3 device or memory, 4 numerics, 5 I/O, 130 stopped and saved.
     pub fn exit_code(&self) -> i32 {
         match self {
             Error::User(_) => 2,
             Error::Device(_) => 3,
             Error::Numerics(_) => 4,
             Error::Io(_) => 5,
-            Error::Interrupted => 130,
+            Error::Interrupted | Error::TimeLimit => 130,
+        }
+    }
+
+    /// Whether nothing went wrong: a run was asked to stop, and can go on.
+    pub fn is_stop(&self) -> bool {
+        matches!(self, Error::Interrupted | Error::TimeLimit)
+    }
+
+    /// How a run ended.
+    pub fn ended(&self) -> String {
+        match self {
+            Error::Interrupted => "stopped by the user".into(),
+            Error::TimeLimit => "stopped by its time limit".into(),
+            other => other.to_string(),
         }
     }
 }

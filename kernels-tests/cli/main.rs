@@ -5,6 +5,8 @@ mod faults;
 mod inputs;
 #[path = "../reference_data.rs"]
 mod reference_data;
+#[cfg(unix)]
+mod resume;
 mod runs;
 mod scan;
 mod spins;

@@ -71,22 +71,30 @@ fn a_scan_is_one_table_and_goes_on() {
         let svg = std::fs::read_to_string(at(figure)).unwrap();
         assert!(svg.contains("disorder = 2") && svg.contains("Bethe"), "{figure}");
     }
-    // one run is lost, one was killed
+    // one run is lost, one was killed before it wrote its result, of one every checkpoint is damaged too
     let before = began(folder.path(), &first);
     std::fs::remove_dir_all(at("disorder=1,beta=2")).unwrap();
     std::fs::remove_file(at("disorder=2,beta=1/summary.json")).unwrap();
+    std::fs::remove_file(at("disorder=2,beta=2/summary.json")).unwrap();
+    for file in std::fs::read_dir(at("disorder=2,beta=2/checkpoints")).unwrap() {
+        std::fs::write(file.unwrap().path(), "").unwrap();
+    }
     let o = scan(folder.path(), &line);
     let second = object(&o);
-    assert!(err(&o).contains("scan of 8 points in a, 6 of them finished before"), "{}", err(&o));
+    assert!(err(&o).contains("scan of 8 points in a, 5 of them finished before"), "{}", err(&o));
     let after = began(folder.path(), &second);
     let again: Vec<usize> = (0..8).filter(|k| before[*k] != after[*k]).collect();
-    assert_eq!(again, [3, 5]);
-    assert!(at("disorder=2,beta=1.1/metrics.csv").is_file(), "what was not finished is moved aside");
-    for k in [0, 1, 2, 4, 6, 7] {
-        assert_eq!(first["points"][k], second["points"][k]);
-    }
+    assert_eq!(again, [3, 7]);
+    // what can go on does, what cannot is moved aside
+    assert!(at("disorder=2,beta=2.1/metrics.csv").is_file() && !at("disorder=2,beta=1.1").exists());
+    assert_eq!(json(&at("disorder=2,beta=1/manifest.json"))["resumed"][0]["from"], "frozen step 10");
+    assert!(err(&o).contains("no checkpoint to go on from") && err(&o).contains("it is moved aside"), "{}", err(&o));
     // the same seeds and starts: the same numbers
-    assert_eq!(first["points"][3]["summary"]["result"], second["points"][3]["summary"]["result"]);
+    for k in 0..8 {
+        for part in ["result", "reweighted", "metropolis", "notes"] {
+            assert_eq!(first["points"][k]["summary"][part], second["points"][k]["summary"][part], "{k} {part}");
+        }
+    }
     // other settings are refused with what is other, and nothing is changed
     let o = scan(folder.path(), &line.replace("batch=500", "batch=400"));
     assert_eq!(o.status.code(), Some(2));
@@ -185,4 +193,10 @@ fn an_interrupted_scan_keeps_what_is_done() {
     assert_eq!(std::fs::read_to_string(folder.path().join("a/scan.csv")).unwrap().lines().count(), 2);
     assert_eq!(json(&folder.path().join("a/beta=1/manifest.json"))["ended"], "stopped by the user");
     assert_eq!(json(&folder.path().join("a/beta=0.5/summary.json"))["ended"], "finished");
+    // the same command goes on in the middle of the point
+    let line = line.strip_prefix("scan ").unwrap();
+    let o = scan(folder.path(), &format!("{line} --time-limit 3s"));
+    assert_eq!(o.status.code(), Some(130), "{}", err(&o));
+    let resumed = json(&folder.path().join("a/beta=1/manifest.json"))["resumed"].to_string();
+    assert!(resumed.contains("training step ") && err(&o).contains("stopped by its time limit"), "{resumed} {}", err(&o));
 }

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod begin;
 mod check;
 mod devices;
 mod exact;
@@ -77,7 +78,8 @@ enum Command {
     Keys(keys::Args),
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 2 user error, 3 device or memory, 4 numerics, 5 files, 130 stopped by the user after saving.";
+const EXIT_CODES: &str =
+    "Exit codes: 0 done, 2 user error, 3 device or memory, 4 numerics, 5 files, 130 stopped by the user or a time limit, after saving.";
 
 /// Runs the command line of this process for systems of its own beside those of this crate.
 pub fn main_with(own: impl IntoIterator<Item = &'static Kind>) -> ExitCode {
@@ -120,7 +122,7 @@ pub fn main() -> ExitCode {
     if let Err(e) = &done {
         complain(&format!("error: {e}"));
     }
-    if matches!(done, Err(Error::Interrupted)) {
+    if done.as_ref().is_err_and(Error::is_stop) {
         stop::leave();
     }
     finish(done.err().map_or(0, |e| e.exit_code() as u8))

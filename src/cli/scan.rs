@@ -3,22 +3,23 @@
 use std::fs;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use serde_json::json;
 
+use super::begin::{Beginning, Keeping};
 use super::train::conclude;
 use crate::atomic_file;
 use crate::checksum::Checksum;
 use crate::config::Origin;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::model::file::ParameterFile;
-use crate::problem::initial::initial;
 use crate::problem::memory;
 use crate::report::scan::{Against, Row, Scan};
 use crate::report::{Console, say};
+use crate::run::claim::Old;
 use crate::run::scan::{Point, Request, Series, finished};
-use crate::run::{Claim, Job, RunLog, Summary, log, stop, train};
+use crate::run::{Claim, Summary, log, stop, train};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -37,6 +38,8 @@ pub struct Args {
     /// finished there is kept: the same command goes on with a scan that was stopped
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    keeping: Keeping,
     /// Draw another figure against this listed setting, or against 1/KEY
     #[arg(long, value_name = "KEY")]
     against: Vec<String>,
@@ -67,6 +70,7 @@ const MARK: &str = "scan.json";
 const LONGEST: usize = 120;
 
 pub fn run(args: Args) -> Result<()> {
+    let limit = args.keeping.limit();
     // everything that can be refused is refused before the device is touched
     let request =
         Request { settings: args.given.settings.clone(), variants: args.variant.clone(), first: args.first.clone(), cold: args.cold };
@@ -84,7 +88,7 @@ pub fn run(args: Args) -> Result<()> {
     let kept = results.iter().flatten().count();
     tell(&format!("scan of {} points in {}, {kept} of them finished before", series.points.len(), folder.display()));
     stop::listen();
-    let mut device = Device { args: &args, tell, gpu: None };
+    let mut device = Device { args: &args, tell, limit, gpu: None };
     let (mut ended, mut failed) = (Ok(()), Vec::new());
     for i in 0..series.points.len() {
         let point = &series.points[i];
@@ -115,7 +119,7 @@ pub fn run(args: Args) -> Result<()> {
         let names = failed.join("; ");
         ended = Err(Error::Numerics(format!("no result of {names}: give these other settings, in another directory, or leave them out")));
     }
-    let stopped = matches!(ended, Err(Error::Interrupted));
+    let stopped = ended.as_ref().is_err_and(Error::is_stop);
     if stopped {
         // its driver may still compile: nobody waits for that
         std::mem::forget(device.gpu.take());
@@ -166,11 +170,12 @@ fn open(folder: &Path, series: &Series) -> Result<()> {
 struct Device<'a> {
     args: &'a Args,
     tell: fn(&str),
+    limit: Option<Instant>,
     gpu: Option<Gpu>,
 }
 
 impl Device<'_> {
-    /// Trains a point in its folder, in place of what was not finished there, which is moved aside.
+    /// Trains a point in its folder; what was stopped there goes on, what cannot is moved aside.
     fn train(&mut self, folder: &Path, series: &Series, i: usize) -> Result<Summary> {
         let point: &Point = &series.points[i];
         let mut resolved = point.resolved.clone();
@@ -178,11 +183,24 @@ impl Device<'_> {
             let path = folder.join(&series.points[before].name).join("params.safetensors");
             resolved.params = Some((path, Origin::Derived("the point before".into())));
         }
-        let parameters = resolved.params.as_ref().map(|(path, _)| ParameterFile::read(path)).transpose()?;
-        if let Some(file) = &parameters {
-            initial(file, &resolved)?;
+        let path = folder.join(&point.name);
+        let mut claim = Claim::new(&path, Old::Resumed)?;
+        let mut beginning = Beginning::find(Some(&claim), &mut resolved, None);
+        if let Err(e) = &beginning
+            && claim.resumes
+        {
+            super::complain(&format!("warning: {e}; it is moved aside"));
+            drop(claim);
+            claim = Claim::new(&path, Old::Aside)?;
+            beginning = Beginning::find(Some(&claim), &mut resolved, None);
         }
-        let claim = Claim::new(&folder.join(&point.name), true)?;
+        let beginning = match beginning {
+            Ok(beginning) => beginning,
+            Err(e) => {
+                claim.release();
+                return Err(e);
+            }
+        };
         let gpu = match self.gpu.take() {
             Some(gpu) => Ok(gpu),
             None => super::open(self.args.device.as_deref(), self.args.checked, self.tell),
@@ -194,15 +212,10 @@ impl Device<'_> {
                 return Err(e);
             }
         };
-        let unlocked = claim.unlocked.clone();
-        let run = RunLog::start(claim, &resolved, gpu.manifest())?;
         // on a pipe a point is a line
         let quiet = self.args.quiet || !std::io::stderr().is_terminal();
         let console = Console::new(series.kind, (series.kind.energy_unit)(&resolved.values), quiet, self.args.json);
-        let mut job = Job::new(resolved, gpu, bill, parameters, run, Box::new(console));
-        if let Some(text) = unlocked {
-            job.warning(&text);
-        }
+        let mut job = beginning.job(claim, resolved, gpu, bill, Box::new(console))?.within(self.args.keeping.saving(), self.limit);
         let outcome = train::train(&mut job);
         job.listener.finish();
         let (summary, gpu, done) = conclude(job, outcome, |_, _| Ok(()));

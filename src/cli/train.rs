@@ -1,28 +1,35 @@
 //! `helmholtz train`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::begin::{Beginning, Keeping};
+use crate::config::Resolved;
 use crate::error::{Error, Result};
 use crate::estimate::Plot;
 use crate::gpu::Gpu;
-use crate::model::file::ParameterFile;
-use crate::problem::initial::initial;
 use crate::problem::memory;
 use crate::report::{Console, draw_plot, notes, result_table, say};
-use crate::run::claim::file_name;
+use crate::run::claim::{Old, file_name};
 use crate::run::train::Outcome;
-use crate::run::{Claim, Job, RunLog, Summary, stop, train};
+use crate::run::{Claim, Job, Summary, stop, train};
 
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     given: super::Given,
-    /// Run directory; without it the first free of runs/NAME, runs/NAME-2, …
+    /// Run directory; without it the first free of runs/NAME, runs/NAME-2, … A run that was stopped or killed there goes on
+    /// from its last checkpoint, with the same settings; steps and eval_steps may be more
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Move a run that is already in --out aside instead of refusing
+    /// Move a run that is already in --out aside and begin anew
     #[arg(long, requires = "out")]
     fresh: bool,
+    /// Start a new run from the state of another one: its directory, or one of its checkpoints. Settings may be other ones;
+    /// steps and schedules begin at 0
+    #[arg(long, value_name = "DIR", conflicts_with = "params")]
+    fork: Option<PathBuf>,
+    #[command(flatten)]
+    keeping: Keeping,
     /// Adapter: index, part of its name, back end or kind (see `helmholtz devices`)
     #[arg(long, value_name = "SEL")]
     device: Option<String>,
@@ -42,42 +49,41 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<()> {
+    let limit = args.keeping.limit();
     // everything that can be refused is refused before the device is touched
     let mut resolved = args.given.resolve()?;
     if let Some(path) = args.params {
         resolved.start_from(path);
     }
-    let parameters = resolved.params.as_ref().map(|(path, _)| ParameterFile::read(path)).transpose()?;
-    if let Some(file) = &parameters {
-        initial(file, &resolved)?;
+    if let (Some(from), Some((path, origin))) = (&args.fork, &resolved.params) {
+        let (from, path) = (from.display(), path.display());
+        return Err(Error::User(format!("--fork {from} and params = {path} ({origin}): give one of them")));
     }
-    let claim = match &args.out {
-        Some(path) => Claim::new(path, args.fresh)?,
-        None => {
-            let kind = resolved.kind();
-            let parameters = kind.parameters_of(&resolved.values);
-            let parts = kind.parameters.iter().map(|p| format!("-{}{}", p.short, file_name(&parameters.text(p.name))));
-            Claim::free(&format!("{}{}", kind.name(), parts.collect::<String>()))?
-        }
+    let old = if args.fresh { Old::Aside } else { Old::Resumed };
+    let claim = args.out.as_ref().map(|path| Claim::new(path, old)).transpose()?;
+    let give_back = |claim: Option<&Claim>, e: Error| {
+        claim.into_iter().for_each(Claim::release);
+        Err(e)
+    };
+    let beginning = match Beginning::find(claim.as_ref(), &mut resolved, args.fork.as_deref()) {
+        Ok(beginning) => beginning,
+        Err(e) => return give_back(claim.as_ref(), e),
+    };
+    let claim = match claim {
+        Some(claim) => claim,
+        None => Claim::free(&name(&resolved))?,
     };
     let tell: fn(&str) = if args.quiet { |_| {} } else { super::teller(args.json) };
     let opened = super::open(args.device.as_deref(), args.checked, tell);
     let (gpu, bill) = match opened.and_then(|gpu| memory::fitting(&gpu, &resolved).map(|bill| (gpu, bill))) {
         Ok(carried) => carried,
-        Err(e) => {
-            claim.release();
-            return Err(e);
-        }
+        Err(e) => return give_back(Some(&claim), e),
     };
-    let unlocked = claim.unlocked.clone();
-    let log = RunLog::start(claim, &resolved, gpu.manifest())?;
     let console = Console::new(resolved.kind(), (resolved.kind().energy_unit)(&resolved.values), args.quiet, args.json);
-    tell(&format!("run directory: {}", log.path.display()));
+    let folder = claim.path.clone();
+    tell(&format!("run directory: {}", folder.display()));
     stop::listen();
-    let mut job = Job::new(resolved, gpu, bill, parameters, log, Box::new(console));
-    if let Some(text) = unlocked {
-        job.warning(&text);
-    }
+    let mut job = beginning.job(claim, resolved, gpu, bill, Box::new(console))?.within(args.keeping.saving(), limit);
     let outcome = train::train(&mut job);
     job.listener.finish();
     let json = args.json;
@@ -90,11 +96,28 @@ pub fn run(args: Args) -> Result<()> {
         figures.iter().for_each(|path| say(&format!("  figure: {}", path.display())));
         Ok(())
     });
-    if matches!(done, Err(Error::Interrupted)) {
+    if done.as_ref().is_err_and(Error::is_stop) {
+        let (settings, out) = (quoted(&folder.join("config.toml")), quoted(&folder));
+        super::complain(&format!("to go on: helmholtz train {settings} --out {out}"));
         // its driver may still compile: nobody waits for that
         std::mem::forget(gpu);
     }
     done
+}
+
+/// `SYSTEM-…` with the settings that name a system of this kind.
+fn name(resolved: &Resolved) -> String {
+    let kind = resolved.kind();
+    let parameters = kind.parameters_of(&resolved.values);
+    let parts = kind.parameters.iter().map(|p| format!("-{}{}", p.short, file_name(&parameters.text(p.name))));
+    format!("{}{}", kind.name(), parts.collect::<String>())
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = text.chars().all(|c| c.is_alphanumeric() || "+-._/=,".contains(c));
+    if plain { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// Completes a result, writes it, draws its figures, shows it, and closes the log: whatever fails to be written, it is shown.
@@ -113,16 +136,13 @@ pub(super) fn conclude(
             let figures = draw(&mut job, summary, &plots);
             shown = show(summary, &figures);
         }
-        None => job.listener.line("no step was made: there is no result"),
+        None if job.records.is_empty() => job.listener.line("no step was made: there is no result"),
+        None => {}
     }
-    let ended = match &error {
-        None => "finished".into(),
-        Some(Error::Interrupted) => "stopped by the user".into(),
-        Some(e) => e.to_string(),
-    };
+    let ended = error.as_ref().map_or("finished".to_string(), Error::ended);
     let written = shown.and(job.log.close(&ended));
     let done = match error {
-        Some(e) if !matches!(e, Error::Interrupted) => {
+        Some(e) if !e.is_stop() => {
             if let Err(fault) = written {
                 job.listener.warning(&fault.to_string());
             }

@@ -54,19 +54,22 @@ struct Stage {
     name: &'static str,
     total: usize,
     done: usize,
+    /// Of them, when a run went on.
+    before: usize,
     /// After its first step, which may compile and allocate: what is left is told by the later ones.
     first: Option<Instant>,
 }
 
 impl Stage {
-    fn new(name: &'static str, total: usize) -> Stage {
-        Stage { name, total, done: 0, first: None }
+    fn new(name: &'static str, before: usize, total: usize) -> Stage {
+        Stage { name, total, done: before, before, first: None }
     }
 
     /// Seconds left, once two steps are made.
     fn left(&self, now: Instant) -> Option<f64> {
-        let first = self.first.filter(|_| self.done > 1)?;
-        Some(now.duration_since(first).as_secs_f64() / (self.done - 1) as f64 * self.total.saturating_sub(self.done) as f64)
+        let made = self.done - self.before;
+        let first = self.first.filter(|_| made > 1)?;
+        Some(now.duration_since(first).as_secs_f64() / (made - 1) as f64 * self.total.saturating_sub(self.done) as f64)
     }
 }
 
@@ -80,19 +83,19 @@ impl Console {
             bar.enable_steady_tick(Duration::from_millis(250));
             bar
         });
-        Console { bar, quiet, json, kind, unit, stage: Stage::new("", 0), last: None }
+        Console { bar, quiet, json, kind, unit, stage: Stage::new("", 0, 0), last: None }
     }
 }
 
 impl Listener for Console {
-    fn begin(&mut self, name: &'static str, total: usize) {
-        self.stage = Stage::new(name, total);
+    fn begin(&mut self, name: &'static str, done: usize, total: usize) {
+        self.stage = Stage::new(name, done, total);
         self.last = None;
         if let Some(bar) = &self.bar {
             bar.set_style(style("{bar:16} {prefix} {pos}/{len}  {msg}"));
             bar.set_prefix(name);
             bar.set_length(total as u64);
-            bar.set_position(0);
+            bar.set_position(done as u64);
             bar.set_message("");
         }
     }
@@ -181,10 +184,12 @@ mod tests {
     #[test]
     fn time_left_is_told_by_the_later_steps() {
         let start = Instant::now();
-        let stage = |done| Stage { name: "training", total: 100, done, first: Some(start) };
+        let stage = |done| Stage { name: "training", total: 100, done, before: 0, first: Some(start) };
         let now = start + Duration::from_secs(2);
         assert_eq!((stage(1).left(now), stage(0).left(now)), (None, None));
         assert_eq!((stage(5).left(now), stage(100).left(now)), (Some(0.5 * 95.0), Some(0.0)));
-        assert_eq!(Stage::new("training", 100).left(now), None);
+        assert_eq!(Stage::new("training", 0, 100).left(now), None);
+        // of a run that went on after 90 steps, its own ones tell
+        assert_eq!(Stage { before: 90, ..stage(95) }.left(now), Some(0.5 * 5.0));
     }
 }

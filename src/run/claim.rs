@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::checkpoint::folder::{FOLDER, begun};
 use super::duration;
 use super::log::now;
 use crate::error::{Error, Result};
@@ -14,16 +15,31 @@ pub(super) const MARK: &str = "manifest.json";
 /// Locked while a run lasts; holds who runs.
 const LOCK: &str = "lock";
 /// What a run has written before its first step. A folder with nothing else is as good as empty.
-const FIRST: &[&str] = &[LOCK, MARK, "config.toml", "metrics.csv", "events.jsonl"];
+const FIRST: &[&str] = &[LOCK, MARK, "config.toml", "metrics.csv", "events.jsonl", FOLDER];
 /// Starts the names of files not yet renamed ([`crate::atomic_file`]).
-const ASIDE: &str = ".tmp";
+pub(super) const ASIDE: &str = ".tmp";
 /// A folder moved away between finding and locking it is looked for again that often.
 const ATTEMPTS: usize = 8;
+
+/// What becomes of a run that is in a directory already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Old {
+    /// The directory is refused.
+    Refused,
+    /// It is moved aside.
+    Aside,
+    /// It is gone on with.
+    Resumed,
+}
 
 /// A directory fit for a run and locked for it.
 #[derive(Debug)]
 pub struct Claim {
     pub path: PathBuf,
+    /// It holds a run to go on with.
+    pub resumes: bool,
+    /// This claim created its lock.
+    locked_first: bool,
     /// This claim created it.
     created: bool,
     /// Why two runs could meet here: the file system has no locks.
@@ -42,8 +58,10 @@ enum Content {
 }
 
 impl Content {
-    fn of(path: &Path) -> std::io::Result<Content> {
-        let names = fs::read_dir(path)?.map(|e| e.map(|e| e.file_name())).collect::<std::io::Result<Vec<OsString>>>()?;
+    /// `unlocked`: the lock that is there is not from a run.
+    fn of(path: &Path, unlocked: bool) -> std::io::Result<Content> {
+        let mut names = fs::read_dir(path)?.map(|e| e.map(|e| e.file_name())).collect::<std::io::Result<Vec<OsString>>>()?;
+        names.retain(|n| !unlocked || n != LOCK);
         let ours =
             |allowed: &[&str]| names.iter().all(|n| allowed.iter().any(|a| n == a) || n.to_str().is_some_and(|n| n.starts_with(ASIDE)));
         let has = |name: &str| names.iter().any(|n| n == name);
@@ -58,9 +76,10 @@ impl Content {
     }
 }
 
-/// Whether a step is logged: anything beyond the header.
+/// Whether a step is logged, anything beyond the header, or in a checkpoint.
 fn stepped(path: &Path) -> bool {
-    fs::read(path.join("metrics.csv")).is_ok_and(|t| t.iter().position(|b| *b == b'\n').is_some_and(|header| header + 1 < t.len()))
+    let logged = |t: Vec<u8>| t.iter().position(|b| *b == b'\n').is_some_and(|header| header + 1 < t.len());
+    begun(path) || fs::read(path.join("metrics.csv")).is_ok_and(logged)
 }
 
 /// Creates a folder; false if it is there.
@@ -107,23 +126,24 @@ fn in_use(path: &Path, mut file: File) -> Error {
     Error::User(format!("{}: {who} is running there: choose another directory with --out, or stop that run first", path.display()))
 }
 
-fn holds_run(path: &Path) -> Error {
+/// `why` it is not gone on with follows the name of the folder.
+pub(super) fn holds_run(path: &Path, why: &str) -> Error {
     Error::User(format!(
-        "{} holds a run already: choose another directory with --out, or --fresh to move the old run aside",
+        "{} holds a run already{why}: choose another directory with --out, or --fresh to move the old run aside",
         path.display()
     ))
 }
 
 impl Claim {
     /// Claims `path`: creates it, or takes one that is empty or holds what a run left that made no step. A run already
-    /// there is refused, or with `fresh` moved aside to `PATH.1`, `PATH.2`, …; no step is ever deleted.
+    /// there is refused, gone on with, or moved aside to `PATH.1`, `PATH.2`, …; no step is ever deleted.
     ///
     /// # Errors
     /// [`Error::User`] where another process runs (its number and host are named), a run lies, or anything else;
     /// [`Error::Io`] where nothing can be written.
-    pub fn new(path: &Path, fresh: bool) -> Result<Claim> {
+    pub fn new(path: &Path, old: Old) -> Result<Claim> {
         for _ in 0..ATTEMPTS {
-            if let Some(claim) = Claim::attempt(path, fresh)? {
+            if let Some(claim) = Claim::attempt(path, old)? {
                 return Ok(claim);
             }
         }
@@ -131,7 +151,7 @@ impl Claim {
     }
 
     /// Nothing where the folder was moved away meanwhile, by this claim or another.
-    fn attempt(path: &Path, fresh: bool) -> Result<Option<Claim>> {
+    fn attempt(path: &Path, old: Old) -> Result<Option<Claim>> {
         let shown = path.display();
         let fail =
             |e: std::io::Error| Error::Io(format!("run directory {shown}: cannot be made or written: {e}; choose another with --out"));
@@ -140,16 +160,17 @@ impl Claim {
             Content::Foreign => Err(Error::User(format!(
                 "{shown} is not empty and holds no run (no {MARK}): nothing in it is touched; choose another directory with --out"
             ))),
-            Content::Run if !fresh => Err(holds_run(path)),
+            Content::Run if old == Old::Refused => Err(holds_run(path, "")),
             other => Ok(other),
         };
-        if let Err(refused) = refuse(Content::of(path).map_err(fail)?) {
+        if let Err(refused) = refuse(Content::of(path, false).map_err(fail)?) {
             // nothing is written here; whether it runs is worth knowing
             return Err(match File::open(path.join(LOCK)) {
                 Ok(file) if matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) => in_use(path, file),
                 _ => refused,
             });
         }
+        let locked_first = !path.join(LOCK).exists();
         let mut lock = match lock_file(path) {
             Ok(lock) => lock,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -166,7 +187,8 @@ impl Claim {
             return Ok(None);
         }
         // under the lock nothing changes any more
-        if refuse(Content::of(path).map_err(fail)?)? == Content::Run {
+        let resumes = refuse(Content::of(path, locked_first).map_err(fail)?)? == Content::Run;
+        if resumes && old == Old::Aside {
             let aside = |i: usize| {
                 let mut name = path.file_name().map_or("run".into(), OsString::from);
                 name.push(format!(".{i}"));
@@ -178,11 +200,12 @@ impl Claim {
         }
         let claim_text = serde_json::json!({ "pid": std::process::id(), "host": host(), "started_unix_s": now() });
         // a write that fails now is better than one that fails after an hour
-        let written = clear(path)
+        let cleared = if resumes { Ok(()) } else { clear(path) };
+        let written = cleared
             .and_then(|()| lock.set_len(0))
             .and_then(|()| writeln!(lock, "{claim_text}"))
             .and_then(|()| tempfile::NamedTempFile::new_in(path)?.write_all(&[0; 4096]));
-        let claim = Claim { path: path.into(), created, unlocked, _lock: lock };
+        let claim = Claim { path: path.into(), resumes, locked_first, created, unlocked, _lock: lock };
         match written {
             Ok(()) => Ok(Some(claim)),
             Err(e) => {
@@ -201,7 +224,7 @@ impl Claim {
             if !created {
                 continue;
             }
-            match Claim::new(&path, false) {
+            match Claim::new(&path, Old::Refused) {
                 // another run was told to take this very folder
                 Err(Error::User(_)) => {}
                 done => return done.map(|claim| Claim { created: true, ..claim }),
@@ -210,9 +233,11 @@ impl Claim {
         unreachable!("there is always another number")
     }
 
-    /// Gives a directory back in which no step was made.
+    /// Gives a directory back in which no step was made, or a run that is not gone on with as it was.
     pub fn release(&self) {
-        if Content::of(&self.path).is_ok_and(|c| c == Content::Nothing) && clear(&self.path).is_ok() {
+        let unused = || Content::of(&self.path, false).is_ok_and(|c| c == Content::Nothing) && clear(&self.path).is_ok();
+        let unlocks = if self.resumes { self.locked_first } else { unused() };
+        if unlocks {
             let _ = fs::remove_file(self.path.join(LOCK));
             if self.created {
                 let _ = fs::remove_dir(&self.path);
@@ -232,8 +257,10 @@ pub fn file_name(text: &str) -> String {
 fn clear(path: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;
-        if entry.file_name() != LOCK {
-            fs::remove_file(entry.path())?;
+        match entry.file_name() {
+            name if name == LOCK => {}
+            name if name == FOLDER && entry.file_type()?.is_dir() => fs::remove_dir_all(entry.path())?,
+            _ => fs::remove_file(entry.path())?,
         }
     }
     Ok(())
@@ -258,16 +285,16 @@ mod tests {
     fn a_folder_is_one_runs_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a b").join("rün");
-        let first = Claim::new(&path, false).unwrap();
+        let first = Claim::new(&path, Old::Refused).unwrap();
         for fresh in [false, true] {
-            let refused = text(Claim::new(&path, fresh));
+            let refused = text(Claim::new(&path, if fresh { Old::Aside } else { Old::Refused }));
             let who = format!("process {} on {}", std::process::id(), host());
             assert!(refused.starts_with("2: ") && refused.contains(&who), "{refused}");
         }
         // what a process leaves that dies here is taken again
         drop(first);
-        assert_eq!(text(Claim::new(&path, false)), "claimed");
-        assert_eq!(text(Claim::new(&path, true)), "claimed");
+        assert_eq!(text(Claim::new(&path, Old::Refused)), "claimed");
+        assert_eq!(text(Claim::new(&path, Old::Aside)), "claimed");
     }
 
     /// Whatever lies there of a run without a step, in any combination, is taken; a step or a stranger's file is not.
@@ -283,17 +310,22 @@ mod tests {
         for count in 1..=FIRST.len() {
             write(&FIRST[..count]);
             fs::write(path.join(".tmpx"), "half").unwrap();
-            assert_eq!(text(Claim::new(&path, false)), "claimed", "{count}");
+            assert_eq!(text(Claim::new(&path, Old::Refused)), "claimed", "{count}");
         }
         write(&[MARK]);
-        assert!(text(Claim::new(&path, false)).contains("holds a run already"));
+        assert!(text(Claim::new(&path, Old::Refused)).contains("holds a run already"));
+        // nothing of it is taken for granted; where it is not gone on with it is as it was
+        let claim = Claim::new(&path, Old::Resumed).unwrap();
+        assert!(claim.resumes && path.join(LOCK).exists());
+        claim.release();
+        assert!(path.join(MARK).exists() && !path.join(LOCK).exists());
         write(&["notes.txt"]);
-        assert!(text(Claim::new(&path, true)).contains("nothing in it is touched"));
+        assert!(text(Claim::new(&path, Old::Aside)).contains("nothing in it is touched"));
         assert!(!path.join(LOCK).exists());
         write(FIRST);
         fs::write(path.join("metrics.csv"), "step,F\n0,").unwrap();
-        assert!(text(Claim::new(&path, false)).contains("holds a run already"));
-        assert_eq!(text(Claim::new(&path, true)), "claimed");
+        assert!(text(Claim::new(&path, Old::Refused)).contains("holds a run already"));
+        assert_eq!(text(Claim::new(&path, Old::Aside)), "claimed");
         assert_eq!(fs::read(folder.path().join("run.1/metrics.csv")).unwrap(), b"step,F\n0,");
     }
 
@@ -309,7 +341,8 @@ mod tests {
                 fs::write(path.join("metrics.csv"), "step,F\n0,1\n").unwrap();
             }
             let claims: Vec<Result<Claim>> = std::thread::scope(|scope| {
-                let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| Claim::new(&path, fresh))).collect();
+                let threads: Vec<_> =
+                    (0..8).map(|_| scope.spawn(|| Claim::new(&path, if fresh { Old::Aside } else { Old::Refused }))).collect();
                 threads.into_iter().map(|t| t.join().unwrap()).collect()
             });
             assert_eq!(claims.iter().filter(|c| c.is_ok()).count(), 1, "{claims:?}");
@@ -322,10 +355,10 @@ mod tests {
     fn unused_folders_are_given_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");
-        Claim::new(&path, false).unwrap().release();
+        Claim::new(&path, Old::Refused).unwrap().release();
         assert!(!path.exists());
         fs::create_dir(&path).unwrap();
-        Claim::new(&path, false).unwrap().release();
+        Claim::new(&path, Old::Refused).unwrap().release();
         assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
     }
 }

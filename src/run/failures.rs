@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::archive::Archive;
 use crate::error::{Error, Result};
 
 /// Share of walkers left out above which a run stops.
@@ -17,6 +18,14 @@ pub struct Failures {
 }
 
 impl Failures {
+    /// The steps that are judged.
+    pub fn state(&mut self, a: &mut Archive) -> Result<()> {
+        let mut flat: Vec<f64> = self.steps.iter().flat_map(|(counted, failed)| [*counted as f64, *failed as f64]).collect();
+        a.list("judged", &mut flat)?;
+        self.steps = flat.as_chunks::<2>().0.iter().map(|[counted, failed]| (*counted as usize, *failed as usize)).collect();
+        Ok(())
+    }
+
     /// Takes a step in.
     ///
     /// # Errors

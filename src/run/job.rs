@@ -3,17 +3,30 @@
 use std::time::{Duration, Instant};
 
 use crate::config::Resolved;
+use crate::error::Error;
 use crate::gpu::Gpu;
 use crate::model::file::{ParameterFile, Part};
 use crate::problem::initial::provenance;
 use crate::problem::memory::Bill;
 
+use super::checkpoint::Checkpoint;
+use super::checkpoint::folder::{self, FOLDER, Saving};
 use super::{Listener, Phase, RunLog, StepRecord, stop};
 
-/// Parameters are saved this long after a run began, then after twice the time, …
+/// A run is saved this long after it began, then after twice the time, …, at last as often as [`Saving`] says.
 const SAVE_FIRST: Duration = Duration::from_secs(1);
-/// … and at last this often: no more is lost, whatever ends the process.
-const SAVE_EVERY: Duration = Duration::from_secs(60);
+
+/// What a run starts from.
+pub enum Start {
+    /// Settings alone.
+    Fresh,
+    /// Parameters of a file.
+    Parameters(ParameterFile),
+    /// Where it was stopped.
+    Resumed(Checkpoint),
+    /// The state of another one, and where that is.
+    Forked(Checkpoint, String),
+}
 
 /// A run about to start.
 pub struct Job {
@@ -21,21 +34,27 @@ pub struct Job {
     pub gpu: Gpu,
     /// Batch and chunk that the device carries, planned once.
     pub bill: Bill,
-    /// Initial parameters, if the user gave a file.
-    pub parameters: Option<ParameterFile>,
+    pub start: Start,
     /// What the summary will note beside what follows from the numbers.
     pub remarks: Vec<String>,
     pub log: RunLog,
     pub listener: Box<dyn Listener>,
     /// Every step so far, pretraining left out.
     pub records: Vec<StepRecord>,
+    /// When it has to be over.
+    pub limit: Option<Instant>,
+    saving: Saving,
     saves: Saves,
+    /// How long the last step took.
+    step: Duration,
 }
 
-/// When parameters are saved next.
+/// When a run is saved next.
 struct Saves {
     last: Instant,
     interval: Duration,
+    /// How long the last one took.
+    took: Duration,
 }
 
 impl Saves {
@@ -43,23 +62,25 @@ impl Saves {
         self.last.elapsed() >= self.interval
     }
 
-    fn done(&mut self) {
+    fn done(&mut self, began: Instant, most: Duration) {
         self.last = Instant::now();
-        self.interval = (2 * self.interval).min(SAVE_EVERY);
+        self.took = self.last - began;
+        self.interval = (2 * self.interval).min(most);
     }
 }
 
 impl Job {
-    pub fn new(
-        resolved: Resolved,
-        gpu: Gpu,
-        bill: Bill,
-        parameters: Option<ParameterFile>,
-        log: RunLog,
-        listener: Box<dyn Listener>,
-    ) -> Job {
-        let saves = Saves { last: Instant::now(), interval: SAVE_FIRST };
-        Job { resolved, gpu, bill, parameters, remarks: Vec::new(), log, listener, records: Vec::new(), saves }
+    pub fn new(resolved: Resolved, gpu: Gpu, bill: Bill, start: Start, log: RunLog, listener: Box<dyn Listener>) -> Job {
+        let saving = Saving::default();
+        let saves = Saves { last: Instant::now(), interval: SAVE_FIRST.min(saving.every), took: Duration::ZERO };
+        let (remarks, records, limit) = (Vec::new(), Vec::new(), None);
+        Job { resolved, gpu, bill, start, remarks, log, listener, records, limit, saving, saves, step: Duration::ZERO }
+    }
+
+    /// Saved as `saving` says, and over before `limit`.
+    pub fn within(mut self, saving: Saving, limit: Option<Instant>) -> Job {
+        self.saves.interval = SAVE_FIRST.min(saving.every);
+        Job { saving, limit, ..self }
     }
 
     /// Fixes a setting that was left to the program and rewrites `config.toml`.
@@ -79,6 +100,11 @@ impl Job {
         }
     }
 
+    /// How long the last step took: one more has to fit into the time that is left.
+    pub fn took(&mut self, step: Duration) {
+        self.step = step;
+    }
+
     /// Says what is going on between steps.
     pub fn phase(&mut self, text: &str) {
         self.listener.phase(text);
@@ -91,24 +117,36 @@ impl Job {
         self.say_faults();
     }
 
-    /// A warning that stays with the result.
+    /// A warning that stays with the result, heard once however often a run goes on.
     pub fn remark(&mut self, text: String) {
-        self.warning(&text);
-        self.remarks.push(text);
+        if !self.remarks.contains(&text) {
+            self.warning(&text);
+            self.remarks.push(text);
+        }
     }
 
-    /// Whether parameters are to be saved again.
-    pub fn save_due(&self) -> bool {
-        self.saves.due()
+    /// Whether the run is to be saved again after `step` steps of a phase.
+    pub fn save_due(&self, step: usize) -> bool {
+        self.saves.due() || (self.saving.keep_every > 0 && step.is_multiple_of(self.saving.keep_every))
     }
 
-    /// Saves parameters after `steps` updates under their published names as `params.safetensors`.
-    pub fn save(&mut self, parts: &[Part<'_>], steps: usize) {
-        let path = self.log.path.join("params.safetensors");
-        let done = ParameterFile::write(&path, parts, &provenance(&self.resolved, steps));
-        self.log.keep("params.safetensors", done);
+    /// Saves a checkpoint, and `parts`, if there are any, after `steps` updates under their published names as `params.safetensors`.
+    pub fn save(&mut self, checkpoint: Option<&Checkpoint>, parts: &[Part<'_>], steps: usize) {
+        let began = Instant::now();
+        if let Some(checkpoint) = checkpoint {
+            match folder::save(&self.log.path, checkpoint, &self.saving) {
+                // nothing is missing any more
+                Ok(()) => self.log.mended(FOLDER),
+                fault => self.log.keep(FOLDER, fault),
+            }
+        }
+        if !parts.is_empty() {
+            let path = self.log.path.join("params.safetensors");
+            let done = ParameterFile::write(&path, parts, &provenance(&self.resolved, steps));
+            self.log.keep("params.safetensors", done);
+        }
         self.say_faults();
-        self.saves.done();
+        self.saves.done(began, self.saving.every);
     }
 
     /// Faults of files are heard when they happen.
@@ -118,9 +156,15 @@ impl Job {
         }
     }
 
-    /// Whether the user asked to stop; the loop then finishes the step.
+    /// What asks the run to stop, if anything: the loop then finishes the step. A step more and saving must fit into the time.
+    pub fn stop(&self) -> Option<Error> {
+        let late = self.limit.is_some_and(|limit| Instant::now() + 2 * (self.step + self.saves.took) >= limit);
+        stop::requested().then_some(Error::Interrupted).or(late.then_some(Error::TimeLimit))
+    }
+
+    /// Whether anything does.
     pub fn stopped(&self) -> bool {
-        stop::requested()
+        self.stop().is_some()
     }
 }
 
@@ -130,9 +174,10 @@ mod tests {
 
     #[test]
     fn saves_become_rarer_up_to_a_limit() {
-        let mut saves = Saves { last: Instant::now(), interval: SAVE_FIRST };
+        let mut saves = Saves { last: Instant::now(), interval: SAVE_FIRST, took: Duration::ZERO };
         assert!(!saves.due());
-        let intervals: Vec<u64> = (0..9).map(|_| (saves.interval.as_secs(), saves.done()).0).collect();
+        let done = |saves: &mut Saves| saves.done(Instant::now(), Duration::from_secs(60));
+        let intervals: Vec<u64> = (0..9).map(|_| (saves.interval.as_secs(), done(&mut saves)).0).collect();
         assert_eq!(intervals, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
         saves.interval = Duration::ZERO;
         assert!(saves.due());

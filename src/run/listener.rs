@@ -4,8 +4,8 @@ use super::StepRecord;
 
 /// Shows what a run tells; the run knows nothing of how.
 pub trait Listener {
-    /// From now on steps are those of a stage of `total`: pretraining, training, measuring.
-    fn begin(&mut self, name: &'static str, total: usize);
+    /// From now on steps are those of a stage of `total`, pretraining, training, measuring, of which `done` were made before.
+    fn begin(&mut self, name: &'static str, done: usize, total: usize);
 
     /// A step was made.
     fn step(&mut self, record: &StepRecord);

@@ -1,13 +1,13 @@
 //! The run directory: config.toml, manifest.json, metrics.csv, events.jsonl, summary.json.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
+use super::checkpoint::folder::{Newest, clear};
 use super::claim::{Claim, MARK};
+use super::lines::Lines;
 use super::{StepRecord, Summary, record};
 use crate::atomic_file;
 use crate::config::Resolved;
@@ -18,46 +18,6 @@ use crate::problem::Kind;
 /// Seconds since 1970, UTC.
 pub(super) fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64())
-}
-
-/// A log that grows by lines.
-struct Lines {
-    path: PathBuf,
-    file: File,
-    /// The last write ended in the middle of a line.
-    torn: bool,
-    /// Lines that are not in the file.
-    lost: usize,
-}
-
-impl Lines {
-    fn open(path: PathBuf) -> Result<Lines> {
-        let file = OpenOptions::new().create(true).append(true).open(&path);
-        let file = file.map_err(|e| Error::Io(format!("{}: cannot be opened: {e}", path.display())))?;
-        Ok(Lines { path, file, torn: false, lost: 0 })
-    }
-
-    /// Appends a line; what is left of a torn one before it is ended first, so that it spoils no other.
-    fn append(&mut self, line: &str) -> Result<()> {
-        let text = format!("{}{line}\n", if self.torn { "\n" } else { "" });
-        let mut written = 0;
-        while written < text.len() {
-            match self.file.write(&text.as_bytes()[written..]) {
-                Ok(0) => return Err(self.lose(written, &text, "nothing can be written")),
-                Ok(n) => written += n,
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(self.lose(written, &text, &e.to_string())),
-            }
-        }
-        self.torn = false;
-        Ok(())
-    }
-
-    fn lose(&mut self, written: usize, text: &str, why: &str) -> Error {
-        self.lost += 1;
-        self.torn = if written > 0 { !text[..written].ends_with('\n') } else { self.torn };
-        Error::Io(format!("{}: a line of {} bytes cannot be written: {why}", self.path.display(), text.len()))
-    }
 }
 
 /// Writes a run's files. A failing disk does not stop the run: each file's first fault is to be said at once
@@ -114,6 +74,54 @@ impl RunLog {
         Ok(log)
     }
 
+    /// Goes on with the logs of a run from one of its checkpoints: what was logged after it is cut off, those steps are made again.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for files that cannot be written or removed.
+    pub fn resume(claim: Claim, resolved: &Resolved, device: serde_json::Value, from: &Newest) -> Result<RunLog> {
+        let (path, kind) = (claim.path.clone(), resolved.kind());
+        let text = std::fs::read_to_string(path.join(MARK)).unwrap_or_default();
+        let mut manifest: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|_| json!({ "program": "helmholtz" }));
+        let at = from.checkpoint.head.progress.words();
+        let resumed = json!({
+            "unix_s": now(), "version": env!("CARGO_PKG_VERSION"), "device": device, "from": at,
+            "command": std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect::<Vec<_>>(),
+        });
+        manifest["ended"] = serde_json::Value::Null;
+        match manifest["resumed"].as_array_mut() {
+            Some(before) => before.push(resumed),
+            None => manifest["resumed"] = json!([resumed]),
+        }
+        clear(&path, from)?;
+        // it is of the steps so far
+        let _ = std::fs::remove_file(path.join("summary.json"));
+        write_manifest(&path, &manifest)?;
+        write_settings(&path, resolved)?;
+        let [first, second] = from.checkpoint.head.logs;
+        let (metrics, events) = (Lines::cut(path.join("metrics.csv"), first)?, Lines::cut(path.join("events.jsonl"), second)?);
+        let lacks = [("metrics.csv", metrics.1), ("events.jsonl", events.1)];
+        let (metrics, events) = (metrics.0, events.0);
+        let mut log = RunLog { path, kind, metrics, events, manifest, faults: Vec::new(), said: 0, _claim: claim };
+        for (name, bytes) in lacks.into_iter().filter(|(_, bytes)| *bytes > 0) {
+            let shown = log.path.join(name);
+            log.keep(name, Err(Error::Io(format!("{}: lacks {bytes} bytes that it had at the checkpoint", shown.display()))));
+        }
+        if lacks[0].1 == first {
+            let done = log.metrics.append(&record::csv_header(kind, (kind.energy_unit)(&resolved.values)));
+            log.keep("metrics.csv", done);
+        }
+        log.event(json!({ "event": "resume", "unix_s": now(), "from": at }));
+        Ok(log)
+    }
+
+    /// Bytes of both logs, for a checkpoint to say how far they go.
+    pub fn lengths(&mut self) -> [u64; 2] {
+        [("metrics.csv", self.metrics.synced()), ("events.jsonl", self.events.synced())].map(|(name, (bytes, done))| {
+            self.keep(name, done);
+            bytes
+        })
+    }
+
     /// Writes `config.toml` (again, once values left to the program are known).
     pub fn write_settings(&mut self, resolved: &Resolved) {
         let done = write_settings(&self.path, resolved);
@@ -134,6 +142,15 @@ impl RunLog {
             && !self.faults.iter().any(|(p, _)| *p == path)
         {
             self.faults.push((path, e.to_string()));
+        }
+    }
+
+    /// Forgets the fault of a file that is whole now.
+    pub fn mended(&mut self, name: &str) {
+        let path = self.path.join(name);
+        if let Some(at) = self.faults.iter().position(|(p, _)| *p == path) {
+            self.faults.remove(at);
+            self.said -= usize::from(at < self.said);
         }
     }
 
@@ -218,17 +235,19 @@ fn write_settings(folder: &Path, resolved: &Resolved) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::claim::Old;
     use super::*;
     use crate::estimate::Estimate;
     use crate::report;
-    use std::fs;
+    use std::fs::{self, OpenOptions};
+    use std::io::Write;
 
     fn resolved() -> Resolved {
         crate::problem::given("n=3 rs=2 theta=0.5 seed=7")
     }
 
     fn start(path: &Path) -> RunLog {
-        RunLog::start(Claim::new(path, false).unwrap(), &resolved(), json!({ "name": "test" })).unwrap()
+        RunLog::start(Claim::new(path, Old::Refused).unwrap(), &resolved(), json!({ "name": "test" })).unwrap()
     }
 
     fn record(step: usize) -> StepRecord {
@@ -282,14 +301,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");
         for i in 0..3 {
-            let mut log = RunLog::start(Claim::new(&path, true).unwrap(), &resolved(), json!(null)).unwrap();
+            let mut log = RunLog::start(Claim::new(&path, Old::Aside).unwrap(), &resolved(), json!(null)).unwrap();
             log.step(&record(i));
             log.close("finished").unwrap();
         }
         for name in ["run", "run.1", "run.2"] {
             assert!(folder.path().join(name).join(MARK).is_file(), "{name}");
         }
-        assert_eq!(Claim::new(&path, false).unwrap_err().exit_code(), 2);
+        assert_eq!(Claim::new(&path, Old::Refused).unwrap_err().exit_code(), 2);
     }
 
     /// A full disk neither stops the run nor passes unnoticed: said once and at once, and again at the end.
@@ -369,12 +388,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");
         for blocked in FIRST_FILES {
-            let claim = Claim::new(&path, false).unwrap();
+            let claim = Claim::new(&path, Old::Refused).unwrap();
             fs::create_dir_all(path.join(blocked).join("in the way")).unwrap();
             let error = RunLog::start(claim, &resolved(), json!(null)).err().expect("it cannot start");
             assert_eq!(error.exit_code(), 5, "{blocked}: {error}");
             fs::remove_dir_all(path.join(blocked)).unwrap();
-            Claim::new(&path, false).unwrap_or_else(|e| panic!("{blocked}: {e}"));
+            Claim::new(&path, Old::Refused).unwrap_or_else(|e| panic!("{blocked}: {e}"));
         }
     }
 

@@ -1,14 +1,18 @@
 //! A training run: what it records, its directory, how it is stopped.
 
+pub mod checkpoint;
 pub mod claim;
-mod duration;
+pub mod duration;
 mod failures;
 pub mod job;
+mod lines;
 mod listener;
 pub mod log;
+mod opening;
 pub mod profile;
 pub mod record;
 pub mod result;
+pub mod resume;
 pub mod scan;
 pub mod stop;
 pub mod summary;

@@ -1,10 +1,13 @@
 //! What one training step leaves in the logs: columns with units, made from the kind's quantities.
 
+use serde::{Deserialize, Serialize};
+
 use crate::estimate::Estimate;
 use crate::problem::{Kind, Measured, Named, Quantity, Role, SCHEDULED, Unit};
 
 /// What a step did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// Before training, towards a start that is known exactly; no part of the result.
     Pretraining,
@@ -25,7 +28,8 @@ impl Phase {
         }
     }
 
-    fn read(text: &str) -> Option<Phase> {
+    /// The phase of this name.
+    pub fn read(text: &str) -> Option<Phase> {
         [Phase::Pretraining, Phase::Training, Phase::Frozen].into_iter().find(|p| p.name() == text)
     }
 }
@@ -154,6 +158,23 @@ pub fn csv_line(kind: &Kind, r: &StepRecord) -> String {
     columns(kind).iter().map(|c| c.cell.text(r)).chain([r.phase.name().to_string()]).collect::<Vec<_>>().join(",")
 }
 
+/// What the numbers of a step are called.
+pub fn names(kind: &Kind) -> Vec<String> {
+    columns(kind).into_iter().map(|c| c.name).collect()
+}
+
+/// Them, in this order; NaN is unknown.
+pub fn numbers(kind: &Kind, r: &StepRecord) -> Vec<f64> {
+    columns(kind).iter().map(|c| c.cell.get(r)).collect()
+}
+
+/// The step of a phase that these are the numbers of.
+pub fn of_numbers(kind: &Kind, phase: Phase, numbers: &[f64]) -> StepRecord {
+    let mut r = StepRecord { phase, ..StepRecord::default() };
+    columns(kind).iter().zip(numbers).filter(|(_, v)| !v.is_nan()).for_each(|(c, v)| c.cell.set(&mut r, *v));
+    r
+}
+
 /// The object of a step in `events.jsonl`; unknown values are null.
 pub fn json(kind: &Kind, r: &StepRecord) -> serde_json::Value {
     let mut map = serde_json::Map::new();
@@ -251,6 +272,7 @@ mod tests {
             let text = format!("{}\n{}\n", csv_header(kind(), "Ry"), csv_line(kind(), &a));
             assert_eq!(read_csv(kind(), &text).unwrap(), Logged { energy: "Ry".into(), records: vec![a.clone()], torn: 0 });
             assert_eq!(json(kind(), &a)["phase"], phase.name());
+            assert_eq!(of_numbers(kind(), phase, &numbers(kind(), &a)), a);
         }
         assert!(read_csv(kind(), "step,E\n").is_err());
         // a log without phases

@@ -2,13 +2,15 @@
 
 use std::time::Instant;
 
+use super::checkpoint::{Checkpoint, Head, Progress};
 use super::failures::Failures;
-use super::{Job, Phase, StepRecord, Summary};
-use crate::config::Origin;
+use super::opening::open;
+use super::{Job, Phase, StepRecord, Summary, record};
+use crate::archive::Archive;
 use crate::error::{Error, Result};
 use crate::estimate::Plot;
 use crate::model::file::Part;
-use crate::problem::initial::{Initial, initial};
+use crate::problem::initial::provenance;
 use crate::problem::{self, Drawn, Ending, Problem, Training, WarmUp};
 
 /// Refused updates in a row after which a run stops.
@@ -25,144 +27,136 @@ pub struct Outcome {
 }
 
 /// Trains as `job` says: what the problem does first, training, evaluation with frozen parameters. Every step is logged and
-/// shown. Parameters are saved now and then and, like the results, whatever ends it.
+/// shown. State and parameters are saved now and then and whatever ends it; a run that was stopped goes on where it was.
 pub fn train(job: &mut Job) -> Outcome {
-    let begun = Instant::now();
-    let mut problem = match prepare(job) {
-        Ok(problem) => problem,
-        Err(e) => return Outcome { summary: None, plots: Vec::new(), error: Some(e) },
+    let (mut problem, mut run) = match open(job) {
+        Ok(opened) => opened,
+        Err(e) => return Outcome { summary: None, plots: Vec::new(), error: Some(late(job, e)) },
     };
     let problem = problem.as_mut();
-    let mut run = Run { begun, training: job.resolved.read(), refused: 0, failures: Failures::default() };
     let done = run.all(job, problem);
-    let mut error = done.err().or_else(|| job.stopped().then_some(Error::Interrupted));
-    if let Err(e) = save(job, problem) {
+    // in the middle of a step that failed there is no state to go on from
+    let between = done.is_ok();
+    let mut error = done.err().or_else(|| job.stop());
+    if let Err(e) = run.save(job, problem, between) {
         // a lost device takes what it holds with it
         job.warning(&format!("the last parameters cannot be read: {e}; params.safetensors holds those saved before, if any"));
         error = error.or(Some(e));
     }
-    let ended = match &error {
-        None => "finished".to_string(),
-        Some(Error::Interrupted) => "stopped by the user".into(),
-        Some(e) => e.to_string(),
-    };
+    let ended = error.as_ref().map_or("finished".to_string(), Error::ended);
+    let stopped = error.as_ref().is_some_and(Error::is_stop);
     let checked = match summary(job, &run, ended) {
         // a device that failed is not asked again
-        Ok(Some(summary)) if matches!(error, None | Some(Error::Interrupted)) => conclude(job, problem, summary),
+        Ok(Some(summary)) if stopped || error.is_none() => conclude(job, problem, summary, stopped),
         other => other.map(|summary| (summary, Vec::new())),
     };
     match checked {
         Ok((summary, plots)) => Outcome { summary, plots, error },
         // averages that mean nothing are not shown
-        Err(e) => {
-            let first = error.filter(|e| !matches!(e, Error::Interrupted));
-            Outcome { summary: None, plots: Vec::new(), error: Some(first.unwrap_or(e)) }
-        }
+        Err(e) => Outcome { summary: None, plots: Vec::new(), error: Some(error.filter(|e| !e.is_stop()).unwrap_or(e)) },
     }
 }
 
-/// Settles batch and chunk, loads parameters, opens the problem, makes its kernels.
-fn prepare(job: &mut Job) -> Result<Box<dyn Problem>> {
-    let (batch, chunk) = (job.bill.batch, job.bill.chunk);
-    let training: Training = job.resolved.read();
-    for (name, left, value, why) in
-        [("batch", training.batch == 0, batch, "by the device"), ("chunk", training.chunk == 0, chunk, "what fits the device's memory")]
-    {
-        if left {
-            job.derive(name, value, why);
-        }
-    }
-    let (kind, mut values) = (job.resolved.kind(), job.resolved.values.clone());
-    let start = job.parameters.as_ref().map(|file| initial(file, &job.resolved)).transpose()?;
-    if let Some(start) = &start {
-        if let Some(remark) = &start.remark {
-            match &job.resolved.params {
-                // nobody asked for it, and in a scan it is always so
-                Some((_, Origin::Derived(_))) => job.remarks.push(remark.clone()),
-                _ => job.remark(remark.clone()),
-            }
-        }
-        values.set("seed", &seed_after(training.seed, start).to_string()).map_err(Error::User)?;
-    }
-    let mut problem = (kind.open)(&job.gpu, &values, start.map(|start| start.vectors))?;
-    let recording = problem.record_step(&job.gpu)?;
-    let listener = &mut job.listener;
-    job.gpu.warm(&recording, &mut |done, all| {
-        listener.progress("compiling kernels", done, all);
-        !super::stop::requested()
-    })?;
-    let (pipelines, seconds) = job.gpu.compiled();
-    job.phase(&format!("{pipelines} kernels compiled in {seconds:.1} s"));
-    if let Err(e) = job.gpu.save_cache() {
-        job.phase(&format!("compiled kernels are not kept: {e} (HELMHOLTZ_CACHE=off keeps none)"));
-    }
-    for (stays, text) in problem.remarks() {
-        if stays { job.remark(text) } else { job.warning(&text) }
-    }
-    Ok(problem)
-}
-
-/// The seed of the draws of a run that starts from parameters: another than that of the run which made them, or the
-/// same random numbers that trained them would test them.
-fn seed_after(seed: u32, start: &Initial) -> u32 {
-    let sum = start.checksum();
-    seed ^ (sum as u32 ^ (sum >> 32) as u32).max(1)
+/// Kernels that were not compiled in the time that there was.
+fn late(job: &Job, e: Error) -> Error {
+    if matches!(e, Error::Interrupted) { job.stop().unwrap_or(e) } else { e }
 }
 
 /// What all steps share.
-struct Run {
+pub(super) struct Run {
     begun: Instant,
+    /// Seconds before it went on.
+    pub earlier: f64,
     training: Training,
-    refused: usize,
-    failures: Failures,
+    /// File of the parameters it began with.
+    params: Option<String>,
+    /// The run whose state it began with.
+    pub fork: Option<String>,
+    /// Of its draws.
+    pub seed: u32,
+    pub progress: Progress,
+    pub pretrained: usize,
+    pub refused: usize,
+    pub failures: Failures,
 }
 
 impl Run {
+    pub fn new(training: Training, params: Option<String>) -> Run {
+        Run {
+            begun: Instant::now(),
+            earlier: 0.0,
+            seed: training.seed,
+            training,
+            params,
+            fork: None,
+            progress: Progress { phase: Phase::Pretraining, ..Progress::default() },
+            pretrained: 0,
+            refused: 0,
+            failures: Failures::default(),
+        }
+    }
+
+    /// Since the run began, stops left out.
+    fn seconds(&self) -> f64 {
+        self.earlier + self.begun.elapsed().as_secs_f64()
+    }
+
     /// Everything after the kernels are there.
     fn all(&mut self, job: &mut Job, problem: &mut dyn Problem) -> Result<()> {
-        self.warm_up(job, problem)?;
-        self.steps(job, problem, self.training.steps, Phase::Training)?;
-        if self.training.eval_steps > 0 && !job.stopped() {
-            save(job, problem)?;
-            self.steps(job, problem, self.training.eval_steps, Phase::Frozen)?;
+        if self.progress.phase == Phase::Pretraining {
+            if self.progress.before == 0 {
+                self.save(job, problem, true)?;
+            }
+            self.warm_up(job, problem)?;
+        }
+        if self.progress.phase == Phase::Training {
+            self.steps(job, problem, self.training.steps)?;
+            if self.progress.training >= self.training.steps && self.training.eval_steps > 0 && !job.stopped() {
+                self.save(job, problem, true)?;
+                self.progress.phase = Phase::Frozen;
+            }
+        }
+        if self.progress.phase == Phase::Frozen {
+            self.steps(job, problem, self.training.eval_steps)?;
         }
         Ok(())
     }
 
     /// What the problem does before training.
     fn warm_up(&mut self, job: &mut Job, problem: &mut dyn Problem) -> Result<()> {
-        let (mut step, mut start) = (0, Instant::now());
-        while let Some(done) = problem.warm_up(&job.gpu)? {
+        let (mut shown, mut start) = (false, Instant::now());
+        while !job.stopped() {
+            let Some(done) = problem.warm_up(&job.gpu)? else {
+                self.refused = 0;
+                self.progress.phase = Phase::Training;
+                return if self.progress.before > 0 { self.save(job, problem, true) } else { Ok(()) };
+            };
+            self.progress.before += 1;
             match done {
                 WarmUp::Step { stage, total, measured, refused } => {
-                    if step == 0 {
-                        job.listener.begin(stage, total);
+                    if !std::mem::replace(&mut shown, true) {
+                        job.listener.begin(stage, self.pretrained, total);
                     }
-                    let record = StepRecord::new(step, self.begun.elapsed().as_secs_f64(), &measured);
+                    let record = StepRecord::new(self.pretrained, self.seconds(), &measured);
                     job.step(StepRecord { phase: Phase::Pretraining, ms: 1e3 * start.elapsed().as_secs_f64(), ..record });
-                    step += 1;
+                    self.pretrained += 1;
                     self.judge(refused)?;
-                    save_now_and_then(job, problem)?;
                 }
                 WarmUp::Said(text) => job.phase(&text),
                 WarmUp::Remark(text) => job.remark(text),
             }
-            if job.stopped() {
-                return Ok(());
-            }
+            job.took(start.elapsed());
+            self.save_now_and_then(job, problem)?;
             start = Instant::now();
         }
-        if step > 0 {
-            save(job, problem)?;
-        }
-        self.refused = 0;
         Ok(())
     }
 
-    /// Runs up to `count` steps.
-    fn steps(&mut self, job: &mut Job, problem: &mut dyn Problem, count: usize, phase: Phase) -> Result<()> {
-        job.listener.begin(if phase == Phase::Frozen { "measuring" } else { "training" }, count);
-        for _ in 0..count {
+    /// Runs up to `count` steps of the phase.
+    fn steps(&mut self, job: &mut Job, problem: &mut dyn Problem, count: usize) -> Result<()> {
+        let phase = self.progress.phase;
+        job.listener.begin(if phase == Phase::Frozen { "measuring" } else { "training" }, self.progress.step(), count);
+        while self.progress.step() < count {
             if job.stopped() {
                 return Ok(());
             }
@@ -177,8 +171,7 @@ impl Run {
                 job.warning(&format!("step {step}: {left_out} of {all} walkers left out, not drawn or without a finite local energy"));
             }
             self.failures.add(step, measured.counted, measured.failed)?;
-            let seconds = self.begun.elapsed().as_secs_f64();
-            let mut record = StepRecord { phase, ..StepRecord::new(step, seconds, &measured) };
+            let mut record = StepRecord { phase, ..StepRecord::new(step, self.seconds(), &measured) };
             drawn.values.into_iter().for_each(|(name, value)| record.values.set(name, value));
             let mut refused = None;
             if update {
@@ -188,6 +181,7 @@ impl Run {
                     record.values.set(learner.norm, learner.gradient_norm(&job.gpu)?.into());
                 }
             }
+            job.took(start.elapsed());
             record.ms = 1e3 * start.elapsed().as_secs_f64();
             job.step(record);
             if let Some(e) = &refused {
@@ -195,8 +189,11 @@ impl Run {
             }
             self.judge(refused)?;
             if update {
-                save_now_and_then(job, problem)?;
+                self.progress.training += 1
+            } else {
+                self.progress.frozen += 1
             }
+            self.save_now_and_then(job, problem)?;
         }
         Ok(())
     }
@@ -208,6 +205,45 @@ impl Run {
             Some(e) => Err(e),
             None => Ok(()),
         }
+    }
+
+    fn save_now_and_then(&mut self, job: &mut Job, problem: &mut dyn Problem) -> Result<()> {
+        if job.save_due(self.progress.step()) { self.save(job, problem, true) } else { Ok(()) }
+    }
+
+    /// Saves the parameters, and `between` steps all state; what is not finite is not put in the place of something better.
+    fn save(&mut self, job: &mut Job, problem: &mut dyn Problem, between: bool) -> Result<()> {
+        let mut archive = Archive::saving(&job.gpu);
+        problem.state(&mut archive)?;
+        self.state(&mut archive, job.resolved.kind(), &mut job.records)?;
+        let (mut tables, mut updates) = (Vec::new(), 0);
+        for learner in problem.learners() {
+            tables.push((learner.table.clone(), learner.prefix));
+            updates = updates.max(learner.updates());
+        }
+        let state = archive.finish()?;
+        let head = Head {
+            params: self.params.clone(),
+            fork: self.fork.clone(),
+            seed: self.seed,
+            device: job.gpu.describe(),
+            progress: self.progress,
+            seconds: self.seconds(),
+            columns: record::names(job.resolved.kind()),
+            logs: job.log.lengths(),
+            remarks: job.remarks.clone(),
+            ..Head::new(provenance(&job.resolved, updates))
+        };
+        let checkpoint = Checkpoint { head, state };
+        let vectors = checkpoint.parameters(&tables)?;
+        if let Some(i) = vectors.iter().flatten().position(|v| !v.is_finite()) {
+            return Err(Error::Numerics(format!("parameter {i} is not finite")));
+        }
+        // a run that did nothing yet leaves no parameters
+        let written = self.progress.phase > Phase::Pretraining || self.progress.before > 0;
+        let parts = tables.iter().zip(&vectors).filter(|_| written).map(|((table, prefix), values)| Part { table, prefix, values });
+        job.save(between.then_some(&checkpoint), &parts.collect::<Vec<_>>(), updates);
+        Ok(())
     }
 }
 
@@ -224,42 +260,22 @@ fn draw(job: &mut Job, problem: &mut dyn Problem, step: usize) -> Result<Drawn> 
     })
 }
 
-fn save_now_and_then(job: &mut Job, problem: &mut dyn Problem) -> Result<()> {
-    if job.save_due() { save(job, problem) } else { Ok(()) }
-}
-
-/// Saves the parameters; those that are not finite are not put in the place of better ones.
-fn save(job: &mut Job, problem: &mut dyn Problem) -> Result<()> {
-    let (mut vectors, mut tables, mut steps) = (Vec::new(), Vec::new(), 0);
-    for learner in problem.learners() {
-        vectors.push(learner.values(&job.gpu)?);
-        tables.push((learner.table.clone(), learner.prefix));
-        steps = steps.max(learner.updates());
-    }
-    if let Some(i) = vectors.iter().flatten().position(|v| !v.is_finite()) {
-        return Err(Error::Numerics(format!("parameter {i} is not finite")));
-    }
-    let parts = tables.iter().zip(&vectors).map(|((table, prefix), values)| Part { table, prefix, values });
-    job.save(&parts.collect::<Vec<_>>(), steps);
-    Ok(())
-}
-
 /// The result so far; nothing without a step.
 fn summary(job: &Job, run: &Run, ended: String) -> Result<Option<Summary>> {
     if job.records.is_empty() {
         return Ok(None);
     }
     let mut summary = Summary::of_records(job.resolved.kind(), &job.resolved.values, &job.gpu.describe(), &job.records)?;
-    summary.seconds = run.begun.elapsed().as_secs_f64();
+    summary.seconds = run.seconds();
     summary.notes.extend(job.remarks.iter().cloned());
     summary.ended = ended;
     Ok(Some(summary))
 }
 
 /// Adds what the problem knows of the result.
-fn conclude(job: &mut Job, problem: &mut dyn Problem, mut summary: Summary) -> Result<(Option<Summary>, Vec<Plot>)> {
+fn conclude(job: &mut Job, problem: &mut dyn Problem, mut summary: Summary, stopped: bool) -> Result<(Option<Summary>, Vec<Plot>)> {
     let frozen = job.records.iter().filter(|r| r.phase == Phase::Frozen).count();
-    let end = Ending { result: &summary.result, frozen, stopped: job.stopped() };
+    let end = Ending { result: &summary.result, frozen, stopped };
     let listener = &mut job.listener;
     let conclusion = problem.conclude(&job.gpu, &end, &mut |text| listener.phase(text))?;
     summary.notes.extend(conclusion.notes);
@@ -271,18 +287,4 @@ fn conclude(job: &mut Job, problem: &mut dyn Problem, mut summary: Summary) -> R
         summary.reweighted = Some(reweighted.values);
     }
     Ok((Some(summary), conclusion.plots))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn draws_after_training_have_another_seed() {
-        let start = |a: &[f32], b: &[f32]| Initial { vectors: vec![a.to_vec(), b.to_vec()], remark: None };
-        let seed = seed_after(42, &start(&[1.0, 2.0], &[3.0]));
-        assert!(seed != 42 && seed == seed_after(42, &start(&[1.0, 2.0], &[3.0])));
-        assert_ne!(seed, seed_after(42, &start(&[1.0, 2.0], &[3.0000002])));
-        assert_ne!(seed, seed_after(43, &start(&[1.0, 2.0], &[3.0])));
-    }
 }
