@@ -36,11 +36,12 @@ fn planted_errors_still_fit_the_source() {
         // the test that must fail is one of those here, or a unit test
         let (program, name) = p.test.split_once(' ').unwrap_or_else(|| panic!("{}: program and test", p.test));
         let folder = match program {
+            "cli" => "kernels-tests/cli",
             "host" => "kernels-tests/host",
             "kernels" => "kernels-tests/kernels",
             "physics" => "kernels-tests/physics",
             "lib" => "src",
-            _ => panic!("{}: host, kernels, physics or lib", p.test),
+            _ => panic!("{}: cli, host, kernels, physics or lib", p.test),
         };
         assert!(declares(&root.join(folder), &format!("fn {name}()")), "{}: no such test", p.test);
     }

@@ -37,9 +37,14 @@ pub fn open(job: &mut Job) -> Result<(Box<dyn Problem>, Run)> {
     let recording = problem.record_step(&job.gpu)?;
     if let Some((state, fork)) = known.state {
         let mut archive = if fork { Archive::forking(&job.gpu, state) } else { Archive::restoring(&job.gpu, state) };
-        problem.state(&mut archive)?;
-        archive.schedule(|a| run.state(a, kind, &mut job.records))?;
-        archive.finish()?;
+        let put = problem.state(&mut archive).and_then(|()| archive.schedule(|a| run.state(a, kind, &mut job.records)));
+        put.and_then(|()| archive.finish()).map_err(|e| match e {
+            Error::User(why) if fork => Error::User(format!(
+                "the state of the other run does not fit: {why}; give its batch and its sizes, or start from its parameters alone with --params"
+            )),
+            Error::User(why) => Error::User(format!("the checkpoint does not fit: {why}; was it written by another version?")),
+            other => other,
+        })?;
     }
     let (listener, limit) = (&mut job.listener, job.limit);
     job.gpu.warm(&recording, &mut |done, all| {

@@ -23,32 +23,38 @@ pub fn params(resolved: &Resolved) -> Option<String> {
     resolved.params.as_ref().map(|(path, _)| named(path))
 }
 
-/// What is other than when a run was begun, and what of it may be.
-fn differences(head: &Head, now: &Resolved) -> (Vec<String>, Vec<String>) {
+/// A setting that is other than when a run was begun.
+struct Difference {
+    text: String,
+    /// A run may get more of it.
+    raisable: bool,
+    /// And does.
+    raised: bool,
+}
+
+/// All of them.
+fn differences(head: &Head, now: &Resolved) -> Vec<Difference> {
+    let plain = |text: String| Difference { text, raisable: false, raised: false };
     if head.made.system != now.system.name {
-        return (vec![format!("system = {} then, {} now", head.made.system, now.system.name)], Vec::new());
+        return vec![plain(format!("system = {} then, {} now", head.made.system, now.system.name))];
     }
-    let (mut other, mut raised) = (Vec::new(), Vec::new());
+    let mut other = Vec::new();
     for (key, then) in now.values.changed(|name| head.made.settings.get(name).map(String::as_str)) {
-        let here = now.values.text(key.name);
         // what is left to the device was settled when the run began
         if now.values.left(key.name) && then.is_some() {
             continue;
         }
-        let text = format!("{} = {} then, {here} now", key.name, then.unwrap_or("not told"));
+        let text = format!("{} = {} then, {} now", key.name, then.unwrap_or("not told"), now.values.text(key.name));
+        let raisable = RAISED.contains(&key.name);
         let more = |then: &str| then.parse::<usize>().is_ok_and(|then| now.values.get::<usize>(key.name) > then);
-        match RAISED.contains(&key.name) {
-            true if then.is_some_and(more) => raised.push(text),
-            true => other.push(format!("{text} (may be raised)")),
-            false => other.push(text),
-        }
+        other.push(Difference { text, raisable, raised: raisable && then.is_some_and(more) });
     }
     let begun = (&head.params, params(now));
     if *begun.0 != begun.1 {
         let shown = |params: Option<&String>| params.cloned().unwrap_or("no file".into());
-        other.push(format!("params = {} then, {} now", shown(begun.0.as_ref()), shown(begun.1.as_ref())));
+        other.push(plain(format!("params = {} then, {} now", shown(begun.0.as_ref()), shown(begun.1.as_ref()))));
     }
-    (other, raised)
+    other
 }
 
 /// Whether a run came to its end, its result included.
@@ -73,7 +79,10 @@ pub fn resume(run: &Path, resolved: &mut Resolved, fork: Option<&Path>) -> Resul
         Err(e) => return Err(e),
     };
     let head = &found.checkpoint.head;
-    let (mut other, raised) = differences(head, resolved);
+    let all = differences(head, resolved);
+    let raised = all.iter().any(|d| d.raised);
+    let shown = |d: Difference| if d.raisable { format!("{} (may be raised)", d.text) } else { d.text };
+    let mut other: Vec<String> = all.into_iter().filter(|d| !d.raised).map(shown).collect();
     if let Some(from) = fork.map(named).filter(|from| head.fork.as_ref() != Some(from)) {
         other.push(format!("fork = {} then, {from} now", head.fork.as_deref().unwrap_or("none")));
     }
@@ -84,7 +93,7 @@ pub fn resume(run: &Path, resolved: &mut Resolved, fork: Option<&Path>) -> Resul
             other.join("\n  ")
         ));
     }
-    if raised.is_empty() && finished(run) {
+    if !raised && finished(run) {
         return refuse(", which is finished (more steps or eval_steps go on with it)".into());
     }
     let steps: usize = resolved.values.get("steps");
@@ -124,8 +133,9 @@ pub fn fork(from: &Path, resolved: &Resolved) -> Result<Fork> {
     };
     compare(&path, Some(&checkpoint.head.made), resolved)?;
     checkpoint.parameters(&(resolved.kind().tables)(&resolved.values)?)?;
-    let (other, raised) = differences(&checkpoint.head, resolved);
-    let all: Vec<String> = other.into_iter().chain(raised).filter(|text| !text.starts_with("params = ")).collect();
+    // it counts its own steps, and begins with the state, whatever that began with
+    let counts = |d: &Difference| !d.raisable && !d.text.starts_with("params = ");
+    let all: Vec<String> = differences(&checkpoint.head, resolved).into_iter().filter(counts).map(|d| d.text).collect();
     let at = checkpoint.head.progress.words();
     let same = if all.is_empty() { "the same settings".into() } else { all.join(", ") };
     let remark = format!("started from the state of {} at its {at}: {same}", from.display());
