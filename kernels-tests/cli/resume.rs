@@ -144,6 +144,18 @@ fn damaged_checkpoints_are_found_and_passed_over() {
     assert!(err(&o).contains(said) && err(&o).contains("going on from the checkpoint before, training step 2"), "{}", err(&o));
     same(&at("a"), &at("b"), "one damaged");
     assert!(fs::read(newest.with_extension("damaged")).unwrap() == bytes);
+    // another device rounds otherwise, which the result says, once
+    killed(&at("a"), &at("b"), "training-000000002");
+    let own = json(&at("a/manifest.json"))["device"]["profile"].as_str().unwrap().to_string();
+    let other = if own == "simd" { "gpu" } else { "simd" };
+    let elsewhere = |line: &str| command(folder.path(), line).env("HELMHOLTZ_PROFILE", other).output().unwrap();
+    for eval_steps in [2, 3] {
+        let o = elsewhere(&format!("train GLASS steps=6 eval_steps={eval_steps} --quiet --out b"));
+        assert_eq!(o.status.code(), Some(0), "{}", err(&o));
+    }
+    let notes = json(&at("b/summary.json"))["notes"].to_string();
+    let said = ["went on at training step 2 with version ", &format!("profile {other}, before with version "), &format!("profile {own}")];
+    assert!(said.iter().all(|part| notes.contains(*part)) && notes.matches("went on").count() == 1, "{notes}");
     // all of them: nothing is begun anew in silence
     killed(&at("a"), &at("b"), "training-000000004");
     for path in checkpoints(&at("b")) {
@@ -321,6 +333,12 @@ fn what_stops_a_run_says_how_to_go_on() {
     same(&at("a"), &at("b c"), "stopped twice");
     let o = run(folder.path(), &format!("{line} d --time-limit soon"));
     assert!(o.status.code() == Some(2) && err(&o).contains("no time; give for example 90s"), "{}", err(&o));
+    // two signals: the second one does not wait
+    let mut impatient = Running::start(folder.path(), "train sk n=6 depth=1 batch=100 beta=1 steps=1000000 --quiet --out f");
+    impatient.wait(|| fs::read_to_string(at("f/metrics.csv")).is_ok_and(|t| t.lines().count() > 3));
+    impatient.signal("-INT");
+    impatient.signal("-INT");
+    assert_eq!(impatient.end().status.code(), Some(130));
     // there is time for some steps, not for all
     let begun = Instant::now();
     let o = run(folder.path(), "train sk n=6 depth=1 batch=100 beta=1 steps=1000000 --quiet --time-limit 4s --out e");
