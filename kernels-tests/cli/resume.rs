@@ -192,6 +192,16 @@ fn only_the_same_settings_go_on() {
     let o = run(folder.path(), "train hopfield n=8 beta=1 --out a");
     assert!(o.status.code() == Some(2) && err(&o).contains("system = sk then, hopfield now"), "{}", err(&o));
     assert!(fs::read(at("a/metrics.csv")).unwrap() == before && at("a/summary.json").is_file());
+    // a file that a setting names is a setting too
+    let bonds = |j: f64| fs::write(at("j.csv"), format!("0,1,{j}\n1,2,-1\n0,2,0.5\n")).unwrap();
+    bonds(1.0);
+    done(folder.path(), "train couplings couplings=j.csv beta=1 depth=1 batch=100 steps=2 eval_steps=2 --quiet --out j");
+    bonds(1.5);
+    let o = run(folder.path(), "train couplings couplings=j.csv beta=1 depth=1 batch=100 steps=2 eval_steps=3 --out j");
+    let part = "j.csv then, the same file with other bytes now";
+    assert!(o.status.code() == Some(2) && err(&o).contains(part), "{}", err(&o));
+    bonds(1.0);
+    done(folder.path(), "train couplings couplings=j.csv beta=1 depth=1 batch=100 steps=2 eval_steps=3 --quiet --out j");
     // as good as a run that was given them from the start: nothing here depends on their number
     for (steps, eval_steps) in [(4, 5), (7, 5)] {
         let more = format!("train {line} steps={steps} eval_steps={eval_steps} --quiet --out");

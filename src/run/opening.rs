@@ -1,7 +1,7 @@
 //! From a job to its problem on the device: settled, with its kernels, in the state that the run starts from.
 
 use super::job::{Job, Start};
-use super::resume::params;
+use super::resume::{files, params};
 use super::train::Run;
 use super::{Phase, StepRecord, record};
 use crate::archive::{Archive, State};
@@ -30,7 +30,7 @@ pub fn open(job: &mut Job) -> Result<(Box<dyn Problem>, Run)> {
         }
     }
     let (kind, mut values) = (job.resolved.kind(), job.resolved.values.clone());
-    let mut run = Run::new(job.resolved.read(), params(&job.resolved));
+    let mut run = Run::new(job.resolved.read(), files(&job.resolved), params(&job.resolved));
     let known = start(job, &mut run)?;
     values.set("seed", &run.seed.to_string()).map_err(Error::User)?;
     let mut problem = (kind.open)(&job.gpu, &values, known.parameters)?;

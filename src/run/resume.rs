@@ -1,11 +1,13 @@
 //! A folder with an unfinished run: whether a command is the one it was begun with, and from which checkpoint it goes on.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::Phase;
 use super::checkpoint::folder::{Newest, newest};
 use super::checkpoint::{Checkpoint, Head};
 use super::claim::{MARK, holds_run};
+use crate::checksum::Checksum;
 use crate::config::Resolved;
 use crate::error::{Error, Result};
 use crate::problem::initial::compare;
@@ -21,6 +23,15 @@ pub fn named(path: &Path) -> String {
 /// The file of parameters that settings name.
 pub fn params(resolved: &Resolved) -> Option<String> {
     resolved.params.as_ref().map(|(path, _)| named(path))
+}
+
+/// Checksums of the files that settings name; paths in settings are absolute.
+pub fn files(resolved: &Resolved) -> BTreeMap<String, String> {
+    let sum = |text: &str| {
+        let bytes = Some(Path::new(text)).filter(|path| path.is_absolute()).and_then(|path| std::fs::read(path).ok())?;
+        Some(format!("{:016x}", Checksum::of(&bytes).value()))
+    };
+    resolved.values.keys().filter_map(|key| Some((key.name.to_string(), sum(resolved.values.text(key.name))?))).collect()
 }
 
 /// A setting that is other than when a run was begun.
@@ -48,6 +59,11 @@ fn differences(head: &Head, now: &Resolved) -> Vec<Difference> {
         let raisable = RAISED.contains(&key.name);
         let more = |then: &str| then.parse::<usize>().is_ok_and(|then| now.values.get::<usize>(key.name) > then);
         other.push(Difference { text, raisable, raised: raisable && then.is_some_and(more) });
+    }
+    for (name, sum) in files(now) {
+        if head.made.settings.get(&name).is_some_and(|then| then == now.values.text(&name)) && head.files.get(&name) != Some(&sum) {
+            other.push(plain(format!("{name} = {} then, the same file with other bytes now", now.values.text(&name))));
+        }
     }
     let begun = (&head.params, params(now));
     if *begun.0 != begun.1 {

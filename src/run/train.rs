@@ -1,5 +1,6 @@
 //! The training loop, which knows no system.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::checkpoint::{Checkpoint, Head, Progress};
@@ -68,6 +69,8 @@ pub(super) struct Run {
     /// Seconds before it went on.
     pub earlier: f64,
     training: Training,
+    /// Checksums of the files that settings name.
+    files: BTreeMap<String, String>,
     /// File of the parameters it began with.
     params: Option<String>,
     /// The run whose state it began with.
@@ -81,12 +84,13 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub fn new(training: Training, params: Option<String>) -> Run {
+    pub fn new(training: Training, files: BTreeMap<String, String>, params: Option<String>) -> Run {
         Run {
             begun: Instant::now(),
             earlier: 0.0,
             seed: training.seed,
             training,
+            files,
             params,
             fork: None,
             progress: Progress { phase: Phase::Pretraining, ..Progress::default() },
@@ -223,6 +227,7 @@ impl Run {
         }
         let state = archive.finish()?;
         let head = Head {
+            files: self.files.clone(),
             params: self.params.clone(),
             fork: self.fork.clone(),
             seed: self.seed,

@@ -2,7 +2,7 @@
 
 pub mod folder;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use safetensors::tensor::{SafeTensors, TensorView};
@@ -61,6 +61,8 @@ pub struct Head {
     pub layout: u32,
     #[serde(flatten)]
     pub made: Provenance,
+    /// Checksums of the files that settings name, as they were when the run was begun.
+    pub files: BTreeMap<String, String>,
     /// File of the parameters that the run began with.
     pub params: Option<String>,
     /// The run whose state it began with.
@@ -85,6 +87,7 @@ impl Head {
         Head {
             layout: LAYOUT,
             made,
+            files: BTreeMap::new(),
             params: None,
             fork: None,
             seed: 0,

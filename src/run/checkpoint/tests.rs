@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use safetensors::tensor::Dtype;
 
 use super::folder::{FOLDER, Saving, clear, newest, save};
