@@ -46,11 +46,11 @@ impl Frozen {
         a.value("batches", &mut self.batches)?;
         a.words("chain_samples", &self.moves.state, self.moves.state.words())?;
         self.chains.state(a)?;
-        let (mut blocks, mut length) = (self.distances.len(), self.distances.first().map_or(0, |(_, sums)| sums.len()));
-        a.value("distance_blocks", &mut blocks)?;
-        a.value("distances", &mut length)?;
-        self.distances.resize(blocks, (0.0, vec![0.0; length]));
-        a.numbers("distance_sums", self.distances.iter_mut().flat_map(|(total, sums)| std::iter::once(total).chain(sums)))?;
+        let (mut blocks, mut length) = (self.correlations.len(), self.correlations.first().map_or(0, |(_, sums)| sums.len()));
+        a.value("correlation_blocks", &mut blocks)?;
+        a.value("correlations", &mut length)?;
+        self.correlations.resize(blocks, (0.0, vec![0.0; length]));
+        a.numbers("correlation_sums", self.correlations.iter_mut().flat_map(|(total, sums)| std::iter::once(total).chain(sums)))?;
         let mut first = self.first.unwrap_or(f64::NAN);
         a.value("first_weight", &mut first)?;
         self.first = Some(first).filter(|w| !w.is_nan());

@@ -10,6 +10,7 @@ mod energy;
 mod frozen;
 pub mod inverse;
 pub mod kinds;
+mod mean_fields;
 mod options;
 pub mod oracle;
 mod pictures;

@@ -3,9 +3,8 @@
 mod given;
 mod kept;
 
-use std::collections::BTreeMap;
-
 use super::frozen::Frozen;
+use super::mean_fields::mean_fields;
 use super::oracle::pairs;
 use super::pictures::Subject;
 use super::symmetry::Images;
@@ -25,8 +24,8 @@ use crate::kernels::z2::{self, Logarithms};
 use crate::network::{Autoregressive, Pass};
 use crate::number::philox::{Stream, purpose};
 use crate::optimize::{Learner, Optimizer, Options as Sr, Start};
-use crate::problem::{Baseline, Baselines, Conclusion, Drawn, Ending, Measured, Metropolis, Named, Problem, Reweighted};
-use crate::system::spins::{Boundary, Couplings, MeanField, bethe};
+use crate::problem::{Baselines, Conclusion, Drawn, Ending, Measured, Metropolis, Named, Problem, Reweighted};
+use crate::system::spins::{Boundary, Couplings};
 
 /// Spins with an energy, and the network that draws them.
 pub struct Spins {
@@ -435,21 +434,4 @@ impl Problem for Spins {
             notes: alike::remark(&bonds).into_iter().collect(),
         })
     }
-}
-
-/// Starts of a mean field, and bonds times starts that it may take.
-const STARTS: usize = 50;
-const EFFORT: usize = 2_000_000;
-
-/// What mean fields make of the same couplings, per site.
-fn mean_fields(model: &Couplings, beta: f64, seed: u64) -> Result<Baselines> {
-    let n = model.n() as f64;
-    let starts = (EFFORT / model.bonds().len().max(1)).clamp(1, STARTS);
-    let naive = MeanField::new(model, beta, starts, seed)?.free_energy / n;
-    let found = bethe::propagate(model, beta, starts, seed)?;
-    let bethe = found.lowest.map_or(f64::NAN, |point| point.free_energy / n);
-    Ok(BTreeMap::from([
-        ("naive_mean_field".into(), Baseline { f: naive, bound: true, starts, converged: starts }),
-        ("bethe".into(), Baseline { f: bethe, bound: false, starts, converged: found.converged }),
-    ]))
 }
