@@ -24,7 +24,7 @@ fn recordings_are_lists_that_can_be_compared() {
     assert_ne!(text, product(101).listing());
     assert_eq!(
         text,
-        "layer/x w linear(WG=64 COLS=2 MASK=0) [1, 1, 1] [x[800], w[64], y[800]]\ncopy y[800]+0 -> x[800]+0 800\nclear y[800]\n"
+        "layer/x w linear(WG=64 ROWS=8 COLS=2 MASK=0) [1, 1, 1] [x[800], w[64], y[800]]\ncopy y[800]+0 -> x[800]+0 800\nclear y[800]\n"
     );
     assert_eq!(product(100).flops(), 2.0 * 100.0 * 8.0 * 8.0);
     assert_eq!(grid(40_000), [32_768, 2, 1]);

@@ -50,7 +50,7 @@ fn the_first_points_have_settings_of_their_own() {
     let texts = |name: &str| s.points.iter().map(|p| p.resolved.values.text(name).to_string()).collect::<Vec<_>>();
     assert_eq!(texts("steps"), ["40", "10", "40", "10"]);
     // β does not rise from 0 again, unless it is told to
-    assert_eq!(texts("anneal"), ["0.5", "0", "0.5", "0"]);
+    assert_eq!(texts("anneal"), ["0.6", "0", "0.6", "0"]);
     let s = series("sk", "n=6 beta=0.5,1 anneal=0.25").unwrap();
     assert!(s.points.iter().all(|p| p.resolved.values.text("anneal") == "0.25"));
 }
@@ -114,7 +114,7 @@ fn points_are_known_again() {
     // a batch that was left to the device may be given later as it was found, and not as another
     assert!(finished(at, &other("n=6 beta=0.5,1 steps=10 batch=500").points[1]).unwrap().is_some());
     assert!(refused(&other("n=6 beta=0.5,1 steps=10 batch=400").points[1]).contains("batch = 500 then, 400 now"));
-    assert!(refused(&wish("sk", line, |r| r.cold = true).unwrap().points[1]).contains("anneal = 0 then, 0.5 now"));
+    assert!(refused(&wish("sk", line, |r| r.cold = true).unwrap().points[1]).contains("anneal = 0 then, 0.6 now"));
     assert!(refused(&series("hopfield", "n=8 beta=0.5,1").unwrap().points[0]).contains("system = sk then, hopfield now"));
     std::fs::write(at.join("summary.json"), "{").unwrap();
     assert!(refused(second).contains("summary.json is damaged"));
