@@ -26,7 +26,7 @@ fn a_run_goes_on_from_few_arrays() {
     let parameters = ["flow parameters", "flow parameters kept", "occupation parameters"];
     let solvers = ["flow solver state", "occupation solver state"];
     let moments = ["Adam first moments", "Adam second moments", "Adam state"];
-    let chains = ["ln|psi| of the chains", "metropolis", "x"];
+    let chains = ["metropolis", "x"];
     for (more, names) in [
         ("", [&parameters[..], &solvers].concat()),
         ("optimizer=adam", [&moments[..], &moments, &parameters].concat()),
