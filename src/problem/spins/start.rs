@@ -62,7 +62,7 @@ fn bent(layers: &[Layer], values: &mut [f32]) {
         let matrix = &mut values[*weights..weights + shape.words()];
         if l + 1 == layers.len() {
             matrix.fill(0.0);
-            bias.into_iter().for_each(|b| values[*b..b + shape.rows()].fill(0.0));
+            bias.iter().for_each(|b| values[*b..b + shape.rows()].fill(0.0));
         } else {
             for row in 0..shape.rows() {
                 let words = || (0..shape.columns()).filter_map(|column| shape.word(row, column));
