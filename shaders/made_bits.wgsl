@@ -7,9 +7,10 @@
 //   spins of sample first + w at (first + w) sites; plus, minus, energy, magnetisation [first + w]
 //   slopes [1 + 2 sites][count]: the spins as bits of a word, bit i = 1 where s_i = 1, then s_i / (1 + exp(s_i l_i)) of s, and
 //   of its mirror image, whose logits are -m_i, s_i / (1 + exp(s_i m_i)): what `made_bits_gradient` reads
-// One triangular pass gives all of it: -s has the logits of opposite sums. MIRROR 0: there are neither b nor h, so that m = l
-// and ln q0 of both signs are one number. Random numbers, and the order of sums, are those of `ancestral`: the same spins and
-// ln q0 to the bit. One invocation owns TILE samples; they share the loaded weights. Trips: sites (sites + 1) / 2 + 10 TILE sites.
+// One triangular pass gives all of it: -s has the logits of opposite sums. SAME instead of MIRROR: there are neither b nor h, so
+// that m = l, ln q0 of both signs are one number, and of slopes the first 1 + sites rows are written. To multiply by s_j = +-1
+// is to turn a sign bit. Random numbers, and the order of sums, are those of `ancestral`: the same spins and ln q0 to the bit.
+// One invocation owns TILE samples; they share the loaded weights. Trips: sites (sites + 1) / 2 + 10 TILE sites.
 struct Params {
   seed_low: u32, seed_high: u32, step: u32, purpose: u32,
   first_walker: u32, count: u32, sites: u32, first: u32,
@@ -25,20 +26,15 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> magnetisation: array<f32>;
 @group(0) @binding(8) var<storage, read_write> slopes: array<f32>;
 
-// By bits: a logit that is not finite leaves no finite ln q0.
-fn log_probability(a: f32) -> f32 { return select(log_sigmoid(a), a, !finite(a)); }
+// Of a logit l whose e is exp(-|l|): the probability of +1; with a = s l, s / (1 + exp(a)) and log_sigmoid(a). By bits: a logit
+// that is not finite leaves no finite ln q0.
+fn probability(l: f32, e: f32) -> f32 { return select(e, 1.0, l > 0.0) / (1.0 + e); }
+fn slope(s: f32, a: f32, e: f32) -> f32 { return select(s * select(1.0, e, a > 0.0) / (1.0 + e), a, !finite(a)); }
+fn log_probability(a: f32, e: f32) -> f32 { return select(min(a, 0.0) - log1p_small(e), a, !finite(a)); }
 
-fn slope(s: f32, l: f32) -> f32 {
-  let a = s * l;
-  let e = exp(-abs(a));
-  return select(s * select(1.0, e, a > 0.0) / (1.0 + e), a, !finite(a));
-}
-
-fn draw(w: u32, site: u32, logit: f32) -> f32 {
-  let e = exp(-abs(logit));
-  let up = select(e, 1.0, logit > 0.0) / (1.0 + e);
-  let counter = vec4<u32>(site, p.first_walker + w, p.step, p.purpose);
-  return select(-1.0, 1.0, uniform4(philox(vec2<u32>(p.seed_low, p.seed_high), counter)).x < up);
+fn uniforms(w: u32, block: u32) -> vec4<f32> {
+  let counter = vec4<u32>(block, p.first_walker + w, p.step, p.purpose);
+  return uniform4(philox(vec2<u32>(p.seed_low, p.seed_high), counter));
 }
 
 @compute @workgroup_size(WG)
@@ -48,24 +44,30 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let ld = (p.sites + 3u) / 4u * 4u;
   #for t in TILE
   var state$t = 0u;
+  var numbers$t = vec4<f32>();
   var spin$t = 0.0;
   var plus$t = 0.0;
   var minus$t = 0.0;
   var energy$t = 0.0;
   #end
   var row = p.weights;
-  for (var i = 0u; i < p.sites; i++) {
+  // four spins share a block of random numbers; a loop, since CPU drivers run what an `if` leaves out
+  for (var block = 0u; 4u * block < p.sites; block++) {
+  #for t in TILE
+  numbers$t = uniforms(w + $tu, block);
+  #end
+  for (var i = 4u * block; i < min(4u * block + 4u, p.sites); i++) {
     #for t in TILE
     var sum$t = 0.0;
     var field$t = 0.0;
     #end
     for (var j = 0u; j < i; j++) {
-      let a = parameters[row + j];
-      let c = table[i * ld + j];
+      let a = bitcast<u32>(parameters[row + j]);
+      let c = bitcast<u32>(table[i * ld + j]);
       #for t in TILE
-      let s$t = select(-1.0, 1.0, ((state$t >> j) & 1u) == 1u);
-      sum$t += s$t * a;
-      field$t += s$t * c;
+      let sign$t = (~state$t << (31u - j)) & 0x80000000u;
+      sum$t += bitcast<f32>(a ^ sign$t);
+      field$t += bitcast<f32>(c ^ sign$t);
       #end
     }
     row += i;
@@ -74,16 +76,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let h = table[ld * ld + i];
     #for t in TILE
     let logit$t = sum$t + b + p.factor * (field$t + h);
-    let drawn$t = draw(w + $tu, i, logit$t);
-    let slope$t = slope(drawn$t, logit$t);
-    plus$t += log_probability(drawn$t * logit$t);
+    let e$t = exp(-abs(logit$t));
+    let drawn$t = select(-1.0, 1.0, numbers$t.x < probability(logit$t, e$t));
+    numbers$t = numbers$t.yzwx;
+    let slope$t = slope(drawn$t, drawn$t * logit$t, e$t);
+    plus$t += log_probability(drawn$t * logit$t, e$t);
     #for m in MIRROR
     let mirror$t = sum$t - b + p.factor * (field$t - h);
-    let behind$t = slope(drawn$t, mirror$t);
-    minus$t += log_probability(drawn$t * mirror$t);
-    #end
-    #for m in SAME
-    let behind$t = slope$t;
+    let behind$t = slope(drawn$t, drawn$t * mirror$t, exp(-abs(mirror$t)));
+    minus$t += log_probability(drawn$t * mirror$t, exp(-abs(mirror$t)));
     #end
     energy$t -= drawn$t * (field$t + h);
     spin$t += drawn$t;
@@ -91,9 +92,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     if (w + $tu < p.count) {
       spins[(p.first + w + $tu) * p.sites + i] = drawn$t;
       slopes[(1u + i) * p.count + w + $tu] = slope$t;
+      #for m in MIRROR
       slopes[(1u + p.sites + i) * p.count + w + $tu] = behind$t;
+      #end
     }
     #end
+  }
   }
   #for t in TILE
   if (w + $tu < p.count) {

@@ -1,14 +1,16 @@
 // made_bits_gradient: the gradient of sum over samples w of f_w ln q0(s) + g_w ln q0(-s) by the parameters of `made_bits`.
 //
-//   d / d W_ij = sum over w of (f_w u_i + g_w v_i) s_j, j < i;  d / d b_i = sum over w of f_w u_i - g_w v_i, where flag 1 is set
-//   u, v, s: the slopes of both signs and the spins of `made_bits`, of `count` samples; f [count]; g [count] with flag 2, else 0
+//   d / d W_ij = sum over w of (f_w u_i + g_w v_i) s_j, j < i;  d / d b_i = sum over w of f_w u_i - g_w v_i, where BIAS is 1
+//   u, v, s: the slopes of both signs and the spins of `made_bits`, of `count` samples; f [count]; g [count] where MIRROR or SAME is 1, else 0
+//   SAME: v is u
 //   partial [groups][ld]: the part of each group of samples, rows of W below the diagonal without gaps from word `weights`
 //   on, b from word `bias` on; their sum is the gradient
 // One invocation owns COLS columns of a row i for the samples q groups + g of group g: five loads a sample for COLS sums.
-// Trips: count / groups.
+// BIAS, MIRROR and SAME are constants: a driver that makes a kernel anew for the uniforms its branches look at (lavapipe) would do
+// so in every step. Trips: count / groups.
 struct Params {
   count: u32, sites: u32, groups: u32, ld: u32,
-  weights: u32, bias: u32, flags: u32, pad: u32,
+  weights: u32, bias: u32, pad0: u32, pad1: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> slopes: array<f32>;
@@ -28,10 +30,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let bit$k = vec4<u32>(1u, 2u, 4u, 8u) << vec4<u32>(min(first + 4u * $ku, 28u));
   #end
   var bias = 0.0;
+  _ = &g;
   for (var w = own; w < p.count; w += p.groups) {
-    let u = f[w] * slopes[(1u + row) * p.count + w];
+    let slope = slopes[(1u + row) * p.count + w];
+    let u = f[w] * slope;
     var v = 0.0;
-    if ((p.flags & 2u) != 0u) { v = g[w] * slopes[(1u + p.sites + row) * p.count + w]; }
+    #for m in MIRROR
+    v = g[w] * slopes[(1u + p.sites + row) * p.count + w];
+    #end
+    #for m in SAME
+    v = g[w] * slope;
+    #end
     let state = vec4<u32>(bitcast<u32>(slopes[w]));
     let d = vec4<f32>(u + v);
     bias += u - v;
@@ -45,5 +54,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   if (first + 4u * $ku + $eu < row) { partial[at + 4u * $ku + $eu] = sum$k[$e]; }
   #end
   #end
-  if (first == 0u && (p.flags & 1u) != 0u) { partial[own * p.ld + p.bias + row] = bias; }
+  #for b in BIAS
+  if (first == 0u) { partial[own * p.ld + p.bias + row] = bias; }
+  #end
 }

@@ -68,7 +68,7 @@ pub fn follows<M: Model>(gpu: &Gpu, mut s: Setup<M>, samples: usize) -> Check {
     close("logits", &logits, &full.iter().map(|&v| v as f64).collect::<Vec<_>>(), s.bound())?;
     close("ln q", &log_q, &again.iter().map(|&v| v as f64).collect::<Vec<_>>(), s.bound())?;
     for (at, (l, spin)) in logits.iter().zip(&spins).enumerate() {
-        let u = helmholtz::number::philox::uniform4(stream(3).skip(at / n).bits((at % n) as u32))[0];
+        let u = helmholtz::number::philox::uniform4(stream(3).skip(at / n).bits((at % n / 4) as u32))[at % n % 4];
         let up = 1.0 / (1.0 + (-*l as f64).exp());
         if (u - up).abs() > 1e-5 && (u < up) != (*spin > 0.0) {
             return Err(format!("spin {at} is {spin}, with {u} of {up}"));
@@ -235,7 +235,7 @@ pub fn broken_draws(kernel: &'static Kernel, check: impl Fn(&Gpu) -> Check, long
             ("return sum + bitcast<f32>(fields[site].y)", "return sum"),
             ("let end = fields[site + 1u].x;", "let end = fields[site].x;"),
             ("p.first_walker + w, p.step", "w, p.step"),
-            ("site, p.first_walker + w", "0u, p.first_walker + w"),
+            ("site / 4u, p.first_walker + w", "0u, p.first_walker + w"),
             ("u < up", "u > up"),
             ("log_sigmoid(s * logit)", "log_sigmoid(logit)"),
             ("spins[(p.first + w) * sites + site] = s", "spins[w * sites + site] = s"),

@@ -181,10 +181,10 @@ fn broken_kernels_are_noticed() {
         ("b + p.factor * (field$t + h)", "b + p.factor * field$t"),
         ("p.factor * (field$t - h)", "p.factor * (field$t + h)"),
         ("p.first_walker + w, p.step", "w, p.step"),
-        ("((state$t >> j) & 1u) == 1u", "((state$t >> j) & 1u) == 0u"),
+        ("~state$t << (31u - j)", "state$t << (31u - j)"),
         ("row += i;", "row += i + 1u;"),
         ("sum$t - b + p.factor", "sum$t + b + p.factor"),
-        ("field$t += s$t * c;", "field$t += c;"),
+        ("bitcast<f32>(c ^ sign$t)", "bitcast<f32>(c)"),
         ("let h = table[ld * ld + i];", "let h = table[ld * ld];"),
         ("spins[(p.first + w + $tu) * p.sites + i]", "spins[(w + $tu) * p.sites + i]"),
         ("energy[p.first + w + $tu]", "energy[w + $tu]"),
@@ -192,7 +192,7 @@ fn broken_kernels_are_noticed() {
         mutant(&made_bits::KERNEL, from, to, chunks);
     }
     for (from, to) in [
-        ("let behind$t = slope(drawn$t, mirror$t);", "let behind$t = slope$t;"),
+        ("let behind$t = slope(drawn$t, drawn$t * mirror$t, exp(-abs(mirror$t)));", "let behind$t = slope$t;"),
         ("select(s * select(1.0, e, a > 0.0) / (1.0 + e)", "select(s * select(e, 1.0, a > 0.0) / (1.0 + e)"),
         ("slopes[(1u + i) * p.count + w + $tu] = slope$t", "slopes[i * p.count + w + $tu] = slope$t"),
         ("bitcast<f32>(state$t)", "bitcast<f32>(state$t >> 1u)"),
@@ -202,7 +202,7 @@ fn broken_kernels_are_noticed() {
     for (from, to) in [
         ("bias += u - v;", "bias += u + v;"),
         ("vec4<f32>(u + v)", "vec4<f32>(u)"),
-        ("(p.flags & 2u) != 0u", "true"),
+        ("v = g[w]", "v = f[w]"),
         ("<< vec4<u32>(min(first + 4u * $ku, 28u))", "<< vec4<u32>(4u * $ku)"),
         ("w += p.groups", "w += p.groups + 1u"),
         ("(max(row, 1u) - 1u) / 2u", "row / 2u"),
@@ -211,5 +211,5 @@ fn broken_kernels_are_noticed() {
     ] {
         mutant(&made_bits::GRADIENT, from, to, gradients);
     }
-    mutant(&made_bits::KERNEL, "select(log_sigmoid(a), a, !finite(a))", "log_sigmoid(select(a, 0.0, !finite(a)))", not_a_number);
+    mutant(&made_bits::KERNEL, "log1p_small(e), a, !finite(a))", "log1p_small(e), 0.0, !finite(a))", not_a_number);
 }

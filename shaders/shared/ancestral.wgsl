@@ -1,8 +1,8 @@
 // What samplers of spins share: the field of the spins drawn before, and the draw of one with its part of ln q0.
 //
 // For kernels with Params of a seed, first_walker, step, purpose and `first`, the table `fields` of the kernel of that name,
-// `spins` (sample w at (first + w) sites) and log_q[first + w]. Random numbers: Philox counter (i, first_walker + w, step,
-// purpose), the first of its numbers.
+// `spins` (sample w at (first + w) sites) and log_q[first + w]. Random numbers: number i % 4 of Philox counter (i / 4,
+// first_walker + w, step, purpose).
 
 // h_i + sum over j < i of J_ij s_j. Trips: entries of the site.
 fn field(w: u32, site: u32, sites: u32) -> f32 {
@@ -19,8 +19,8 @@ fn field(w: u32, site: u32, sites: u32) -> f32 {
 fn draw_spin(w: u32, site: u32, sites: u32, logit: f32) -> f32 {
   let e = exp(-abs(logit));
   let up = select(e, 1.0, logit > 0.0) / (1.0 + e);
-  let counter = vec4<u32>(site, p.first_walker + w, p.step, p.purpose);
-  let u = uniform4(philox(vec2<u32>(p.seed_low, p.seed_high), counter)).x;
+  let counter = vec4<u32>(site / 4u, p.first_walker + w, p.step, p.purpose);
+  let u = uniform4(philox(vec2<u32>(p.seed_low, p.seed_high), counter))[site % 4u];
   let s = select(-1.0, 1.0, u < up);
   spins[(p.first + w) * sites + site] = s;
   var before = 0.0;

@@ -19,8 +19,8 @@ pub static KERNEL: Kernel = Kernel {
     shared: &["grid", "special", "philox"],
     params_bytes: size_of::<Params>(),
     variants: &[
-        &[("WG", 32), ("TILE", 4), ("MIRROR", 1), ("SAME", 0)],
-        &[("WG", 32), ("TILE", 4), ("MIRROR", 0), ("SAME", 1)],
+        &[("WG", 32), ("TILE", 8), ("MIRROR", 1), ("SAME", 0)],
+        &[("WG", 32), ("TILE", 8), ("MIRROR", 0), ("SAME", 1)],
         &[("WG", 32), ("TILE", 1), ("MIRROR", 1), ("SAME", 0)],
     ],
 };
@@ -31,7 +31,10 @@ pub static GRADIENT: Kernel = Kernel {
     source: include_str!("../../shaders/made_bits_gradient.wgsl"),
     shared: &["grid"],
     params_bytes: size_of::<GradientParams>(),
-    variants: &[&[("WG", 64), ("COLS", 16), ("COLS4", 4)]],
+    variants: &[
+        &[("WG", 64), ("COLS", 16), ("COLS4", 4), ("BIAS", 1), ("MIRROR", 1), ("SAME", 0)],
+        &[("WG", 64), ("COLS", 16), ("COLS4", 4), ("BIAS", 0), ("MIRROR", 0), ("SAME", 1)],
+    ],
 };
 
 #[repr(C)]
@@ -56,8 +59,7 @@ struct GradientParams {
     ld: u32,
     weights: u32,
     bias: u32,
-    flags: u32,
-    pad: u32,
+    pad: [u32; 2],
 }
 
 /// Columns of an invocation of the gradient, samples of a group and most groups.
@@ -109,7 +111,7 @@ impl OneLayer {
         }
         let table = model.parameters();
         let place = |leaf: &str| table.get(&format!("made/layer00/{leaf}")).map(|l| l.offset);
-        let tile = if profile == Profile::Simd { 4 } else { 1 };
+        let tile = if profile == Profile::Simd { 8 } else { 1 };
         let (sites, parts) = (model.sites, groups(chunk));
         Ok(OneLayer {
             sites,
@@ -126,6 +128,11 @@ impl OneLayer {
     /// For an energy without fields, where a sample and its mirror image have one ln q0 unless there is a bias.
     pub fn without_fields(self) -> OneLayer {
         OneLayer { symmetric: self.bias.is_none(), ..self }
+    }
+
+    /// Words that a draw of so many samples leaves for their gradient.
+    fn slopes_of(&self, count: usize) -> usize {
+        (1 + if self.symmetric { self.sites } else { 2 * self.sites }) * count
     }
 
     fn flags(&self) -> u32 {
@@ -176,7 +183,7 @@ impl OneLayer {
             .write(out.minus, one.clone())
             .write(out.energy, one.clone())
             .write(out.magnetisation, one)
-            .write(&self.slopes, (1 + 2 * n) * count)
+            .write(&self.slopes, self.slopes_of(count))
             .trips((n * (n + 1) / 2 + 10 * self.tile * n) as u64)
             .flops(count as f64 * (2.0 * (n * n) as f64 + 350.0 * n as f64))
             .moved(4.0 * count as f64 * (3.0 * n as f64 + (n * n / self.tile) as f64))
@@ -194,15 +201,21 @@ impl OneLayer {
             ld: ld as u32,
             weights: self.weights as u32,
             bias: self.bias.unwrap_or(0) as u32,
-            flags: self.flags() | (g.is_some() as u32) << 1,
-            pad: 0,
+            pad: [0; 2],
         };
         // padding, and what belongs to no parameter, adds nothing
         rec.clear(&self.partial);
         let blocks = n * (n - 1).div_ceil(COLUMNS).max(1);
         rec.launch("gradient", &GRADIENT, &p)
-            .constants(&[("WG", WG), ("COLS", COLUMNS as u32), ("COLS4", COLUMNS as u32 / 4)])
-            .read(&self.slopes, (1 + 2 * n) * count)
+            .constants(&[
+                ("WG", WG),
+                ("COLS", COLUMNS as u32),
+                ("COLS4", COLUMNS as u32 / 4),
+                ("BIAS", self.flags()),
+                ("MIRROR", (g.is_some() && !self.symmetric) as u32),
+                ("SAME", (g.is_some() && self.symmetric) as u32),
+            ])
+            .read(&self.slopes, self.slopes_of(count))
             .read(f, count)
             .read(g.unwrap_or(f), count)
             .update(&self.partial, (parts - 1) * ld + self.words())

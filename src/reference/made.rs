@@ -219,8 +219,8 @@ impl Twin<'_> {
         let mut margin = 1.0_f64;
         for i in 0..spins.len() {
             let up = log_sigmoid(self.logits(&spins)[i]).exp();
-            let counter = [i as u32, at.first_walker.wrapping_add(walker), at.step, at.purpose];
-            let u = uniform4(philox([at.seed as u32, (at.seed >> 32) as u32], counter))[0];
+            let counter = [i as u32 / 4, at.first_walker.wrapping_add(walker), at.step, at.purpose];
+            let u = uniform4(philox([at.seed as u32, (at.seed >> 32) as u32], counter))[i % 4];
             spins[i] = if u < up { 1.0 } else { -1.0 };
             margin = margin.min((u - up).abs());
         }
