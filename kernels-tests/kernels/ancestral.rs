@@ -7,7 +7,7 @@ use helmholtz::kernels::fields::Known;
 use helmholtz::kernels::philox::{Stream, purpose};
 
 use crate::bounds::refuses;
-use crate::harness::{Check, close, fragment, mutant, mutant_in, verify};
+use crate::harness::{Check, close, devices, fragment, mutant_in, verify};
 use crate::made::{residual, shape};
 use crate::spins::{Model, Setup, evaluate, single, states};
 
@@ -100,9 +100,16 @@ fn residuals(gpu: &Gpu) -> Check {
     agrees(gpu, Setup::random(residual(7, 4, 5, true, true), 1), 37, 20)
 }
 
-/// A sample that takes more loop trips than a launch may make.
+/// A sample that takes more loop trips than a launch of `ancestral` may make.
 fn long(gpu: &Gpu) -> Check {
     agrees(gpu, Setup::random(shape(64, 2, 64, true, true), 1), 3, 3)
+}
+
+/// The same of `ancestral_group`, with sums of more terms than lanes.
+fn long_of_group(gpu: &Gpu) -> Check {
+    let mut s = Setup::random(shape(1800, 1, 1, true, true), 1);
+    s.parameters.iter_mut().for_each(|v| *v *= 0.1);
+    follows(gpu, s, 2)
 }
 
 #[test]
@@ -111,17 +118,15 @@ fn draws_and_logits_are_those_of_the_twin() {
     verify(chunks);
     verify(residuals);
     verify(long);
-    let s = Setup::random(shape(64, 2, 64, true, true), 1);
-    let (k, mut rec) = (s.network(3, Profile::Gpu).unwrap(), Recording::new());
-    k.record_sample(
-        &mut rec,
-        stream(0),
-        Chunk { first: 0, count: 3 },
-        &Buffer::new("p", s.parameters.len()),
-        &Buffer::new("s", 192),
-        &Buffer::new("q", 3),
-    );
-    assert!(rec.dispatches().count() > 2 && rec.dispatches().all(|d| d.trips <= MAX_TRIPS));
+    let [_, wide] = devices();
+    long_of_group(wide).unwrap();
+    for (profile, shape) in [(Profile::Simd, shape(64, 2, 64, true, true)), (Profile::Gpu, shape(1800, 1, 1, true, true))] {
+        let (n, s) = (shape.sites, Setup::random(shape, 1));
+        let (k, mut rec) = (s.network(3, profile).unwrap(), Recording::new());
+        let [parameters, spins, log_q] = [s.parameters.len(), 3 * n, 3].map(|words| Buffer::new("b", words));
+        k.record_sample(&mut rec, stream(0), Chunk { first: 0, count: 3 }, &parameters, &spins, &log_q);
+        assert!(rec.dispatches().count() > 1 && rec.dispatches().all(|d| d.trips <= MAX_TRIPS), "{profile:?}");
+    }
 }
 
 /// Bit by bit, whatever the chunks and where the first walker of a buffer stands.
@@ -184,12 +189,13 @@ fn frequencies_are_the_probabilities() {
 
 #[test]
 fn short_buffers_are_refused() {
-    // 7 samples behind 2 others, 9 sites of 3 channels: 9 spins, 27 units, 9 logits; the last word of a workgroup's 64, or 32
+    // 7 samples behind 2 others, 9 sites of 3 channels: 9 spins, 27 units, 9 logits; the last word of a workgroup's 64, or of a
+    // sample
     let s = Setup::random(shape(9, 2, 3, true, true), 1);
     for profile in [Profile::Simd, Profile::Gpu] {
         let k = s.network(7, profile).unwrap();
         let (sampler, _) = k.cache();
-        assert_eq!(sampler.cache_words(7), 44 * if profile == Profile::Simd { 64 } else { 32 } + 7);
+        assert_eq!(sampler.cache_words(7), if profile == Profile::Simd { 44 * 64 + 7 } else { 45 * 7 });
         refuses("ancestral", &[s.parameters.len(), sampler.cache_words(7), 9 * 9, 9], |rec, b| {
             let out = ancestral::Outputs { cache: &b[1], spins: &b[2], log_q: &b[3] };
             sampler.record(rec, profile, stream(0), 2, 7, &b[0], Known { fields: &s.fields(), factor: 1.0 }, out);
@@ -208,8 +214,11 @@ fn broken_kernels_are_noticed() {
         ("let m = parameters[at + k];", "let m = parameters[at];"),
         ("select(parameters[about.z + unit], 1.0, v > 0.0)", "parameters[about.z + unit]"),
         ("parameters[about.y + unit]", "parameters[about.y]"),
+        ("min(w + $tu, p.count - 1u)", "w"),
+        ("* SPAN + w % SPAN;", "* SPAN;"),
+        ("min(w + TILE, p.count)", "w + 1u"),
     ] {
-        mutant(&ancestral::KERNEL, from, to, chunks);
+        mutant_in(Profile::Simd, &ancestral::KERNEL, from, to, chunks);
     }
     for (from, to) in [
         ("select(0u, site * head.z, diagonal)", "0u"),
@@ -217,22 +226,50 @@ fn broken_kernels_are_noticed() {
         ("(head.x + begin) * SPAN", "head.x * SPAN"),
         ("v += cache[at];", ""),
     ] {
-        mutant(&ancestral::KERNEL, from, to, residuals);
+        mutant_in(Profile::Simd, &ancestral::KERNEL, from, to, residuals);
     }
-    // tiles of one sample have neither
-    mutant_in(Profile::Simd, &ancestral::KERNEL, "min(w + $tu, p.count - 1u)", "w", chunks);
-    mutant(&ancestral::KERNEL, "* SPAN + w % SPAN;", "* SPAN;", chunks);
-    mutant_in(Profile::Simd, &ancestral::KERNEL, "min(w + TILE, p.count)", "w + 1u", chunks);
-    mutant(&ancestral::KERNEL, "v = tanh_(v);", "", sizes);
-    broken_draws(&ancestral::KERNEL, chunks, long);
+    mutant_in(Profile::Simd, &ancestral::KERNEL, "v = tanh_(v);", "", sizes);
+    broken_draws(&ancestral::KERNEL, &[Profile::Simd], chunks, long);
+    fragment("ancestral", Profile::Simd, &ancestral::KERNEL, "sites) + bitcast<f32>(fields[site].y)", "sites)", chunks);
+}
+
+#[test]
+fn broken_groups_are_noticed() {
+    for (from, to) in [
+        ("p.factor * (known + bitcast<f32>(fields[site].y))", "known + bitcast<f32>(fields[site].y)"),
+        ("(known + bitcast<f32>(fields[site].y))", "known"),
+        ("(site + inclusive) * head.z", "site * head.z"),
+        ("select(site, 0u, inclusive == 1u)", "0u"),
+        ("vec4<u32>(0u, 1u, 2u, 3u)", "vec4<u32>(0u, 1u, 1u, 3u)"),
+        ("at += (most + 1u) * sees;", "at += most * sees;"),
+        ("let m = places + k;", "let m = places;"),
+        ("select(parameters[about.z + unit], 1.0, v > 0.0)", "parameters[about.z + unit]"),
+        ("parameters[about.y + unit]", "parameters[about.y]"),
+        ("half = WG / 2u", "half = WG / 4u"),
+        ("lane <= most", "lane < most"),
+        ("w * (p.logits + p.sites)", "w * p.logits"),
+        ("cache[own + site] = draw_spin", "cache[own] = draw_spin"),
+    ] {
+        mutant_in(Profile::Gpu, &ancestral::GROUP, from, to, chunks);
+    }
+    for (from, to) in [
+        ("select(0u, site * head.z, diagonal)", "0u"),
+        ("select(triangle, site, diagonal)", "triangle"),
+        ("own + head.x + begin", "own + head.x"),
+        ("v += cache[at];", ""),
+    ] {
+        mutant_in(Profile::Gpu, &ancestral::GROUP, from, to, residuals);
+    }
+    mutant_in(Profile::Gpu, &ancestral::GROUP, "v = tanh_(v);", "", sizes);
+    mutant_in(Profile::Gpu, &ancestral::GROUP, "k += WG", "k += 2u * WG", long_of_group);
+    broken_draws(&ancestral::GROUP, &[Profile::Gpu], chunks, long_of_group);
 }
 
 /// Errors in the draws that samplers share are noticed in `kernel` too; by `long` that of draws in several launches.
-pub fn broken_draws(kernel: &'static Kernel, check: impl Fn(&Gpu) -> Check, long: impl Fn(&Gpu) -> Check) {
-    for profile in [Profile::Simd, Profile::Gpu] {
+pub fn broken_draws(kernel: &'static Kernel, profiles: &[Profile], check: impl Fn(&Gpu) -> Check, long: impl Fn(&Gpu) -> Check) {
+    for &profile in profiles {
         for (from, to) in [
             ("* sites + min(entry.x, site)]", "* sites]"),
-            ("return sum + bitcast<f32>(fields[site].y)", "return sum"),
             ("let end = fields[site + 1u].x;", "let end = fields[site].x;"),
             ("p.first_walker + w, p.step", "w, p.step"),
             ("site / 4u, p.first_walker + w", "0u, p.first_walker + w"),

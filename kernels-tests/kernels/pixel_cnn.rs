@@ -10,7 +10,7 @@ use helmholtz::reference::made::Twin;
 
 use crate::ancestral::{agrees, broken_draws, follows, frequencies, independent, not_a_number, stream};
 use crate::bounds::refuses;
-use crate::harness::{Check, close, mutant, mutant_in, random, verify};
+use crate::harness::{Check, close, fragment, mutant, mutant_in, random, verify};
 use crate::spins::{Model, Setup, compare, derivatives, failed, masked, normalised, product, weighted};
 
 impl Model for PixelCnn {
@@ -399,7 +399,8 @@ fn broken_samplers_are_noticed() {
         mutant(&ancestral_convolution::KERNEL, from, to, drawn);
     }
     mutant(&ancestral_convolution::KERNEL, "v += cache[at];", "", residuals);
-    broken_draws(&ancestral_convolution::KERNEL, drawn, long);
+    broken_draws(&ancestral_convolution::KERNEL, &[Profile::Simd, Profile::Gpu], drawn, long);
+    fragment("ancestral", Profile::Simd, &ancestral_convolution::KERNEL, "sites) + bitcast<f32>(fields[site].y)", "sites)", drawn);
     mutant(&ancestral_convolution::KERNEL, "tap += slices", "tap += 2u * slices", draws);
     // the other profile has a lane for each column
     mutant_in(Profile::Simd, &ancestral_convolution::KERNEL, "let column = first + own;", "let column = own;", draws);

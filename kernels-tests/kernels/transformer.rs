@@ -9,7 +9,7 @@ use helmholtz::reference::made::Twin;
 
 use crate::ancestral::{agrees, broken_draws, follows, frequencies, independent, not_a_number, stream};
 use crate::bounds::refuses;
-use crate::harness::{Check, mutant, mutant_in, verify};
+use crate::harness::{Check, fragment, mutant, mutant_in, verify};
 use crate::spins::{Model, Setup, compare, derivatives, masked, normalised, product, weighted};
 
 impl Model for Transformer {
@@ -224,7 +224,8 @@ fn broken_samplers_are_noticed() {
     ] {
         mutant(&ancestral_attention::KERNEL, from, to, drawn);
     }
-    broken_draws(&ancestral_attention::KERNEL, drawn, long);
+    broken_draws(&ancestral_attention::KERNEL, &[Profile::Simd, Profile::Gpu], drawn, long);
+    fragment("ancestral", Profile::Simd, &ancestral_attention::KERNEL, "sites) + bitcast<f32>(fields[site].y)", "sites)", drawn);
     mutant_in(Profile::Simd, &ancestral_attention::KERNEL, "if (p.stage_end == p.stages)", "if (p.stage == 0u)", long);
     mutant_in(Profile::Gpu, &ancestral_attention::KERNEL, "stage = p.stage;", "stage = 1u;", drawn);
 }

@@ -4,16 +4,19 @@
 // `spins` (sample w at (first + w) sites) and log_q[first + w]. Random numbers: number i % 4 of Philox counter (i / 4,
 // first_walker + w, step, purpose).
 
-// h_i + sum over j < i of J_ij s_j. Trips: entries of the site.
-fn field(w: u32, site: u32, sites: u32) -> f32 {
+// Of the sum over j < i of J_ij s_j every `lanes`-th entry from `lane` on. Trips: these entries of the site.
+fn field_of(lane: u32, lanes: u32, w: u32, site: u32, sites: u32) -> f32 {
   var sum = 0.0;
   let end = fields[site + 1u].x;
-  for (var k = fields[site].x; k < end; k++) {
+  for (var k = fields[site].x + lane; k < end; k += lanes) {
     let entry = fields[k];
     sum += bitcast<f32>(entry.y) * spins[(p.first + w) * sites + min(entry.x, site)];
   }
-  return sum + bitcast<f32>(fields[site].y);
+  return sum;
 }
+
+// h_i + sum over j < i of J_ij s_j.
+fn field(w: u32, site: u32, sites: u32) -> f32 { return field_of(0u, 1u, w, site, sites) + bitcast<f32>(fields[site].y); }
 
 // The spin, +1 with probability 1 / (1 + exp(-logit)).
 fn draw_spin(w: u32, site: u32, sites: u32, logit: f32) -> f32 {

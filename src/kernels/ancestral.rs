@@ -1,4 +1,5 @@
-//! `ancestral`: spins drawn site by site from masked layers, with a cache of the activations of the sites before.
+//! `ancestral` and `ancestral_group`: spins drawn site by site from masked layers, with a cache of the activations of the sites
+//! before.
 //!
 //! Twin: `Twin::draw` of `reference::made`.
 
@@ -14,7 +15,16 @@ pub static KERNEL: Kernel = Kernel {
     source: include_str!("../../shaders/ancestral.wgsl"),
     shared: &["grid", "special", "philox", "ancestral"],
     params_bytes: size_of::<Params>(),
-    variants: &[&[("WG", 8), ("TILE", 8)], &[("WG", 32), ("TILE", 1)]],
+    variants: &[&[("WG", 8), ("TILE", 8)]],
+};
+
+/// `shaders/ancestral_group.wgsl`.
+pub static GROUP: Kernel = Kernel {
+    name: "ancestral_group",
+    source: include_str!("../../shaders/ancestral_group.wgsl"),
+    shared: &["grid", "special", "philox", "ancestral"],
+    params_bytes: size_of::<Params>(),
+    variants: &[&[("WG", LANES as u32)]],
 };
 
 #[repr(C)]
@@ -32,13 +42,12 @@ struct Params {
     pad: [u32; 3],
 }
 
-/// Lanes of a workgroup, and samples of an invocation.
-fn tile(profile: Profile) -> (usize, usize) {
-    match profile {
-        Profile::Simd => (8, 8),
-        Profile::Gpu => (32, 1),
-    }
-}
+/// On CPU drivers lanes of a workgroup and samples of an invocation, which share loads.
+const TILE: (usize, usize) = (8, 8);
+/// On GPUs lanes that share the work of a sample.
+const LANES: usize = 64;
+/// Steps in which their sums meet.
+const TREE: usize = LANES.ilog2() as usize;
 
 /// What follows the sum of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +80,7 @@ pub struct Stage {
 pub struct Program {
     stages: Vec<Stage>,
     sites: usize,
-    /// Samples whose parts of the cache lie together: those of a workgroup.
+    /// Samples whose parts of the cache lie interleaved: those of a workgroup of `ancestral`.
     span: usize,
     /// Unit of the cache where the first logit stands.
     logits: usize,
@@ -79,10 +88,15 @@ pub struct Program {
 }
 
 impl Stage {
-    /// Loop trips for one site.
-    fn trips(&self, site: usize, tile: usize) -> u64 {
+    /// Loop trips of `ancestral` for one site.
+    fn trips(&self, site: usize) -> u64 {
         let (blocks, rows) = (self.shape.outputs / 4, self.shape.outputs % 4);
-        (1 + (blocks + rows) * (1 + self.shape.seen(site).len()) + blocks * 4 * tile) as u64
+        (1 + (blocks + rows) * (1 + self.shape.seen(site).len()) + blocks * 4 * TILE.1) as u64
+    }
+
+    /// Loop trips of `ancestral_group` for one site.
+    fn trips_of_group(&self, site: usize) -> u64 {
+        (1 + self.shape.outputs.div_ceil(4) * (2 + self.shape.seen(site).len().div_ceil(LANES) + TREE)) as u64
     }
 
     /// Words of the parameters that sites before `end` read.
@@ -128,8 +142,8 @@ impl Program {
             sources.push(target);
         }
         let table = Buffer::filled("ancestral program", words.len(), move || words);
-        let (lanes, tile) = tile(profile);
-        Program { sites, span: lanes * tile, logits: free - sites, stages, table }
+        let span = if profile == Profile::Simd { TILE.0 * TILE.1 } else { 1 };
+        Program { sites, span, logits: free - sites, stages, table }
     }
 
     /// The word of the cache that holds a unit of a sample.
@@ -175,10 +189,22 @@ pub fn record(
     out: Outputs,
 ) {
     let sites = program.sites;
-    let (lanes, tile) = tile(profile);
+    let group = profile == Profile::Gpu;
     // ten rounds of random numbers and the entries of the fields, a sample, beside the layers
-    let own = |site: usize| (tile * (12 + known.fields.entries(site))) as u64;
-    let trips = |site: usize| 1 + own(site) + program.stages.iter().map(|s| s.trips(site, tile)).sum::<u64>();
+    let trips = |site: usize| {
+        let (entries, stages) = (known.fields.entries(site), &program.stages);
+        1 + if group {
+            (14 + TREE + entries.div_ceil(LANES)) as u64 + stages.iter().map(|s| s.trips_of_group(site)).sum::<u64>()
+        } else {
+            (TILE.1 * (12 + entries)) as u64 + stages.iter().map(|s| s.trips(site)).sum::<u64>()
+        }
+    };
+    let (kernel, constants, samples) = match group {
+        true => (&GROUP, vec![("WG", LANES as u32)], 1),
+        false => (&KERNEL, vec![("WG", TILE.0 as u32), ("TILE", TILE.1 as u32)], TILE.0 * TILE.1),
+    };
+    // loads of a multiply-add: of weights, and of the cache for every fourth
+    let loads = 0.25 + if group { 1.0 } else { 1.0 / TILE.1 as f64 };
     let mut site = 0;
     while site < sites && count > 0 {
         let (mut end, mut sum) = (site + 1, trips(site));
@@ -199,8 +225,8 @@ pub fn record(
             pad: [0; 3],
         };
         let macs: usize = program.stages.iter().map(|s| s.shape.before(end) - s.shape.before(site)).sum();
-        rec.launch("sample", &KERNEL, &p)
-            .constants(&[("WG", lanes as u32), ("TILE", tile as u32)])
+        rec.launch("sample", kernel, &p)
+            .constants(&constants)
             .read(&program.table, 8 * program.stages.len())
             .read(parameters, program.stages.iter().map(|s| s.words(end)).max().unwrap_or(0).max(1))
             .update(out.cache, program.logit(count - 1, end - 1) + 1)
@@ -209,8 +235,8 @@ pub fn record(
             .read(&known.fields.table, known.fields.words(end))
             .trips(sum)
             .flops(count as f64 * (2.0 * macs as f64 + 300.0 * (end - site) as f64))
-            .moved(4.0 * (1.0 / tile as f64 + 0.25) * (count * macs) as f64)
-            .groups(grid(count.div_ceil(lanes * tile)));
+            .moved(4.0 * loads * (count * macs) as f64)
+            .groups(grid(count.div_ceil(samples)));
         site = end;
     }
 }

@@ -57,6 +57,7 @@ pub static ALL: &[&Kernel] = &[
     &activate::KERNEL,
     &adam::KERNEL,
     &ancestral::KERNEL,
+    &ancestral::GROUP,
     &ancestral_attention::KERNEL,
     &ancestral_convolution::KERNEL,
     &attention::ATTENTION,
