@@ -68,6 +68,7 @@ fn of_products_and_tables() {
     });
     let bias = outer::Params { flags: outer::ONES, rows_out: 1, inner: 1, ..p };
     refuses("bias", &[4, 4 * (1 + 80 + 30 + 2), 11 + 120 + 6], |rec, b| outer::record(rec, "sum y", bias, &b[0], &b[1], &b[2]));
+    refuses("column sum", &[4 * (1 + 80 + 30 + 2), 11 + 120 + 6], |rec, b| column_sum::record(rec, "sum y", bias, &b[0], &b[1]));
     refuses("pack", &[17, 23, 23], |rec, b| pack::record(rec, "pack", 23, (&b[0], 17), &b[1], &b[2]));
     refuses("philox", &[4 * W * 3], |rec, b| {
         let at = philox::Stream { seed: 1, step: 2, purpose: philox::purpose::FILL, first_walker: 3 };

@@ -1,7 +1,7 @@
 //! linear, outer, pack against dense products at odd sizes and tile edges.
 
 use helmholtz::gpu::{Buffer, Gpu, Recording};
-use helmholtz::kernels::{linear, outer, pack, pad4};
+use helmholtz::kernels::{column_sum, linear, outer, pack, pad4};
 use helmholtz::reference::linear as twin;
 
 use crate::harness::{Check, close, mutant, padded, random, unpadded, verify};
@@ -114,6 +114,44 @@ fn gradient(gpu: &Gpu) -> Check {
     Ok(())
 }
 
+fn sums(gpu: &Gpu) -> Check {
+    for (batches, rows, inner, c) in [(1, 1, 1, 1), (3, 33, 11, 9), (2, 700, 7, 70)] {
+        let y = random(4, batches * rows * c);
+        let (yb, c4, stride) = (gpu.upload("y", &padded(&y, c)), pad4(c) / 4, c + 3);
+        let g = gpu.upload("g", &vec![0.5f32; batches * stride]);
+        let p = outer::Params {
+            batches: batches as u32,
+            outer: (rows / inner) as u32,
+            inner: inner as u32,
+            cols: c as u32,
+            y_stride: (rows * c4) as u32,
+            y_outer: (inner * c4) as u32,
+            y_inner: c4 as u32,
+            g_offset: 1,
+            g_stride: stride as u32,
+            ..Default::default()
+        };
+        let mut rec = Recording::new();
+        column_sum::record(&mut rec, "bias", p, &yb, &g);
+        // the rows but the first of `inner` once more
+        let again = outer::Params { outer: p.outer - 1, y_offset: p.y_outer, flags: outer::ACCUMULATE, ..p };
+        column_sum::record(&mut rec, "again", again, &yb, &g);
+        gpu.run(&rec).map_err(|e| e.to_string())?;
+        let got: Vec<f32> = gpu.read(&g).map_err(|e| e.to_string())?;
+        for b in 0..batches {
+            let ys = &y[b * rows * c..][..rows * c];
+            let [all, rest] = [0, inner].map(|from| twin::outer(&vec![1.0; rows - from], &ys[from * c..], 1, c));
+            let want: Vec<f64> = all.iter().zip(&rest).map(|(a, r)| a + r).collect();
+            close("sums", &got[b * stride + 1..][..c], &want, bound(2 * rows))?;
+        }
+        // what is no column of a batch stays
+        if got[0] != 0.5 || got[c + 1..].iter().take(3).any(|v| *v != 0.5) {
+            return Err("sums where no column is".into());
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn linear_agrees_with_dense_products() {
     verify(product);
@@ -126,10 +164,26 @@ fn outer_agrees_with_dense_products() {
 }
 
 #[test]
+fn sums_of_rows_are_those_of_the_twin() {
+    verify(sums);
+}
+
+#[test]
 fn broken_kernels_are_noticed() {
     mutant(&linear::KERNEL, "a.w * w3", "a.w * w2", product);
     mutant(&linear::KERNEL, "(b / p.w_div)", "b", batched);
     mutant(&linear::KERNEL, "min(row + $ru, last)", "row", product);
     mutant(&outer::KERNEL, "a[3] += v.w * u", "a[3] += v.z * u", gradient);
+    for (from, to) in [
+        ("half >= COLS", "half > COLS"),
+        ("r / p.inner * p.y_outer", "r / p.inner"),
+        ("r += WG / COLS", "r += WG"),
+        ("b * p.y_stride", "p.y_stride"),
+        ("id % blocks * COLS", "0u"),
+        ("4u * c + k >= p.cols", "4u * c + k > p.cols"),
+        ("(p.flags & 1u) != 0u", "false"),
+    ] {
+        mutant(&column_sum::KERNEL, from, to, sums);
+    }
     mutant(&pack::KERNEL, "packed[id] = 0.0", "packed[id] = 1.0", product);
 }

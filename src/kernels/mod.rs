@@ -11,6 +11,7 @@ pub mod attention;
 pub mod backflow;
 pub mod bernoulli;
 pub mod cholesky;
+pub mod column_sum;
 pub mod convolution;
 pub mod couplings;
 pub mod determinant;
@@ -110,6 +111,7 @@ pub static ALL: &[&Kernel] = &[
     &cholesky::CHOLESKY,
     &cholesky::GRAM,
     &cholesky::TRIANGULAR,
+    &column_sum::KERNEL,
     &convolution::KERNEL,
     &convolution::OUTER,
     &couplings::DENSE,

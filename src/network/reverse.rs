@@ -1,9 +1,9 @@
 //! Reverse mode of a network: gradients by its parameters, for each sample or summed, and by its input.
 
-use crate::gpu::{Buffer, Recording};
+use crate::gpu::{Buffer, Profile, Recording};
 use crate::kernels::attention::{self, Columns};
 use crate::kernels::prelu::{self, Slopes};
-use crate::kernels::{activate, convolution, linear, masked_outer, outer, pad4};
+use crate::kernels::{activate, column_sum, convolution, linear, masked_outer, outer, pad4};
 use crate::model::layer::Dense;
 
 use super::net::thirds;
@@ -314,7 +314,11 @@ impl Net {
                 g_stride: self.leading() as u32,
                 flags: ones | if sink.adds { outer::ACCUMULATE } else { 0 },
             };
-            outer::record(rec, name, p, x.buffer, y.buffer, sink.buffer);
+            if ones != 0 && self.profile == Profile::Gpu {
+                column_sum::record(rec, name, p, y.buffer, sink.buffer);
+            } else {
+                outer::record(rec, name, p, x.buffer, y.buffer, sink.buffer);
+            }
         }
     }
 }
