@@ -1,5 +1,6 @@
 //! The command line as a user meets it: messages, exit codes, files.
 
+mod eval;
 #[cfg(unix)]
 mod faults;
 mod inputs;
@@ -108,7 +109,7 @@ fn bad_settings_are_refused_with_a_remedy() {
         ("GAS ewald_tolerance=0.1", &["ewald_tolerance=0.1", "out of range"]),
         ("check electron-gas n=7 rs=1 theta=1e9", &["theta=1e9: 1e9 is out of range"]),
         ("check electron-gas n=7 rs=1 theta=1e3", &["theta=1000 needs orbitals up to |m|²", "lower theta"]),
-        ("GAS seed=4294967296", &["too large"]),
+        ("GAS seed=9007199254740992", &["too large (at most 9007199254740991)"]),
         ("check electron-gas n=0 rs=-1 theta=0", &["3 mistakes", "n=0", "rs=-1", "theta=0"]),
         ("check ising L=2 beta=1", &["L=2: 2 is out of range", "from 3 to 244"]),
         ("check ising L=8 beta=0.4 lattice=hexagonal", &["lattice=hexagonal", "square or triangular"]),

@@ -143,6 +143,22 @@ fn no_number_of_spins_is_drawn_twice() {
     }
 }
 
+/// Evaluations draw with keys whose upper half is their number: it reaches every launch.
+#[test]
+fn the_upper_half_of_a_seed_reaches_every_launch() {
+    let seed = "seed=12884901895";
+    for sampler in ["exact", "metropolis mc_steps=3"] {
+        let mut t = trainer(&format!("{TINY} rs=2 batch=10 {seed} sampler={sampler} laplacian=probes"));
+        let all = distinct(&[t.record_step(device()).unwrap()]).unwrap();
+        assert!(all.len() > 2 && all.iter().all(|n| n.seed == [7, 3]), "{sampler}: {all:?}");
+    }
+    let words = ["n=8", "depth=2", "width=2", "beta=1", "batch=10", "chunk=10", seed].map(String::from);
+    let run = resolve("sk", &words).unwrap();
+    let mut problem = (run.kind().open)(device(), &run.values, None).unwrap();
+    let all = distinct(&[problem.record_step(device()).unwrap()]).unwrap();
+    assert!(!all.is_empty() && all.iter().all(|n| n.seed == [7, 3]), "{all:?}");
+}
+
 /// Samplers of two devices that share a batch; with the same first walker the test must notice.
 #[test]
 fn two_devices_draw_other_numbers() {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::atomic_file;
 use crate::error::{Error, Result};
 use crate::model::file::ParameterFile;
-use crate::problem::initial::{Initial, initial};
+use crate::problem::initial::initial;
 use crate::problem::spins::kinds;
 use crate::problem::spins::oracle::{Oracle, Sandwich, Settings};
 use crate::problem::{Training, resolve};
@@ -68,13 +68,13 @@ pub fn run(args: Args) -> Result<()> {
     let gpu = super::open(args.device.as_deref(), args.checked, tell)?;
     let begun = Instant::now();
     let settings =
-        Settings { sweeps: args.sweeps, ladders: args.ladders, seed: training.seed as u64, keep: if start.is_some() { STATES } else { 0 } };
+        Settings { sweeps: args.sweeps, ladders: args.ladders, seed: training.seed, keep: if start.is_some() { STATES } else { 0 } };
     // all states of more spins than are summed on the host cannot be drawn
     let tempering = args.tempering || (start.is_some() && model.n() > crate::system::spins::enumeration::MOST);
     let oracle = Oracle::new(&gpu, &model, beta, lattice, tempering, &settings, &mut |text| tell(text))?;
     let sandwich = match start {
         Some(start) => {
-            let seed = seed_after(training.seed, &start);
+            let seed = start.seed_after(training.seed);
             let mut values = values.clone();
             let (batch, chunk) = (kind.settle)(&gpu, &values)?;
             for (name, value) in [("seed", seed.to_string()), ("batch", batch.to_string()), ("chunk", chunk.to_string())] {
@@ -95,12 +95,6 @@ pub fn run(args: Args) -> Result<()> {
         say(&format!("  correlations: {}", path.display()));
     }
     Ok(())
-}
-
-/// Another seed than that of the run: its random numbers trained the network.
-fn seed_after(seed: u32, start: &Initial) -> u32 {
-    let sum = start.checksum();
-    seed ^ (sum as u32 ^ (sum >> 32) as u32).max(1)
 }
 
 fn write(path: &Path, n: usize, correlations: &[f64]) -> Result<()> {

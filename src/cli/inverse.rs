@@ -135,7 +135,7 @@ fn invert(gpu: &Gpu, values: Values, given: Given, sweeps: usize, out: &Path, te
     let (data, truth) = match given {
         Given::Data(data) => (data, None),
         Given::Model(model) => {
-            let s = Settings { sweeps, ladders: 16, seed: training.seed as u64, keep: 0 };
+            let s = Settings { sweeps, ladders: 16, seed: training.seed, keep: 0 };
             let tempering = model.n() > enumeration::MOST;
             let oracle = Oracle::new(gpu, &model, beta, None, tempering, &s, &mut |text| tell(text))?;
             (Correlations::new(model.n(), oracle.correlations)?, Some(model.dense()))

@@ -3,6 +3,7 @@
 mod begin;
 mod check;
 mod devices;
+mod eval;
 mod exact;
 mod inverse;
 mod keys;
@@ -60,6 +61,8 @@ enum Command {
     Train(train::Args),
     /// Train a series of models over lists of settings, with one table and figure; goes on where it was stopped
     Scan(scan::Args),
+    /// Measure a trained model again: frozen parameters, fresh samples, until an error bar is small enough
+    Eval(eval::Args),
     /// List the adapters that can run the kernels
     Devices(devices::Args),
     /// Compute a reference case with the kernels and compare every quantity
@@ -110,6 +113,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Train(args) => train::run(args),
         Command::Scan(args) => scan::run(args),
+        Command::Eval(args) => eval::run(args),
         Command::Devices(args) => devices::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Check(args) => check::run(args),

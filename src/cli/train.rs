@@ -1,6 +1,7 @@
 //! `helmholtz train`.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use super::begin::{Beginning, Keeping};
 use crate::config::Resolved;
@@ -9,9 +10,10 @@ use crate::estimate::Plot;
 use crate::gpu::Gpu;
 use crate::problem::memory;
 use crate::report::{Console, draw_plot, notes, result_table, say};
+use crate::run::checkpoint::folder::Saving;
 use crate::run::claim::{Old, file_name};
 use crate::run::train::Outcome;
-use crate::run::{Claim, Job, Summary, stop, train};
+use crate::run::{Claim, Goal, Job, Summary, stop, train};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -30,13 +32,20 @@ pub struct Args {
     fork: Option<PathBuf>,
     #[command(flatten)]
     keeping: Keeping,
-    /// Adapter: index, part of its name, back end or kind (see `helmholtz devices`)
-    #[arg(long, value_name = "SEL")]
-    device: Option<String>,
     /// Start from the parameters of a safetensors file; draws differ from those of the run that made them, whatever the
     /// seed. `params = "FILE"` in a TOML file, where FILE is relative to it, does the same
     #[arg(long, value_name = "FILE")]
     params: Option<PathBuf>,
+    #[command(flatten)]
+    showing: Showing,
+}
+
+/// Where it runs, and what of it is shown.
+#[derive(clap::Args)]
+pub struct Showing {
+    /// Adapter: index, part of its name, back end or kind (see `helmholtz devices`)
+    #[arg(long, value_name = "SEL")]
+    device: Option<String>,
     /// Print one JSON object, the summary, on stdout; everything else on stderr
     #[arg(long)]
     json: bool,
@@ -61,32 +70,46 @@ pub fn run(args: Args) -> Result<()> {
     }
     let old = if args.fresh { Old::Aside } else { Old::Resumed };
     let claim = args.out.as_ref().map(|path| Claim::new(path, old)).transpose()?;
-    let give_back = |claim: Option<&Claim>, e: Error| {
-        claim.into_iter().for_each(Claim::release);
-        Err(e)
-    };
-    let beginning = match Beginning::find(claim.as_ref(), &mut resolved, args.fork.as_deref()) {
-        Ok(beginning) => beginning,
-        Err(e) => return give_back(claim.as_ref(), e),
-    };
+    let beginning = Beginning::find(claim.as_ref(), &mut resolved, args.fork.as_deref());
+    let beginning = beginning.inspect_err(|_| claim.iter().for_each(Claim::release))?;
     let claim = match claim {
         Some(claim) => claim,
-        None => Claim::free(&name(&resolved))?,
+        None => Claim::free(Path::new("runs"), &name(&resolved))?,
     };
-    let tell: fn(&str) = if args.quiet { |_| {} } else { super::teller(args.json) };
-    let opened = super::open(args.device.as_deref(), args.checked, tell);
-    let (gpu, bill) = match opened.and_then(|gpu| memory::fitting(&gpu, &resolved).map(|bill| (gpu, bill))) {
-        Ok(carried) => carried,
-        Err(e) => return give_back(Some(&claim), e),
-    };
-    let console = Console::new(resolved.kind(), (resolved.kind().energy_unit)(&resolved.values), args.quiet, args.json);
+    let going = Going { saving: args.keeping.saving(), limit, goal: None };
+    let again = |out: &Path| format!("helmholtz train {} --out {}", quoted(&out.join("config.toml")), quoted(out));
+    go(claim, beginning, resolved, &args.showing, going, again)
+}
+
+/// How a run goes.
+pub(super) struct Going {
+    pub saving: Saving,
+    pub limit: Option<Instant>,
+    pub goal: Option<Goal>,
+}
+
+/// Runs in a claimed folder, and shows the result; `again`: the command that goes on with it.
+pub(super) fn go(
+    claim: Claim,
+    beginning: Beginning,
+    resolved: Resolved,
+    showing: &Showing,
+    going: Going,
+    again: impl Fn(&Path) -> String,
+) -> Result<()> {
+    let Showing { json, quiet, checked, ref device } = *showing;
+    let tell: fn(&str) = if quiet { |_| {} } else { super::teller(json) };
+    let opened = super::open(device.as_deref(), checked, tell);
+    let fitting = opened.and_then(|gpu| memory::fitting(&gpu, &resolved).map(|bill| (gpu, bill)));
+    let (gpu, bill) = fitting.inspect_err(|_| claim.release())?;
+    let console = Console::new(resolved.kind(), (resolved.kind().energy_unit)(&resolved.values), quiet, json);
     let folder = claim.path.clone();
     tell(&format!("run directory: {}", folder.display()));
     stop::listen();
-    let mut job = beginning.job(claim, resolved, gpu, bill, Box::new(console))?.within(args.keeping.saving(), limit);
+    let mut job = beginning.job(claim, resolved, gpu, bill, Box::new(console))?.within(going.saving, going.limit);
+    job.goal = going.goal;
     let outcome = train::train(&mut job);
     job.listener.finish();
-    let json = args.json;
     let (_, gpu, done) = conclude(job, outcome, |summary, figures| {
         if json {
             say(&serde_json::to_string(&summary).map_err(|e| Error::Io(format!("the summary cannot be encoded: {e}")))?);
@@ -97,8 +120,7 @@ pub fn run(args: Args) -> Result<()> {
         Ok(())
     });
     if done.as_ref().is_err_and(Error::is_stop) {
-        let (settings, out) = (quoted(&folder.join("config.toml")), quoted(&folder));
-        super::complain(&format!("to go on: helmholtz train {settings} --out {out}"));
+        super::complain(&format!("to go on: {}", again(&folder)));
         // its driver may still compile: nobody waits for that
         std::mem::forget(gpu);
     }
@@ -114,7 +136,7 @@ fn name(resolved: &Resolved) -> String {
 }
 
 /// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
+pub(super) fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = text.chars().all(|c| c.is_alphanumeric() || "+-._/=,".contains(c));
     if plain { text } else { format!("'{}'", text.replace('\'', r"'\''")) }

@@ -96,16 +96,19 @@ impl Value for f64 {
     }
 }
 
-/// Whole numbers up to 2^32 - 1; `8192`, `8192.0` and `8_192` are the same.
-fn whole(text: &str) -> Result<u32, String> {
+/// The whole numbers that every f64 and every reader of JSON has exactly.
+const EXACT: u64 = (1 << 53) - 1;
+
+/// Whole numbers up to `most`; `8192`, `8192.0` and `8_192` are the same.
+fn whole(text: &str, most: u64) -> Result<u64, String> {
     let plain = text.trim().replace('_', "");
-    if let Ok(v) = plain.parse::<u32>() {
+    if let Some(v) = plain.parse().ok().filter(|v| *v <= most) {
         return Ok(v);
     }
     match number(&plain) {
         Ok(v) if v < 0.0 => Err("negative, where a whole number is needed".into()),
-        Ok(v) if v > u32::MAX as f64 => Err(format!("too large (at most {})", u32::MAX)),
-        Ok(v) if v.fract() == 0.0 => Ok(v as u32),
+        Ok(v) if v > most as f64 => Err(format!("too large (at most {most})")),
+        Ok(v) if v.fract() == 0.0 => Ok(v as u64),
         _ => Err("not a whole number".into()),
     }
 }
@@ -113,7 +116,20 @@ fn whole(text: &str) -> Result<u32, String> {
 impl Value for u32 {
     const KIND: &'static str = "whole number";
     fn parse(text: &str) -> Result<Self, String> {
-        whole(text)
+        whole(text, u32::MAX as u64).map(|v| v as u32)
+    }
+    fn toml(&self) -> String {
+        self.to_string()
+    }
+    fn numbers(&self) -> Vec<f64> {
+        vec![*self as f64]
+    }
+}
+
+impl Value for u64 {
+    const KIND: &'static str = "whole number";
+    fn parse(text: &str) -> Result<Self, String> {
+        whole(text, EXACT)
     }
     fn toml(&self) -> String {
         self.to_string()
@@ -126,7 +142,7 @@ impl Value for u32 {
 impl Value for usize {
     const KIND: &'static str = "whole number";
     fn parse(text: &str) -> Result<Self, String> {
-        whole(text).map(|v| v as usize)
+        whole(text, u32::MAX as u64).map(|v| v as usize)
     }
     fn toml(&self) -> String {
         self.to_string()

@@ -68,6 +68,17 @@ impl ParameterFile {
         Ok(ParameterFile { path: path.into(), tensors, made })
     }
 
+    /// What a file of these parameters at `path` would hold.
+    pub fn of_parts(path: &Path, parts: &[Part<'_>], made: Provenance) -> ParameterFile {
+        let leaves = parts.iter().flat_map(|part| part.table.leaves.iter().map(move |leaf| (part, leaf)));
+        let tensor = |(part, leaf): (&Part<'_>, &super::parameters::Leaf)| {
+            let values = part.values.iter().skip(leaf.offset).take(leaf.size());
+            let data = values.map(|v| *v as f64).collect();
+            (full(part.prefix, &leaf.name), Tensor { shape: leaf.shape.clone(), dtype: Dtype::F32, data })
+        };
+        ParameterFile { path: path.into(), tensors: leaves.map(tensor).collect(), made: Some(made) }
+    }
+
     /// The flat vector of `table`, whose names get `prefix` where they lack it; tensors of other groups (the part of a
     /// name before its first `/`) are left alone.
     ///

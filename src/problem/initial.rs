@@ -22,6 +22,13 @@ impl Initial {
     pub fn checksum(&self) -> u64 {
         self.vectors.iter().fold(Checksum::of(&[]), |sum, v| sum.and(bytemuck::cast_slice(v))).value()
     }
+
+    /// The seed of the draws of a run that starts from them: another than that of the run which made them, or the same random
+    /// numbers that trained them would test them. Its lower half changes.
+    pub fn seed_after(&self, seed: u64) -> u64 {
+        let sum = self.checksum();
+        seed ^ (sum as u32 ^ (sum >> 32) as u32).max(1) as u64
+    }
 }
 
 /// Where parameters come from that `steps` updates with these settings have made.
@@ -136,6 +143,15 @@ mod tests {
             assert_eq!(error.exit_code(), 2);
             assert!(error.to_string().contains(difference), "{more}: {error}");
         }
+    }
+
+    #[test]
+    fn draws_after_training_have_another_seed() {
+        let start = |a: &[f32], b: &[f32]| Initial { vectors: vec![a.to_vec(), b.to_vec()], remark: None };
+        let seed = start(&[1.0, 2.0], &[3.0]).seed_after(42);
+        assert!(seed != 42 && seed == start(&[1.0, 2.0], &[3.0]).seed_after(42) && seed >> 32 == 0);
+        assert_ne!(seed, start(&[1.0, 2.0], &[3.0000002]).seed_after(42));
+        assert_ne!(seed, start(&[1.0, 2.0], &[3.0]).seed_after(43));
     }
 
     #[test]

@@ -76,7 +76,8 @@ pub fn result_table(s: &Summary) -> String {
     }
     lines.push(String::new());
     let acceptance = if s.acceptance.is_finite() { format!(", acceptance {:.2}", s.acceptance) } else { String::new() };
-    lines.push(format!("  {} training steps in {}{acceptance}; averages over {}", s.steps, duration(s.seconds), s.averaged_over));
+    let done = if s.steps == 0 { "measured".into() } else { format!("{} training steps", s.steps) };
+    lines.push(format!("  {done} in {}{acceptance}; averages over {}", duration(s.seconds), s.averaged_over));
     if !s.errors.is_empty() {
         lines.push(format!("  errors: {}", s.errors));
     }

@@ -215,10 +215,10 @@ impl Claim {
         }
     }
 
-    /// Claims the first free of `runs/NAME`, `runs/NAME-2`, …, which it creates: no two runs find the same one free.
-    pub fn free(name: &str) -> Result<Claim> {
+    /// Claims the first free of `NAME`, `NAME-2`, … in a folder, which it creates: no two runs find the same one free.
+    pub fn free(folder: &Path, name: &str) -> Result<Claim> {
         for i in 1.. {
-            let path = Path::new("runs").join(if i == 1 { name.to_string() } else { format!("{name}-{i}") });
+            let path = folder.join(if i == 1 { name.to_string() } else { format!("{name}-{i}") });
             let created = create(&path)
                 .map_err(|e| Error::Io(format!("run directory {}: cannot be made: {e}; choose another with --out", path.display())))?;
             if !created {

@@ -11,7 +11,7 @@ use crate::problem::memory::Bill;
 
 use super::checkpoint::Checkpoint;
 use super::checkpoint::folder::{self, FOLDER, Saving};
-use super::{Listener, Phase, RunLog, StepRecord, stop};
+use super::{Goal, Listener, Phase, RunLog, StepRecord, stop};
 
 /// A run is saved this long after it began, then after twice the time, …, at last as often as [`Saving`] says.
 const SAVE_FIRST: Duration = Duration::from_secs(1);
@@ -43,6 +43,8 @@ pub struct Job {
     pub records: Vec<StepRecord>,
     /// When it has to be over.
     pub limit: Option<Instant>,
+    /// What steps with frozen parameters go on for, at the most as many as the settings say.
+    pub goal: Option<Goal>,
     saving: Saving,
     saves: Saves,
     /// How long the last step took.
@@ -73,8 +75,8 @@ impl Job {
     pub fn new(resolved: Resolved, gpu: Gpu, bill: Bill, start: Start, log: RunLog, listener: Box<dyn Listener>) -> Job {
         let saving = Saving::default();
         let saves = Saves { last: Instant::now(), interval: SAVE_FIRST.min(saving.every), took: Duration::ZERO };
-        let (remarks, records, limit) = (Vec::new(), Vec::new(), None);
-        Job { resolved, gpu, bill, start, remarks, log, listener, records, limit, saving, saves, step: Duration::ZERO }
+        let (remarks, records, limit, goal) = (Vec::new(), Vec::new(), None, None);
+        Job { resolved, gpu, bill, start, remarks, log, listener, records, limit, goal, saving, saves, step: Duration::ZERO }
     }
 
     /// Saved as `saving` says, and over before `limit`.
@@ -154,6 +156,13 @@ impl Job {
         for text in self.log.unsaid() {
             self.listener.warning(&text);
         }
+    }
+
+    /// Whether the last `frozen` steps have reached the goal, if there is one.
+    pub fn reached(&mut self, frozen: usize) -> bool {
+        let (kind, values) = (self.resolved.kind(), &self.resolved.values);
+        let steps = &self.records[self.records.len().saturating_sub(frozen)..];
+        self.goal.as_mut().is_some_and(|goal| goal.reached(kind, values, steps))
     }
 
     /// What asks the run to stop, if anything: the loop then finishes the step. A step more and saving must fit into the time.

@@ -3,7 +3,9 @@
 pub mod checkpoint;
 pub mod claim;
 pub mod duration;
+pub mod evaluation;
 mod failures;
+pub mod goal;
 pub mod job;
 mod lines;
 mod listener;
@@ -20,6 +22,7 @@ pub mod train;
 
 pub use claim::Claim;
 pub use duration::duration;
+pub use goal::Goal;
 pub use job::Job;
 pub use listener::Listener;
 pub use log::RunLog;

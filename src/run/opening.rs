@@ -7,7 +7,7 @@ use super::{Phase, StepRecord, record};
 use crate::archive::{Archive, State};
 use crate::config::Origin;
 use crate::error::{Error, Result};
-use crate::problem::initial::{Initial, initial};
+use crate::problem::initial::initial;
 use crate::problem::{Parameters, Problem, Training};
 
 /// What is known of the start before the problem is opened.
@@ -76,7 +76,7 @@ fn start(job: &mut Job, run: &mut Run) -> Result<Known> {
                     _ => job.remark(remark.clone()),
                 }
             }
-            run.seed = seed_after(run.seed, &start);
+            run.seed = start.seed_after(run.seed);
             Ok(Known { parameters: Some(start.vectors), state: None })
         }
         Start::Resumed(checkpoint) => {
@@ -110,13 +110,6 @@ fn start(job: &mut Job, run: &mut Run) -> Result<Known> {
     }
 }
 
-/// The seed of the draws of a run that starts from parameters: another than that of the run which made them, or the
-/// same random numbers that trained them would test them.
-fn seed_after(seed: u32, start: &Initial) -> u32 {
-    let sum = start.checksum();
-    seed ^ (sum as u32 ^ (sum >> 32) as u32).max(1)
-}
-
 impl Run {
     /// The loop's own part of the state, and the steps it has recorded.
     pub(super) fn state(&mut self, a: &mut Archive, kind: &crate::problem::Kind, records: &mut Vec<StepRecord>) -> Result<()> {
@@ -133,19 +126,5 @@ impl Run {
             }
             Ok(())
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn draws_after_training_have_another_seed() {
-        let start = |a: &[f32], b: &[f32]| Initial { vectors: vec![a.to_vec(), b.to_vec()], remark: None };
-        let seed = seed_after(42, &start(&[1.0, 2.0], &[3.0]));
-        assert!(seed != 42 && seed == seed_after(42, &start(&[1.0, 2.0], &[3.0])));
-        assert_ne!(seed, seed_after(42, &start(&[1.0, 2.0], &[3.0000002])));
-        assert_ne!(seed, seed_after(43, &start(&[1.0, 2.0], &[3.0])));
     }
 }

@@ -8,18 +8,20 @@ use crate::estimate::average::LEAST_STEPS;
 use crate::estimate::{Average, Batch, Draws, Estimate, average};
 use crate::problem::{ACCEPTANCE, Kind, Named, Quantity, Role};
 
-/// Averages of a kind's quantities over some steps of a run of these settings.
-pub fn averages(kind: &'static Kind, s: &Values, records: &[StepRecord]) -> Vec<(&'static Quantity, Average)> {
+/// Average of a quantity over some steps of a run of these settings.
+pub fn average_of(q: &Quantity, kind: &Kind, s: &Values, records: &[StepRecord]) -> Average {
     // a batch left to the program and never settled: steps weigh the same
     let walkers = s.get::<usize>("batch").max(2);
-    let one = |q: &'static Quantity| {
-        let batch = |r: &StepRecord| {
-            let Estimate { value, error, .. } = r.values[q.name];
-            Batch { mean: value, error, walkers: walkers.saturating_sub(r.nonfinite) }
-        };
-        (q, average(&records.iter().map(batch).collect::<Vec<_>>(), (kind.draws)(s)))
+    let batch = |r: &StepRecord| {
+        let Estimate { value, error, .. } = r.values[q.name];
+        Batch { mean: value, error, walkers: walkers.saturating_sub(r.nonfinite) }
     };
-    kind.averaged().map(one).collect()
+    average(&records.iter().map(batch).collect::<Vec<_>>(), (kind.draws)(s))
+}
+
+/// Averages of a kind's quantities over some steps.
+pub fn averages(kind: &'static Kind, s: &Values, records: &[StepRecord]) -> Vec<(&'static Quantity, Average)> {
+    kind.averaged().map(|q| (q, average_of(q, kind, s, records))).collect()
 }
 
 /// Averages as a summary holds them.

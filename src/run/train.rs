@@ -76,7 +76,7 @@ pub(super) struct Run {
     /// The run whose state it began with.
     pub fork: Option<String>,
     /// Of its draws.
-    pub seed: u32,
+    pub seed: u64,
     pub progress: Progress,
     pub pretrained: usize,
     pub refused: usize,
@@ -161,7 +161,7 @@ impl Run {
         let phase = self.progress.phase;
         job.listener.begin(if phase == Phase::Frozen { "measuring" } else { "training" }, self.progress.step(), count);
         while self.progress.step() < count {
-            if job.stopped() {
+            if job.stopped() || (phase == Phase::Frozen && job.reached(self.progress.frozen)) {
                 return Ok(());
             }
             let start = Instant::now();
@@ -273,6 +273,10 @@ fn summary(job: &Job, run: &Run, ended: String) -> Result<Option<Summary>> {
     let mut summary = Summary::of_records(job.resolved.kind(), &job.resolved.values, &job.gpu.describe(), &job.records)?;
     summary.seconds = run.seconds();
     summary.notes.extend(job.remarks.iter().cloned());
+    if let Some(goal) = &job.goal {
+        let unit = goal.quantity.unit.name(&summary.energy_unit);
+        summary.notes.extend(goal.unmet(summary.result[goal.quantity.name], run.progress.frozen, unit));
+    }
     summary.ended = ended;
     Ok(Some(summary))
 }

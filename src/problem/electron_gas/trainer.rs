@@ -76,7 +76,7 @@ pub(super) fn directions(s: &Settings, wave: &WaveFunction, at: Stream) -> Direc
 
 /// Exact draws of a gas's electrons.
 fn exact(s: &Settings, gas: &ElectronGas) -> Result<Exact> {
-    Exact::new(gas, exact::Settings { log_psi: false, ..exact::Settings::new(s.training.batch, s.training.chunk, s.training.seed as u64) })
+    Exact::new(gas, exact::Settings { log_psi: false, ..exact::Settings::new(s.training.batch, s.training.chunk, s.training.seed) })
 }
 
 /// Chains of a gas's electrons.
@@ -90,13 +90,13 @@ fn chains(s: &Settings, gas: &ElectronGas) -> sample::Settings {
         sweeps: s.mc_steps,
         width: s.mc_width,
         acceptance: (s.mc_acceptance > 0.0).then_some(s.mc_acceptance),
-        seed: s.training.seed as u64,
+        seed: s.training.seed,
     }
 }
 
 /// What p(K) starts with: the parameters given (published order), or fresh ones.
 fn occupation(s: &Settings, gas: &ElectronGas, given: Option<Vec<f32>>) -> Start {
-    let (model, seed, prior) = (s.occupation(gas.orbital_count()), s.training.seed as u64, s.prior);
+    let (model, seed, prior) = (s.occupation(gas.orbital_count()), s.training.seed, s.prior);
     let table = model.parameters();
     let values = Arc::new(move || given.clone().unwrap_or_else(|| model.initial(seed, prior)));
     Start { name: "occupation", norm: "grad_van", prefix: "van/", table, values }
@@ -104,7 +104,7 @@ fn occupation(s: &Settings, gas: &ElectronGas, given: Option<Vec<f32>>) -> Start
 
 /// What the flow starts with.
 fn flow(s: &Settings, given: Option<Vec<f32>>) -> Start {
-    let (model, seed) = (s.backflow(), s.training.seed as u64);
+    let (model, seed) = (s.backflow(), s.training.seed);
     let values = Arc::new(move || given.clone().unwrap_or_else(|| model.initial(seed)));
     Start { name: "flow", norm: "grad_flow", prefix: "flow/", table: model.table(), values }
 }
@@ -164,7 +164,7 @@ impl Trainer {
 
     /// Random numbers of the present draw, from the first walker on.
     fn stream(&self, purpose: u32) -> Stream {
-        Stream { seed: self.settings.training.seed as u64, step: self.draws, purpose, first_walker: 0 }
+        Stream { seed: self.settings.training.seed, step: self.draws, purpose, first_walker: 0 }
     }
 
     /// Records a fresh set of occupied states for the whole batch.

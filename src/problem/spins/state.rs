@@ -104,7 +104,7 @@ impl Spins {
         let permuted = Some(&options.images).filter(|images| !images.is_empty());
         let images = permuted.map(|permutations| Images::new(n, batch, permutations, options.z2)).transpose()?;
         let count = table.len();
-        let (seed, s) = (options.training.seed as u64, &options.optimisation);
+        let (seed, s) = (options.training.seed, &options.optimisation);
         let values = std::sync::Arc::new(move || parameters.clone().unwrap_or_else(|| start.start(seed)));
         let start = Start { name: "network", norm: "grad", prefix: "q/", table, values };
         let learner = match s.optimizer {
@@ -194,7 +194,7 @@ impl Spins {
 
     /// The random numbers of a draw.
     fn stream(&self, draw: u32) -> Stream {
-        Stream { seed: self.options.training.seed as u64, step: draw, purpose: purpose::SPINS, first_walker: 0 }
+        Stream { seed: self.options.training.seed, step: draw, purpose: purpose::SPINS, first_walker: 0 }
     }
 
     /// Records fresh samples. Those of a symmetric q stand for all of their images, each as likely: what is measured, ln q and
@@ -423,7 +423,7 @@ impl Problem for Spins {
         let reweighted = self.frozen.sums().map(|(averages, weighted)| self.reweighted(&averages, &weighted));
         let metropolis = self.metropolis();
         let (two_point, bonds) = self.correlations();
-        let seed = self.options.training.seed as u64;
+        let seed = self.options.training.seed;
         let baselines = self.couplings.as_ref().map_or(Ok(Baselines::new()), |model| mean_fields(model, self.options.beta, seed))?;
         Ok(Conclusion {
             reweighted,

@@ -68,7 +68,7 @@ pub struct Head {
     /// The run whose state it began with.
     pub fork: Option<String>,
     /// Seed of its draws.
-    pub seed: u32,
+    pub seed: u64,
     pub device: String,
     pub progress: Progress,
     /// Since the run began, stops left out.
