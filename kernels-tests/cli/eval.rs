@@ -128,6 +128,28 @@ fn chains_are_measured_again() {
     assert!(notes(&s).contains("stopped before the error of F was 1.0e0 Ry: 9 steps are too few"), "{s}");
 }
 
+/// Walkers of the last step agree with float64; parameters that changed between the parts of an evaluation do not, and it fails.
+#[test]
+fn walkers_are_computed_again_in_float64() {
+    let folder = tempfile::tempdir().unwrap();
+    let (at, path) = (folder.path(), |name: &str| folder.path().join(name));
+    done(at, "train GLASS --out a --quiet");
+    let s = object(at, "eval a --audit 9 --json --out e");
+    assert_eq!((&s["audit"]["pass"], s["audit"]["quantities"].as_array().map(Vec::len)), (&true.into(), Some(3)), "{s}");
+    assert!(notes(&s).contains("9 walkers in float64 differ from the device by at most: ln q ") && notes(&s).contains("F "), "{s}");
+    assert!(json(&path("e/summary.json"))["audit"].is_null() && notes(&json(&path("e/summary.json"))) == notes(&s));
+    refused(&run(at, "eval a --audit 401 --quiet"), 2, &["--audit 401: a batch has 400 walkers"], "too many");
+    assert!(!path("a/eval").exists());
+    let o = done(at, "eval a --out late --steps 3 --quiet --audit 2 --seed 5");
+    assert!(out(&o).contains("2 walkers in float64: 3 quantities compared, all agree"), "{}", out(&o));
+    done(at, "train GLASS seed=8 --out b --quiet");
+    fs::copy(path("b/params.safetensors"), path("a/params.safetensors")).unwrap();
+    let o = run(at, "eval a --out e --steps 8 --audit 9 --quiet");
+    assert_eq!(o.status.code(), Some(4), "{}", err(&o));
+    assert!(err(&o).contains("off: ln q, F") && err(&o).contains("quote nothing"), "{}", err(&o));
+    assert!(out(&o).contains("FAIL") && notes(&json(&path("e/summary.json"))).contains("9 walkers in float64 differ"), "{}", out(&o));
+}
+
 #[test]
 fn what_cannot_be_evaluated_says_why() {
     let folder = tempfile::tempdir().unwrap();

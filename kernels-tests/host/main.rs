@@ -8,6 +8,7 @@ mod chains;
 mod checkpoints;
 #[path = "../devices.rs"]
 mod devices;
+mod float64;
 #[path = "../noise.rs"]
 mod noise;
 mod planted;

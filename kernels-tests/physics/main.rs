@@ -4,6 +4,7 @@
 //! after a change that draws other random numbers.
 
 mod bound;
+mod coverage;
 #[path = "../devices.rs"]
 mod devices;
 mod estimators;

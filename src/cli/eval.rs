@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use super::begin::{Beginning, Keeping};
-use super::train::{Going, Showing, go, quoted};
+use super::train::{Audit, Going, Showing, go, quoted};
 use crate::error::{Error, Result};
+use crate::problem::initial::initial;
 use crate::run::claim::Old;
 use crate::run::evaluation::{self, Evaluation, evaluation};
 use crate::run::job::Start;
 use crate::run::{Claim, Goal};
+use crate::verify::audit;
 
 /// Steps that `--until-error` makes at the most, unless told.
 const MOST_STEPS: usize = 1_000_000;
@@ -36,6 +38,10 @@ pub struct Args {
     /// Move an evaluation that is already in --out aside and begin anew
     #[arg(long, requires = "out")]
     fresh: bool,
+    /// At the end compute K walkers of the last step again in float64, and show the largest gaps beside those that rounding
+    /// allows; a larger one ends with exit code 4
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
+    audit: Option<u32>,
     #[command(flatten)]
     keeping: Keeping,
     #[command(flatten)]
@@ -55,6 +61,11 @@ pub fn run(args: Args) -> Result<()> {
     let kind = first.resolved.kind();
     let goal = args.until_error.as_ref().map(|text| Goal::parse(text, kind).map_err(|e| Error::User(format!("--until-error {e}"))));
     let goal = goal.transpose()?;
+    if args.audit.is_some() {
+        audit::check(kind).map_err(|e| Error::User(format!("--audit: {e}")))?;
+    }
+    let vectors = initial(&first.parameters, &first.resolved)?.vectors;
+    let audit = args.audit.map(|walkers| Audit { walkers: walkers as usize, parameters: vectors });
     let claim = match &args.out {
         Some(out) => Claim::new(out, if args.fresh { Old::Aside } else { Old::Resumed })?,
         None => Claim::free(run, evaluation::FOLDER)?,
@@ -73,11 +84,12 @@ pub fn run(args: Args) -> Result<()> {
             ("until-error", args.until_error.clone()),
             ("seed", args.seed.map(|s| s.to_string())),
             ("batch", args.batch.clone()),
+            ("audit", args.audit.map(|k| k.to_string())),
         ];
         let given = given.into_iter().filter_map(|(name, value)| Some(format!(" --{name} {}", value?)));
         format!("helmholtz eval {}{} --out {}", quoted(run), given.collect::<String>(), quoted(out))
     };
-    let going = Going { saving: args.keeping.saving(), limit, goal };
+    let going = Going { saving: args.keeping.saving(), limit, goal, audit };
     go(claim, beginning, resolved, &args.showing, going, again)
 }
 

@@ -8,12 +8,14 @@ use crate::config::Resolved;
 use crate::error::{Error, Result};
 use crate::estimate::Plot;
 use crate::gpu::Gpu;
-use crate::problem::memory;
+use crate::problem::Parameters;
+use crate::problem::memory::{self, Bill};
 use crate::report::{Console, draw_plot, notes, result_table, say};
 use crate::run::checkpoint::folder::Saving;
 use crate::run::claim::{Old, file_name};
 use crate::run::train::Outcome;
 use crate::run::{Claim, Goal, Job, Summary, stop, train};
+use crate::verify::{Report, audit};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -76,7 +78,7 @@ pub fn run(args: Args) -> Result<()> {
         Some(claim) => claim,
         None => Claim::free(Path::new("runs"), &name(&resolved))?,
     };
-    let going = Going { saving: args.keeping.saving(), limit, goal: None };
+    let going = Going { saving: args.keeping.saving(), limit, goal: None, audit: None };
     let again = |out: &Path| format!("helmholtz train {} --out {}", quoted(&out.join("config.toml")), quoted(out));
     go(claim, beginning, resolved, &args.showing, going, again)
 }
@@ -86,6 +88,41 @@ pub(super) struct Going {
     pub saving: Saving,
     pub limit: Option<Instant>,
     pub goal: Option<Goal>,
+    pub audit: Option<Audit>,
+}
+
+/// Walkers to be computed again in float64, with these parameters.
+pub(super) struct Audit {
+    pub walkers: usize,
+    pub parameters: Parameters,
+}
+
+impl Audit {
+    /// Refuses more walkers than a batch has.
+    fn check(&self, bill: &Bill) -> Result<()> {
+        match self.walkers <= bill.batch {
+            true => Ok(()),
+            false => Err(Error::User(format!(
+                "--audit {}: a batch has {} walkers; ask for as many at the most, or for a larger batch",
+                self.walkers, bill.batch
+            ))),
+        }
+    }
+
+    /// Compares them, notes it with the result, and makes a failure of one that does not agree.
+    fn of(self, job: &mut Job, outcome: &mut Outcome) -> Result<Option<Report>> {
+        let Some(walkers) = outcome.walkers.take() else {
+            job.warning("nothing is computed again in float64: no step was made");
+            return Ok(None);
+        };
+        job.phase(&format!("computing {} walkers in float64", walkers.count));
+        let report = audit::audit(&job.resolved, &self.parameters, &walkers, &job.gpu.describe())?;
+        if let Some(summary) = &mut outcome.summary {
+            summary.notes.push(audit::note(&job.resolved, &report));
+        }
+        outcome.error = audit::failed(&report).or(outcome.error.take());
+        Ok(Some(report))
+    }
 }
 
 /// Runs in a claimed folder, and shows the result; `again`: the command that goes on with it.
@@ -100,7 +137,11 @@ pub(super) fn go(
     let Showing { json, quiet, checked, ref device } = *showing;
     let tell: fn(&str) = if quiet { |_| {} } else { super::teller(json) };
     let opened = super::open(device.as_deref(), checked, tell);
-    let fitting = opened.and_then(|gpu| memory::fitting(&gpu, &resolved).map(|bill| (gpu, bill)));
+    let fitting = opened.and_then(|gpu| {
+        let bill = memory::fitting(&gpu, &resolved)?;
+        going.audit.as_ref().map_or(Ok(()), |audit| audit.check(&bill))?;
+        Ok((gpu, bill))
+    });
     let (gpu, bill) = fitting.inspect_err(|_| claim.release())?;
     let console = Console::new(resolved.kind(), (resolved.kind().energy_unit)(&resolved.values), quiet, json);
     let folder = claim.path.clone();
@@ -108,14 +149,24 @@ pub(super) fn go(
     stop::listen();
     let mut job = beginning.job(claim, resolved, gpu, bill, Box::new(console))?.within(going.saving, going.limit);
     job.goal = going.goal;
-    let outcome = train::train(&mut job);
+    job.audit = going.audit.as_ref().map_or(0, |audit| audit.walkers);
+    let mut outcome = train::train(&mut job);
+    let report = going.audit.map_or(Ok(None), |audit| audit.of(&mut job, &mut outcome))?;
     job.listener.finish();
     let (_, gpu, done) = conclude(job, outcome, |summary, figures| {
         if json {
-            say(&serde_json::to_string(&summary).map_err(|e| Error::Io(format!("the summary cannot be encoded: {e}")))?);
+            let text = match &report {
+                None => serde_json::to_string(summary),
+                Some(report) => serde_json::to_value(summary).and_then(|mut object| {
+                    object["audit"] = serde_json::to_value(report)?;
+                    Ok(object.to_string())
+                }),
+            };
+            say(&text.map_err(|e| Error::Io(format!("the summary cannot be encoded: {e}")))?);
             return Ok(());
         }
         say(&result_table(summary));
+        report.iter().for_each(|report| say(&format!("\n{}\n", report.text())));
         figures.iter().for_each(|path| say(&format!("  figure: {}", path.display())));
         Ok(())
     });
@@ -149,7 +200,7 @@ pub(super) fn conclude(
     outcome: Outcome,
     show: impl FnOnce(&Summary, &[PathBuf]) -> Result<()>,
 ) -> (Option<Summary>, Gpu, Result<()>) {
-    let Outcome { mut summary, plots, error } = outcome;
+    let Outcome { mut summary, plots, error, .. } = outcome;
     let mut shown = Ok(());
     match &mut summary {
         Some(summary) => {

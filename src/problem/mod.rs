@@ -10,6 +10,7 @@ mod named;
 pub mod spins;
 mod training;
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::sync::OnceLock;
 
@@ -122,6 +123,12 @@ pub trait Problem {
     /// Gradients of the present samples into every learner.
     fn gradients(&mut self, gpu: &Gpu) -> Result<()>;
 
+    /// Numbers of up to `count` of the samples measured last, spread over the batch, as the device has them: for
+    /// [`crate::verify::audit`]. None where nobody computes them again.
+    fn walkers(&mut self, _gpu: &Gpu, _count: usize) -> Result<Option<Walkers>> {
+        Ok(None)
+    }
+
     /// What else can be known of a result, at its parameters.
     fn conclude(&mut self, _gpu: &Gpu, _end: &Ending, _say: &mut dyn FnMut(&str)) -> Result<Conclusion> {
         Ok(Conclusion::default())
@@ -182,6 +189,27 @@ pub struct Drawn {
     pub fault: Option<String>,
     /// Diagnostics of the step.
     pub values: Named<Estimate>,
+}
+
+/// Some samples, and what the device made of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Walkers {
+    pub count: usize,
+    /// By name, one sample after the other.
+    pub numbers: BTreeMap<&'static str, Vec<f64>>,
+}
+
+impl Walkers {
+    /// Up to `count` of the samples that are `usable`, spread evenly over them.
+    pub fn chosen(usable: &[usize], count: usize) -> Vec<usize> {
+        let count = count.min(usable.len());
+        (0..count).map(|i| usable[i * usable.len() / count]).collect()
+    }
+
+    /// Numbers under a name; none under one that it lacks.
+    pub fn of(&self, name: &str) -> &[f64] {
+        self.numbers.get(name).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// A run at its end.

@@ -45,6 +45,8 @@ pub struct Job {
     pub limit: Option<Instant>,
     /// What steps with frozen parameters go on for, at the most as many as the settings say.
     pub goal: Option<Goal>,
+    /// Samples of the last frozen step that are to be handed out at the end.
+    pub audit: usize,
     saving: Saving,
     saves: Saves,
     /// How long the last step took.
@@ -76,7 +78,7 @@ impl Job {
         let saving = Saving::default();
         let saves = Saves { last: Instant::now(), interval: SAVE_FIRST.min(saving.every), took: Duration::ZERO };
         let (remarks, records, limit, goal) = (Vec::new(), Vec::new(), None, None);
-        Job { resolved, gpu, bill, start, remarks, log, listener, records, limit, goal, saving, saves, step: Duration::ZERO }
+        Job { resolved, gpu, bill, start, remarks, log, listener, records, limit, goal, audit: 0, saving, saves, step: Duration::ZERO }
     }
 
     /// Saved as `saving` says, and over before `limit`.

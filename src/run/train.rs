@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::estimate::Plot;
 use crate::model::file::Part;
 use crate::problem::initial::provenance;
-use crate::problem::{self, Drawn, Ending, Problem, Training, WarmUp};
+use crate::problem::{self, Drawn, Ending, Problem, Training, Walkers, WarmUp};
 
 /// Refused updates in a row after which a run stops.
 const MOST_REFUSED: usize = 5;
@@ -23,8 +23,16 @@ pub struct Outcome {
     pub summary: Option<Summary>,
     /// Pictures of the result.
     pub plots: Vec<Plot>,
+    /// Samples of the last frozen step, if they were asked for ([`Job::audit`]) and one was made.
+    pub walkers: Option<Walkers>,
     /// What ended it early.
     pub error: Option<Error>,
+}
+
+impl Outcome {
+    fn failed(error: Error) -> Outcome {
+        Outcome { summary: None, plots: Vec::new(), walkers: None, error: Some(error) }
+    }
 }
 
 /// Trains as `job` says: what the problem does first, training, evaluation with frozen parameters. Every step is logged and
@@ -32,7 +40,7 @@ pub struct Outcome {
 pub fn train(job: &mut Job) -> Outcome {
     let (mut problem, mut run) = match open(job) {
         Ok(opened) => opened,
-        Err(e) => return Outcome { summary: None, plots: Vec::new(), error: Some(late(job, e)) },
+        Err(e) => return Outcome::failed(late(job, e)),
     };
     let problem = problem.as_mut();
     let done = run.all(job, problem);
@@ -48,13 +56,15 @@ pub fn train(job: &mut Job) -> Outcome {
     let stopped = error.as_ref().is_some_and(Error::is_stop);
     let checked = match summary(job, &run, ended) {
         // a device that failed is not asked again
-        Ok(Some(summary)) if stopped || error.is_none() => conclude(job, problem, summary, stopped),
-        other => other.map(|summary| (summary, Vec::new())),
+        Ok(Some(summary)) if stopped || error.is_none() => run
+            .walkers(job, problem)
+            .and_then(|walkers| conclude(job, problem, summary, stopped).map(|(summary, plots)| (Some(summary), plots, walkers))),
+        other => other.map(|summary| (summary, Vec::new(), None)),
     };
     match checked {
-        Ok((summary, plots)) => Outcome { summary, plots, error },
+        Ok((summary, plots, walkers)) => Outcome { summary, plots, walkers, error },
         // averages that mean nothing are not shown
-        Err(e) => Outcome { summary: None, plots: Vec::new(), error: Some(error.filter(|e| !e.is_stop()).unwrap_or(e)) },
+        Err(e) => Outcome::failed(error.filter(|e| !e.is_stop()).unwrap_or(e)),
     }
 }
 
@@ -81,6 +91,8 @@ pub(super) struct Run {
     pub pretrained: usize,
     pub refused: usize,
     pub failures: Failures,
+    /// The samples of a frozen step are still there: not so in a run that went on and made none.
+    measured: bool,
 }
 
 impl Run {
@@ -97,6 +109,7 @@ impl Run {
             pretrained: 0,
             refused: 0,
             failures: Failures::default(),
+            measured: false,
         }
     }
 
@@ -195,11 +208,17 @@ impl Run {
             if update {
                 self.progress.training += 1
             } else {
-                self.progress.frozen += 1
+                self.progress.frozen += 1;
+                self.measured = true;
             }
             self.save_now_and_then(job, problem)?;
         }
         Ok(())
+    }
+
+    /// Those of the samples measured last that the job asks for, before a conclusion draws others.
+    fn walkers(&self, job: &Job, problem: &mut dyn Problem) -> Result<Option<Walkers>> {
+        if self.measured && job.audit > 0 { problem.walkers(&job.gpu, job.audit) } else { Ok(None) }
     }
 
     /// Ends a run whose updates are refused again and again.
@@ -282,7 +301,7 @@ fn summary(job: &Job, run: &Run, ended: String) -> Result<Option<Summary>> {
 }
 
 /// Adds what the problem knows of the result.
-fn conclude(job: &mut Job, problem: &mut dyn Problem, mut summary: Summary, stopped: bool) -> Result<(Option<Summary>, Vec<Plot>)> {
+fn conclude(job: &mut Job, problem: &mut dyn Problem, mut summary: Summary, stopped: bool) -> Result<(Summary, Vec<Plot>)> {
     let frozen = job.records.iter().filter(|r| r.phase == Phase::Frozen).count();
     let end = Ending { result: &summary.result, frozen, stopped };
     let listener = &mut job.listener;
@@ -295,5 +314,5 @@ fn conclude(job: &mut Job, problem: &mut dyn Problem, mut summary: Summary, stop
         (summary.ess, summary.std_r) = (reweighted.ess, reweighted.std_r);
         summary.reweighted = Some(reweighted.values);
     }
-    Ok((Some(summary), conclusion.plots))
+    Ok((summary, conclusion.plots))
 }

@@ -1,5 +1,6 @@
 //! `helmholtz verify`: every quantity of a reference case computed by the kernels and compared.
 
+pub mod audit;
 pub mod case;
 pub mod compare;
 pub mod evaluate;

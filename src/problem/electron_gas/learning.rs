@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Recording};
 use crate::model::occupation::Prior;
 use crate::optimize::{Learner, StochasticReconfiguration};
-use crate::problem::{ACCEPTANCE, Conclusion, Drawn, Ending, Measured, Parameters, Problem, WarmUp};
+use crate::problem::{ACCEPTANCE, Conclusion, Drawn, Ending, Measured, Parameters, Problem, Walkers, WarmUp};
 use crate::sample::Round;
 
 /// What is left before training.
@@ -121,6 +121,10 @@ impl Problem for Gas {
 
     fn gradients(&mut self, gpu: &Gpu) -> Result<()> {
         self.trainer.gradients(gpu)
+    }
+
+    fn walkers(&mut self, gpu: &Gpu, count: usize) -> Result<Option<Walkers>> {
+        super::walkers::walkers(&self.trainer, gpu, count).map(Some)
     }
 
     fn conclude(&mut self, gpu: &Gpu, end: &Ending, say: &mut dyn FnMut(&str)) -> Result<Conclusion> {

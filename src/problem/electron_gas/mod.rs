@@ -9,6 +9,7 @@ pub mod pretraining;
 pub mod settings;
 pub mod settle;
 pub mod trainer;
+mod walkers;
 
 use serde_json::json;
 

@@ -206,12 +206,17 @@ fn memory(s: &Memory) -> Result<Hopfield> {
 /// The kinds whose couplings are known here.
 static WITH_COUPLINGS: &[&Kind] = &[&ISING_KIND, &SK, &HOPFIELD, &COUPLINGS];
 
+/// Whether a kind is a model of spins with pair couplings.
+pub fn has_couplings(kind: &Kind) -> bool {
+    WITH_COUPLINGS.contains(&kind)
+}
+
 /// The couplings of a kind's settings, and the shape of a lattice.
 ///
 /// # Errors
 /// [`Error::User`] for a kind that is no model of spins with pair couplings.
 pub fn model_of(kind: &Kind, values: &Values) -> Result<(Couplings, Option<Shape>)> {
-    if !WITH_COUPLINGS.contains(&kind) {
+    if !has_couplings(kind) {
         let names = WITH_COUPLINGS.iter().map(|k| k.name()).collect::<Vec<_>>().join(", ");
         return Err(Error::User(format!("{} has no couplings of pairs of spins; there is {names}", kind.name())));
     }

@@ -235,26 +235,49 @@ pub fn mistakes(values: &Values) -> Vec<String> {
     found
 }
 
-/// The network of `n` spins, for a PixelCNN those of a square lattice, that the settings describe.
+/// A network as the settings describe it.
+#[derive(Clone, Debug)]
+pub enum Model {
+    /// Masked matrices.
+    Made(Made),
+    /// Masked convolutions.
+    PixelCnn(PixelCnn),
+    /// Causal attention.
+    Transformer(Transformer),
+}
+
+/// The model of `n` spins, for a PixelCNN those of a square lattice, that the settings describe.
 ///
 /// # Errors
 /// For sizes that make none.
-pub fn network(n: usize, values: &Values) -> Result<Network> {
+pub fn model(n: usize, values: &Values) -> Result<Model> {
     let Masked { network, half, heads, depth, width, activation, bias, residual, last, .. } = Masked::read(values);
     match network {
         Layers::Made => {
             let made = Made { sites: n, depth, width, bias, prelu: activation == Activation::Prelu, residual };
-            made.check().map(|()| made.into())
+            made.check().map(|()| Model::Made(made))
         }
         Layers::PixelCnn => {
             let convolutions = PixelCnn { side: n.isqrt(), depth, width, half, bias, last, residual };
-            convolutions.check().map(|()| convolutions.into())
+            convolutions.check().map(|()| Model::PixelCnn(convolutions))
         }
         Layers::Transformer => {
             let transformer = Transformer { sites: n, depth, width, heads, bias };
-            transformer.check().map(|()| transformer.into())
+            transformer.check().map(|()| Model::Transformer(transformer))
         }
     }
+}
+
+/// Its network.
+///
+/// # Errors
+/// As [`model`].
+pub fn network(n: usize, values: &Values) -> Result<Network> {
+    Ok(match model(n, values)? {
+        Model::Made(made) => made.into(),
+        Model::PixelCnn(convolutions) => convolutions.into(),
+        Model::Transformer(transformer) => transformer.into(),
+    })
 }
 
 /// How the settings have it trained.

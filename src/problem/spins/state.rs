@@ -24,7 +24,7 @@ use crate::kernels::z2::{self, Logarithms};
 use crate::network::{Autoregressive, Pass};
 use crate::number::philox::{Stream, purpose};
 use crate::optimize::{Learner, Optimizer, Options as Sr, Start};
-use crate::problem::{Baselines, Conclusion, Drawn, Ending, Measured, Metropolis, Named, Problem, Reweighted};
+use crate::problem::{Baselines, Conclusion, Drawn, Ending, Measured, Metropolis, Named, Problem, Reweighted, Walkers};
 use crate::system::spins::{Boundary, Couplings};
 
 /// Spins with an energy, and the network that draws them.
@@ -416,6 +416,10 @@ impl Problem for Spins {
         let (deviation, ess) = self.seen;
         self.annealing.advance(self.learner.updates() + 1, deviation, ess);
         Ok(())
+    }
+
+    fn walkers(&mut self, gpu: &Gpu, count: usize) -> Result<Option<Walkers>> {
+        self.some(gpu, count).map(Some)
     }
 
     fn conclude(&mut self, gpu: &Gpu, _end: &Ending, _say: &mut dyn FnMut(&str)) -> Result<Conclusion> {

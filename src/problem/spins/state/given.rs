@@ -8,6 +8,7 @@ use crate::estimate::{Estimate, Plot};
 use crate::gpu::{Gpu, Recording};
 use crate::kernels::two_point::{self, TwoPoint};
 use crate::kernels::{Chunk, z2};
+use crate::problem::Walkers;
 
 /// Spins of a batch up to which they are read back for pictures.
 const PICTURED: usize = 1 << 24;
@@ -104,6 +105,20 @@ impl Spins {
         let spins = if let Some(images) = &self.images { images.spread(&spins) } else { spins };
         let (weighted, _) = self.correlations();
         pictures(model, beta, &self.subject, &pictures::Samples { spins, energies, reduced, even: self.options.z2, weighted })
+    }
+
+    /// See [`crate::Problem::walkers`]: `spins`, `ln q` and `E`, which leaves out what the energy's offset is.
+    pub(super) fn some(&self, gpu: &Gpu, count: usize) -> Result<Walkers> {
+        let (n, batch) = (self.sites, self.options.training.batch);
+        let wide = |words: Vec<f32>| words.into_iter().map(f64::from).collect::<Vec<f64>>();
+        let (log_q, energies) = (wide(gpu.read_words(self.log_q(), batch)?), wide(gpu.read_words(&self.energies, batch)?));
+        let spins = wide(gpu.read_words(&self.spins, batch * n)?);
+        let usable: Vec<usize> = (0..batch).filter(|w| log_q[*w].is_finite() && energies[*w].is_finite()).collect();
+        let chosen = Walkers::chosen(&usable, count);
+        let column = |all: &[f64]| chosen.iter().map(|w| all[*w]).collect::<Vec<f64>>();
+        let rows = chosen.iter().flat_map(|w| spins[w * n..][..n].to_vec()).collect();
+        let numbers = [("spins", rows), ("ln q", column(&log_q)), ("E", column(&energies))];
+        Ok(Walkers { count: chosen.len(), numbers: numbers.into() })
     }
 
     /// Records ln q and E of the first `count` states of the batch.
