@@ -124,6 +124,14 @@ fn chains_are_measured_again() {
     {
         assert!(printed.contains(part), "{part}: {printed}");
     }
+    assert!(!printed.contains("by blocking"), "{printed}");
+    // chains that are long enough to know their error know it in two ways, and have mixed
+    let s = object(at, "eval g --steps 150 --json");
+    let (error, blocked, r_hat) = (number(&s, "result", "f", "error"), s["blocked"].as_f64().unwrap(), s["r_hat"].as_f64().unwrap());
+    // of 18 blocks of 8 steps: 17 %, four of them
+    assert!((blocked / error - 1.0).abs() < 0.7 && (0.98..1.02).contains(&r_hat), "{s}");
+    let printed = out(&done(at, "report g/eval-2"));
+    assert!(printed.contains("chains: error of F by blocking ") && printed.contains(", split R-hat of F "), "{printed}");
     let s = object(at, "eval g --until-error 1 --steps 9 --json");
     assert!(notes(&s).contains("stopped before the error of F was 1.0e0 Ry: 9 steps are too few"), "{s}");
 }

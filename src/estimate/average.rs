@@ -9,6 +9,8 @@
 //!   an m_i is known from its walkers, so that the m_i are needed for their correlations alone. Too few steps do not tell τ:
 //!   the error is then a lower bound.
 
+use super::blocking::{Blocked, blocking};
+
 /// A step's mean over its walkers.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Batch {
@@ -59,6 +61,19 @@ pub struct Average {
     pub tau: f64,
     /// How the steps scatter beside what their errors say.
     pub scatter: Scatter,
+    /// The error by blocking of the steps of chains, which knows nothing of τ; none where it is not known.
+    pub blocked: Option<Blocked>,
+}
+
+impl Average {
+    /// How much longer the error by blocking is, where it is off by more than a third and by three times what it does not know.
+    pub fn disagreement(&self) -> Option<f64> {
+        let blocked = self.blocked.filter(|_| !self.at_least)?;
+        let ratio = blocked.error / self.error;
+        // either may be the longer one
+        let off = ratio.max(1.0 / ratio) - 1.0;
+        (off > 1.0 / 3.0 && off > 3.0 * blocked.uncertainty).then_some(ratio)
+    }
 }
 
 /// Steps of chains that are needed for an error bar: over these, and over [`MEMORIES`] τ, error bars cover the truth as
@@ -79,16 +94,18 @@ pub fn average(steps: &[Batch], draws: Draws) -> Average {
     let scatter = Scatter { chi2, degrees: steps.len().saturating_sub(1) };
     if draws == Draws::Independent || steps.len() == 1 {
         let tau = if draws == Draws::Independent { 1.0 } else { f64::NAN };
-        return Average { mean, error: within, at_least: false, tau, scatter };
+        return Average { mean, error: within, at_least: false, tau, scatter, blocked: None };
     }
     let series: Vec<f64> = steps.iter().map(|b| (b.walkers as f64 / pooled).sqrt() * (b.mean - mean)).collect();
     let tau = memory(&series);
+    // deviations in units of a step's error
+    let blocked = blocking(&series).map(|b| Blocked { error: within * (series.len() as f64).sqrt() * b.error, ..b });
     let known = steps.len() >= LEAST_STEPS && tau.is_some_and(|tau| steps.len() as f64 >= MEMORIES * tau);
     // the scatter itself is a lower bound where its correlations are not known
     let least = tau.unwrap_or(1.0).max(chi2 / scatter.degrees.max(1) as f64);
     match (tau, known) {
-        (Some(tau), true) => Average { mean, error: within * tau.sqrt(), at_least: false, tau, scatter },
-        _ => Average { mean, error: within * least.sqrt(), at_least: true, tau: f64::NAN, scatter },
+        (Some(tau), true) => Average { mean, error: within * tau.sqrt(), at_least: false, tau, scatter, blocked },
+        _ => Average { mean, error: within * least.sqrt(), at_least: true, tau: f64::NAN, scatter, blocked },
     }
 }
 
@@ -172,6 +189,29 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Two ways to one error: of 200 series of 4096 steps with τ = 1, 4 and 19 hardly any disagrees; of steps that also have a slow
+    /// part, which the window of τ is too short for, most do, and blocking has the longer error.
+    #[test]
+    fn blocking_and_autocorrelation_agree() {
+        let mut noise = Noise(12);
+        for phi in [0.0, 0.6, 0.9] {
+            let all: Vec<Average> = (0..200).map(|_| average(&steps(&mut noise, phi, 4096, 100), Draws::Chains)).collect();
+            let ratio = all.iter().map(|a| a.blocked.unwrap().error / a.error).sum::<f64>() / 200.0;
+            let noted = all.iter().filter(|a| a.disagreement().is_some()).count();
+            println!("φ = {phi}: {ratio:.3}, {noted} of 200 noted");
+            assert!((ratio - 1.0).abs() < 0.06 && noted <= 4, "φ = {phi}: {ratio}, {noted}");
+        }
+        let slow = |noise: &mut Noise| -> Vec<Batch> {
+            let (fast, slow) = (steps(noise, 0.0, 8192, 100), noise.chain(0.996, 8192));
+            fast.iter().zip(slow).map(|(b, s)| Batch { mean: b.mean + 0.05 * s, ..*b }).collect()
+        };
+        let all: Vec<Average> = (0..50).map(|_| average(&slow(&mut noise), Draws::Chains)).collect();
+        let noted = all.iter().filter(|a| a.disagreement().is_some_and(|ratio| ratio > 4.0 / 3.0)).count();
+        println!("slow: {noted} of 50 noted");
+        assert!(noted > 25, "{noted}");
+        assert_eq!(average(&steps(&mut noise, 0.0, 400, 100), Draws::Independent).blocked, None);
     }
 
     /// The bound that a short chain gives is no longer than the error, on average, and grows with what can be seen.

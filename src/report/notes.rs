@@ -8,6 +8,8 @@ use crate::run::{StepRecord, Summary};
 const FEWEST: usize = 100;
 /// Standard deviations of the steps' scatter that are no chance: 1 in 16 000, for each of a few quantities.
 const UNLIKELY: f64 = 4.0;
+/// Split R-hat above which chains are not called mixed: Vehtari et al., Bayesian Anal. 16, 667 (2021).
+const MIXED: f64 = 1.01;
 
 /// Notes drawn from the run itself: drift, sampling, non-finite numbers, what was not corrected.
 pub fn notes(s: &Summary, records: &[StepRecord]) -> Vec<String> {
@@ -37,6 +39,12 @@ pub fn notes(s: &Summary, records: &[StepRecord]) -> Vec<String> {
     let chains = s.acceptance.is_finite();
     if s.tau > 5.0 && chains {
         notes.push(format!("F is correlated over {:.0} steps: raise mc_steps", s.tau));
+    }
+    if s.r_hat > MIXED {
+        notes.push(format!(
+            "split R-hat of F is {:.3}, above {MIXED}: chains are short beside what they remember; give more eval_steps, or raise mc_steps",
+            s.r_hat
+        ));
     }
     if s.nonfinite > 0 {
         notes.push(format!("{} walkers were left out of the means: not drawn, or without a finite local energy", s.nonfinite));
@@ -114,6 +122,7 @@ mod tests {
             (Summary { acceptance: 0.9, ..s.clone() }, "too narrow"),
             (Summary { acceptance: 0.5, tau: 7.0, ..s.clone() }, "over 7 steps: raise mc_steps"),
             (Summary { acceptance: 0.5, ..s.clone() }, "sampling bias"),
+            (Summary { r_hat: 1.02, ..s.clone() }, "split R-hat of F is 1.020, above 1.01"),
             (Summary { nonfinite: 3, ..s.clone() }, "3 walkers were left out"),
             (Summary { ended: "numerics".into(), ..s.clone() }, "ended early: numerics"),
         ] {
@@ -121,7 +130,9 @@ mod tests {
         }
         let mut free = s.clone();
         free.parameters.set("rs", 0.0.into());
-        for (s, what) in [(Summary { scatter: 3.9, ..s.clone() }, "scatter"), (free, "bound")] {
+        for (s, what) in
+            [(Summary { scatter: 3.9, ..s.clone() }, "scatter"), (Summary { r_hat: 1.009, ..s.clone() }, "R-hat"), (free, "bound")]
+        {
             assert!(!says(&s, &[], what), "{what}");
         }
     }

@@ -81,6 +81,12 @@ pub fn result_table(s: &Summary) -> String {
     if !s.errors.is_empty() {
         lines.push(format!("  errors: {}", s.errors));
     }
+    let told =
+        [("error of F by blocking", s.blocked, format!("{:.1e}", s.blocked)), ("split R-hat of F", s.r_hat, format!("{:.3}", s.r_hat))];
+    let chains: Vec<String> = told.into_iter().filter(|(_, v, _)| v.is_finite()).map(|(name, _, v)| format!("{name} {v}")).collect();
+    if !chains.is_empty() {
+        lines.push(format!("  chains: {}", chains.join(", ")));
+    }
     if s.ess.is_finite() {
         lines.push(format!(
             "  reweighted: means over the exact distribution by importance weights; {:.1} % of the samples are effective, std(R)/(β n) = {:.1e} {}",

@@ -64,6 +64,10 @@ impl Summary {
         let accepted = averaged.iter().map(|r| r.values[ACCEPTANCE].value).sum::<f64>() / averaged.len() as f64;
         summary.acceptance = if draws == Draws::Independent { f64::NAN } else { accepted };
         summary.tau = f.tau;
+        if !frozen.is_empty() {
+            summary.blocked = f.blocked.filter(|_| !f.at_least).map_or(f64::NAN, |b| b.error);
+            summary.notes.extend(disagreement(&f));
+        }
         if !frozen.is_empty() && frozen.len() > 1 && draws == Draws::Independent {
             let off = averages.iter().filter(|(q, _)| q.role == Role::Result).map(|(_, a)| a.scatter.deviations());
             summary.scatter = off.fold(0.0, |m: f64, d| if d.abs() > m.abs() { d } else { m });
@@ -71,6 +75,18 @@ impl Summary {
         summary.nonfinite = training.iter().chain(&frozen).map(|r| r.nonfinite as u64).sum();
         Ok(summary)
     }
+}
+
+/// Two ways to the error of F that do not agree.
+fn disagreement(f: &Average) -> Option<String> {
+    let (ratio, blocked) = (f.disagreement()?, f.blocked?);
+    let which = if ratio > 1.0 { "longer" } else { "shorter" };
+    Some(format!(
+        "the error of F by blocking ({} steps a block) is {:.1} times {which} than with the autocorrelation time of {:.1} steps: give more eval_steps, or quote the longer one",
+        blocked.length,
+        ratio.max(1.0 / ratio),
+        f.tau
+    ))
 }
 
 /// What the error bars of an average mean.
@@ -94,6 +110,26 @@ fn meaning(f: &Average, steps: usize, changing: bool, draws: Draws) -> String {
 mod tests {
     use super::*;
     use crate::problem::resolve;
+
+    /// Chains with a slow part that their autocorrelation time misses: the error by blocking stands beside it, and is noted.
+    #[test]
+    fn errors_that_do_not_agree_are_noted() {
+        let words = ["n=3", "rs=1", "theta=0.5", "sampler=metropolis", "batch=100"].map(String::from);
+        let run = resolve("electron-gas", &words).unwrap();
+        let summary = |slow: f64| {
+            let mut noise = crate::number::statistics::tests::Noise(6);
+            let (fast, drift) = (noise.chain(0.0, 8192), noise.chain(0.996, 8192));
+            let record = |step: usize| {
+                let f = Estimate::new(-1.0 + 0.1 * (fast[step] + slow * drift[step]), 0.1);
+                StepRecord { step, phase: Phase::Frozen, values: [("F", f)].into(), ..StepRecord::default() }
+            };
+            let records: Vec<StepRecord> = (0..8192).map(record).collect();
+            Summary::of_records(run.kind(), &run.values, "device", &records).unwrap()
+        };
+        let [good, bad] = [summary(0.0), summary(0.25)];
+        assert!((good.blocked / good.result["F"].error - 1.0).abs() < 0.25 && good.notes.is_empty(), "{good:?}");
+        assert!(bad.blocked > 4.0 / 3.0 * bad.result["F"].error && bad.notes[0].contains("times longer than"), "{:?}", bad.notes);
+    }
 
     /// Steps at another β than the last one's are no part of the result, and none of them is its start.
     #[test]

@@ -68,6 +68,12 @@ pub struct Summary {
     /// Integrated autocorrelation time of F, in steps: 1 by construction for exact draws; null where it is not known.
     #[serde(with = "nullable")]
     pub tau: f64,
+    /// Standard error of F by blocking of the steps of chains; null where it is not known.
+    #[serde(with = "nullable", default = "unknown", skip_serializing_if = "no_number")]
+    pub blocked: f64,
+    /// Split R̂ of F over the walkers of chains at frozen parameters: 1 where they have forgotten where they began.
+    #[serde(with = "nullable", default = "unknown", skip_serializing_if = "no_number")]
+    pub r_hat: f64,
     /// Walkers left out because their local energy was not finite.
     pub nonfinite: u64,
     /// How it ended: finished, stopped by the user, numerics.
@@ -109,6 +115,8 @@ impl Summary {
             baselines: Baselines::new(),
             acceptance: f64::NAN,
             tau: f64::NAN,
+            blocked: f64::NAN,
+            r_hat: f64::NAN,
             nonfinite: 0,
             ended: "finished".into(),
             device: device.into(),

@@ -307,6 +307,7 @@ fn conclude(job: &mut Job, problem: &mut dyn Problem, mut summary: Summary, stop
     let listener = &mut job.listener;
     let conclusion = problem.conclude(&job.gpu, &end, &mut |text| listener.phase(text))?;
     summary.notes.extend(conclusion.notes);
+    summary.r_hat = conclusion.r_hat.unwrap_or(f64::NAN);
     summary.metropolis = conclusion.metropolis;
     summary.two_point = conclusion.two_point;
     summary.baselines = conclusion.baselines;

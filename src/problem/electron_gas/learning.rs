@@ -1,10 +1,11 @@
 //! An electron gas in training: what a training loop asks for, in terms of its [`Trainer`].
 
 use super::pretraining::{Progress, WANTED};
-use super::{Cutoffs, Sampler, Settings, Trainer, chains};
+use super::{Cutoffs, Sampler, Settings, Trainer, chains, walkers};
 use crate::archive::Archive;
 use crate::config::{Group, Values};
 use crate::error::{Error, Result};
+use crate::estimate::Split;
 use crate::gpu::{Gpu, Recording};
 use crate::model::occupation::Prior;
 use crate::optimize::{Learner, StochasticReconfiguration};
@@ -51,6 +52,8 @@ struct Gas {
     settings: Settings,
     trainer: Trainer,
     before: Before,
+    /// F of every walker since the parameters were frozen, if walkers are chains.
+    chains: Split,
 }
 
 /// See [`crate::problem::Kind::open`].
@@ -64,7 +67,7 @@ pub(super) fn open(gpu: &Gpu, values: &Values, parameters: Option<Parameters>) -
     } else {
         Before::Thermalisation(0)
     };
-    Ok(Box::new(Gas { settings, trainer, before }))
+    Ok(Box::new(Gas { settings, trainer, before, chains: Split::default() }))
 }
 
 impl Problem for Gas {
@@ -74,7 +77,10 @@ impl Problem for Gas {
 
     fn state(&mut self, archive: &mut Archive) -> Result<()> {
         self.trainer.state(archive)?;
-        archive.schedule(|a| a.part("before", |a| self.before.state(a)))
+        archive.schedule(|a| {
+            a.part("before", |a| self.before.state(a))?;
+            a.part("chains", |a| self.chains.state(a))
+        })
     }
 
     fn record_step(&mut self, gpu: &Gpu) -> Result<Recording> {
@@ -116,6 +122,11 @@ impl Problem for Gas {
 
     fn measure(&mut self, gpu: &Gpu, learn: bool) -> Result<Measured> {
         let energies = if learn { self.trainer.energies_and_scores(gpu)? } else { self.trainer.energies(gpu)? };
+        if learn {
+            self.chains.clear();
+        } else if self.settings.sampler == Sampler::Metropolis {
+            self.chains.push(&walkers::free_energies(&self.trainer, gpu)?);
+        }
         Ok(energies.measured(&self.settings))
     }
 
@@ -124,12 +135,13 @@ impl Problem for Gas {
     }
 
     fn walkers(&mut self, gpu: &Gpu, count: usize) -> Result<Option<Walkers>> {
-        super::walkers::walkers(&self.trainer, gpu, count).map(Some)
+        walkers::walkers(&self.trainer, gpu, count).map(Some)
     }
 
     fn conclude(&mut self, gpu: &Gpu, end: &Ending, say: &mut dyn FnMut(&str)) -> Result<Conclusion> {
         let note = chains::conclude(&self.settings, &mut self.trainer, gpu, end, say)?;
-        Ok(Conclusion { notes: note.into_iter().collect(), ..Conclusion::default() })
+        let r_hat = Some(self.chains.r_hat()).filter(|r| r.is_finite());
+        Ok(Conclusion { notes: note.into_iter().collect(), r_hat, ..Conclusion::default() })
     }
 }
 

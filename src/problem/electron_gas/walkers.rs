@@ -40,3 +40,10 @@ pub(super) fn walkers(t: &Trainer, gpu: &Gpu, count: usize) -> Result<Walkers> {
     ];
     Ok(Walkers { count: chosen.len(), numbers: numbers.into() })
 }
+
+/// F of every walker measured last, Ry/rs² of all electrons; not finite where one does not count.
+pub(super) fn free_energies(t: &Trainer, gpu: &Gpu) -> Result<Vec<f64>> {
+    let records: Vec<f32> = gpu.read_words(&t.estimators.records, 8 * t.batch)?;
+    let finite = |r: &[f32]| if r.iter().all(|v| v.is_finite()) { f64::from(r[6]) } else { f64::NAN };
+    Ok(records.chunks(8).map(finite).collect())
+}

@@ -431,6 +431,7 @@ impl Problem for Spins {
         let baselines = self.couplings.as_ref().map_or(Ok(Baselines::new()), |model| mean_fields(model, self.options.beta, seed))?;
         Ok(Conclusion {
             reweighted,
+            r_hat: None,
             metropolis,
             two_point,
             baselines,
