@@ -196,6 +196,14 @@ fn what_cannot_be_evaluated_says_why() {
     fs::remove_file(&file).unwrap();
     fs::rename(path("a/checkpoints"), path("away")).unwrap();
     refused(&run(at, "eval a"), 2, &["a has no parameters to evaluate", "params.safetensors is missing"], "no parameters");
+    // a run that was stopped
+    let config = fs::read_to_string(path("a/config.toml")).unwrap();
+    fs::write(path("a/config.toml"), config.replace("\nsteps = 20", "\nsteps = 30")).unwrap();
+    fs::write(&file, &good).unwrap();
+    let o = done(at, "eval a --out stopped --quiet");
+    let said = "the run is not finished: its parameters are those after 20 of 30 training steps";
+    assert!(err(&o).contains(said) && notes(&json(&path("stopped/summary.json"))).contains(said), "{}", err(&o));
+    fs::write(path("a/config.toml"), config).unwrap();
     // the checkpoint had the same parameters
     fs::write(&file, &good).unwrap();
     done(at, "eval a --seed 9 --out whole --quiet");

@@ -78,12 +78,12 @@ impl Beginning {
         let unlocked = claim.unlocked.clone();
         let mut job = match self {
             Beginning::New { start, warnings } => {
-                let forked = matches!(start, Start::Forked(..));
+                let (forked, given) = (matches!(start, Start::Forked(..)), matches!(start, Start::Parameters(_)));
                 let log = RunLog::start(claim, &resolved, gpu.manifest())?;
                 let mut job = Job::new(resolved, gpu, bill, start, log, listener);
                 for (i, text) in warnings.into_iter().enumerate() {
-                    // the first says where a fork is from: that stays with its result
-                    if forked && i == 0 { job.remark(text) } else { job.warning(&text) }
+                    // where a fork, or parameters, are from stays with the result
+                    if given || (forked && i == 0) { job.remark(text) } else { job.warning(&text) }
                 }
                 job
             }

@@ -96,6 +96,7 @@ pub fn main() -> ExitCode {
         .after_help(EXIT_CODES)
         .mut_subcommand("train", |c| c.after_help(format!("{}\n{EXIT_CODES}", keys::all())))
         .mut_subcommand("scan", |c| c.after_help(format!("{}\n{EXIT_CODES}", scan::LISTS)))
+        .mut_subcommand("eval", |c| c.after_help(EXIT_CODES))
         .mut_subcommand("keys", |c| c.after_help(EXIT_CODES));
     let parsed = command.try_get_matches().and_then(|m| Cli::from_arg_matches(&m));
     let cli = match parsed {

@@ -64,8 +64,12 @@ pub fn evaluation(run: &Path, steps: Option<usize>, number: u64, words: &[String
     let seed = seed(then.values.get("seed"), number);
     let own = ["steps=0".to_string(), format!("eval_steps={steps}"), format!("seed={seed}")];
     let mut resolved = resolve(&config, &[&own, words].concat())?;
-    let (parameters, warnings) = parameters(run, &resolved)?;
+    let (parameters, mut warnings) = parameters(run, &resolved)?;
     initial(&parameters, &resolved)?;
+    let (made, all) = (parameters.made.as_ref().map_or(usize::MAX, |made| made.steps), then.values.get::<usize>("steps"));
+    if made < all {
+        warnings.push(format!("the run is not finished: its parameters are those after {made} of {all} training steps"));
+    }
     resolved.start_from(parameters.path.clone());
     Ok(Evaluation { resolved, parameters, warnings })
 }

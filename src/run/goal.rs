@@ -72,6 +72,7 @@ impl Goal {
         let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
         let why = match () {
             () if short => format!("{steps} steps are too few to believe one, {LEAST} are needed"),
+            () if !e.error.is_finite() => "it is not known".into(),
             () if e.at_least => "it is a lower bound still: the chains are too short".into(),
             () => format!("it is {:.1e}, some {:.0} steps would do", e.error, self.needs(e, steps).ceil()),
         };
@@ -149,6 +150,6 @@ mod tests {
         let text = said(Estimate::new(1.0, 3e-3), 50).unwrap();
         assert!(text.contains("the error of F was 1.0e-3 J: it is 3.0e-3, some 450 steps would do"), "{text}");
         assert!(said(Estimate { at_least: true, ..Estimate::new(1.0, 1e-9) }, 50).unwrap().contains("lower bound"));
-        assert!(said(Estimate::new(1.0, f64::NAN), 50).is_some());
+        assert!(said(Estimate::new(1.0, f64::NAN), 50).unwrap().ends_with("it is not known"));
     }
 }
