@@ -2,11 +2,13 @@
 
 use std::ops::Range;
 
-use helmholtz::gpu::{Buffer, Dispatch, Kernel, Recording};
+use helmholtz::gpu::{Buffer, Dispatch, Kernel, Profile, Recording};
 use helmholtz::kernels;
-use helmholtz::number::philox::purpose;
+use helmholtz::kernels::mean_field::Starts;
+use helmholtz::number::philox::{Stream, purpose};
 use helmholtz::problem::resolve;
 use helmholtz::sample::{Exact, Metropolis, Sampler, Settings, exact};
+use helmholtz::system::spins::Couplings;
 
 use crate::{TINY, device, trainer};
 
@@ -60,6 +62,9 @@ fn numbers(d: &Dispatch) -> Option<Numbers> {
         "made_bits" => (number("count"), 0..number("sites")),
         "tempering_sweep" => (number("chains"), number("site") / 4..number("end").div_ceil(4)),
         "tempering_swap" => (number("rungs") * number("ladders"), u64::from(u32::MAX)..1 << 32),
+        // what is drawn first
+        "mean_field" if word("first") >= word("sites") => return None,
+        "mean_field" => (number("starts"), number("first") / 4..number("end").div_ceil(4)),
         "z2_flip" => (number("count"), 0..1),
         "backflow_directions" if word("flags") == 0 => return None,
         "backflow_directions" => {
@@ -157,6 +162,19 @@ fn the_upper_half_of_a_seed_reaches_every_launch() {
     let mut problem = (run.kind().open)(device(), &run.values, None).unwrap();
     let all = distinct(&[problem.record_step(device()).unwrap()]).unwrap();
     assert!(!all.is_empty() && all.iter().all(|n| n.seed == [7, 3]), "{all:?}");
+}
+
+/// Starts of mean fields of 30 spins, in many launches.
+#[test]
+fn no_start_is_drawn_twice() {
+    let model = Couplings::chain(30, 1.0).unwrap();
+    let mut starts = Starts::new(&model, 1.0, 8, 2, Profile::Simd).unwrap();
+    starts.launch = 30;
+    let mut rec = Recording::new();
+    starts.record(&mut rec, Stream { seed: 7, step: 1, purpose: purpose::START, first_walker: 5 });
+    let all = distinct(&[rec]).unwrap_or_else(|e| panic!("{e}"));
+    assert!(all.len() > 2 && all.iter().all(|n| n.walkers == (5..13)));
+    assert_eq!(all.iter().map(|n| n.counters.end - n.counters.start).sum::<u64>(), 8);
 }
 
 /// Samplers of two devices that share a batch; with the same first walker the test must notice.

@@ -38,6 +38,7 @@ mod local_energy;
 mod log_psi;
 mod made;
 mod made_bits;
+mod mean_field;
 mod memory;
 mod metropolis;
 mod network;

@@ -82,10 +82,12 @@ pub enum Style {
     Joined,
     /// A line, full,
     Line,
-    /// broken
+    /// broken,
     Dashed,
-    /// or of dots.
+    /// of dots
     Dotted,
+    /// or of both.
+    DashDotted,
     /// A histogram: from each x to the next one the level y; the last point ends it.
     Steps,
     /// Dots without error bars, as many as there are.

@@ -64,7 +64,8 @@ impl Fields {
         Fields::of(&vec![Vec::new(); sites], |_| 0.0)
     }
 
-    fn of(entries: &[Vec<(usize, f64)>], field: impl Fn(usize) -> f64) -> Fields {
+    /// Entries (j, J_ij) of each site.
+    pub(super) fn of(entries: &[Vec<(usize, f64)>], field: impl Fn(usize) -> f64) -> Fields {
         let sites = entries.len();
         let mut starts = vec![sites + 1];
         entries.iter().for_each(|e| starts.push(starts[starts.len() - 1] + e.len()));

@@ -30,6 +30,7 @@ pub mod local_energy;
 pub mod log_psi;
 pub mod made_bits;
 pub mod masked_outer;
+pub mod mean_field;
 pub mod metropolis;
 pub mod newton;
 pub mod occupation;
@@ -150,6 +151,7 @@ pub static ALL: &[&Kernel] = &[
     &made_bits::KERNEL,
     &made_bits::GRADIENT,
     &masked_outer::KERNEL,
+    &mean_field::KERNEL,
     &metropolis::ACCEPT,
     &metropolis::ADAPT,
     &metropolis::PROPOSE,

@@ -22,8 +22,11 @@ pub struct Baseline {
     pub converged: usize,
 }
 
-/// A method as a reader knows it: `Naive mean field`.
+/// A method as a reader knows it: `Naive mean field`, `TAP`.
 pub fn method(name: &str) -> String {
+    if name == "tap" {
+        return name.to_uppercase();
+    }
     let words = name.replace('_', " ");
     let first = words.chars().next().map_or(String::new(), |c| c.to_uppercase().collect());
     first + words.chars().skip(1).collect::<String>().as_str()
@@ -52,6 +55,7 @@ mod tests {
         assert_eq!(naive, "Naive mean field: F = -0.801258 J, a bound too (lowest of 50 starts)");
         assert_eq!(one(-0.5, false, 3).words("bethe", "J"), "Bethe: F = -0.500000 J, no bound (3 of 50 starts converged)");
         assert_eq!(one(f64::NAN, false, 0).words("bethe", "J"), "Bethe: no value, converged from none of 50 starts");
+        assert_eq!(one(-0.5, false, 3).words("tap", "J"), "TAP: F = -0.500000 J, no bound (3 of 50 starts converged)");
         let text = serde_json::to_string(&one(f64::NAN, false, 0)).unwrap();
         assert_eq!(text, r#"{"f":null,"bound":false,"starts":50,"converged":0}"#);
         assert!(serde_json::from_str::<Baseline>(&text).unwrap().f.is_nan());

@@ -17,6 +17,7 @@ pub mod linear;
 pub mod local_energy;
 pub mod log_psi;
 pub mod made;
+pub mod mean_field;
 pub mod metropolis;
 pub mod newton;
 pub mod occupation;

@@ -82,6 +82,7 @@ fn stroke(curve: &Curve) -> Stroke<'static> {
     let (width, dash) = match curve.style {
         Style::Dashed => (2.0, "9 5"),
         Style::Dotted => (2.4, "2 4"),
+        Style::DashDotted => (2.0, "9 4 2 4"),
         Style::Joined => (1.4, again),
         _ => (2.2, again),
     };

@@ -422,13 +422,19 @@ impl Problem for Spins {
         self.some(gpu, count).map(Some)
     }
 
-    fn conclude(&mut self, gpu: &Gpu, _end: &Ending, _say: &mut dyn FnMut(&str)) -> Result<Conclusion> {
+    fn conclude(&mut self, gpu: &Gpu, _end: &Ending, say: &mut dyn FnMut(&str)) -> Result<Conclusion> {
         self.draw_again(gpu)?;
         let reweighted = self.frozen.sums().map(|(averages, weighted)| self.reweighted(&averages, &weighted));
         let metropolis = self.metropolis();
         let (two_point, bonds) = self.correlations();
         let seed = self.options.training.seed;
-        let baselines = self.couplings.as_ref().map_or(Ok(Baselines::new()), |model| mean_fields(model, self.options.beta, seed))?;
+        let baselines = match &self.couplings {
+            Some(model) => {
+                say("mean fields");
+                mean_fields(gpu, model, self.options.beta, seed)?
+            }
+            None => Baselines::new(),
+        };
         Ok(Conclusion {
             reweighted,
             r_hat: None,

@@ -202,7 +202,7 @@ impl Scan<'_> {
 
     /// With a curve for each of the simpler methods; a cross where one has no value.
     fn compared(&self, mut graph: Graph, courses: &[Course], point: &dyn Fn(&Row, f64) -> [f64; 3]) -> Graph {
-        for (name, style) in self.methods().iter().zip([Style::Dotted, Style::Dashed].into_iter().cycle()) {
+        for (name, style) in self.methods().iter().zip([Style::Dotted, Style::Dashed, Style::DashDotted].into_iter().cycle()) {
             graph = beside(graph, &method(name), style, courses, &|r| Some(r.baseline(name)?.f), point);
         }
         graph

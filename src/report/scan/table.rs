@@ -99,7 +99,10 @@ impl Scan<'_> {
         }
         if q.name == self.free_energy().name {
             for name in self.methods() {
-                all.push(column(&method(&name).to_lowercase(), &|r| compared(r.baseline(&name))));
+                let head = method(&name);
+                // but for an abbreviation
+                let head = if head == head.to_uppercase() { head } else { head.to_lowercase() };
+                all.push(column(&head, &|r| compared(r.baseline(&name))));
             }
             all.push(column("std_r", &|r| if r.summary.std_r.is_nan() { NOTHING.into() } else { format!("{:.1e}", r.summary.std_r) }));
             all.push(column("ess", &|r| if r.summary.ess.is_nan() { NOTHING.into() } else { format!("{:.1} %", 100.0 * r.summary.ess) }));

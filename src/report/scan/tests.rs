@@ -193,6 +193,27 @@ fn methods_belong_to_systems() {
     assert_eq!(drawn("n=6 beta=0.5,1 disorder=2,3", &apart), wanted);
 }
 
+/// Each has a column and a line of its own.
+#[test]
+fn methods_are_told_apart() {
+    let s = series("sk", "n=6 beta=0.5,1", &[]);
+    let mut all = results(&s, 1.0);
+    for baselines in all.iter_mut().flatten().map(|s| &mut s.baselines) {
+        for (name, f) in [("bethe", -1.25), ("naive_mean_field", -1.125), ("tap", -1.375)] {
+            baselines.insert(name.into(), Baseline { f, bound: false, starts: 5, converged: 5 });
+        }
+    }
+    let scan = Scan::new(&s, all).unwrap();
+    let text = scan.table();
+    let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part}: {text}"));
+    assert!(at("  bethe") < at("  naive mean field") && at("  naive mean field") < at("  TAP"));
+    assert!(at("-1.250000") < at("-1.125000") && at("-1.125000") < at("-1.375000"));
+    let graph = scan.graph(&s.kind.quantities[0], Against::axis(&s));
+    let style = |label: &str| graph.curves.iter().find(|c| c.label == label).unwrap().style;
+    let styles = ["Bethe", "Naive mean field", "TAP"].map(style);
+    assert!(styles[0] != styles[1] && styles[1] != styles[2] && styles[2] != styles[0], "{styles:?}");
+}
+
 /// Results of several systems are points on their exact lines; of one system they are joined beside one grey line.
 #[test]
 fn exact_lines_belong_to_systems() {

@@ -11,50 +11,21 @@
 use std::f64::consts::LN_2;
 
 use super::couplings::{Couplings, Neighbours};
+use super::iteration::{FixedPoint, Iteration, relax};
 use super::mean_field::first;
 use super::thermodynamics::temperature;
 use crate::error::Result;
 use crate::number::special::ln_2cosh;
 
-/// Largest distance of a message from its update at which a start has converged.
-const TOLERANCE: f64 = 1e-10;
-/// Sweeps after which a start counts as not converged.
-const SWEEPS: usize = 2000;
-/// Share of the old message that is kept.
-const DAMPING: f64 = 0.5;
-
-/// What belief propagation came to.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Propagation {
-    /// How many were tried.
-    pub starts: usize,
-    /// How many of them reached a fixed point.
-    pub converged: usize,
-    /// The one of lowest F; `None` when there is none.
-    pub lowest: Option<FixedPoint>,
-}
-
-/// A fixed point of belief propagation.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FixedPoint {
-    /// Of the whole system.
-    pub free_energy: f64,
-    /// m_i = tanh h_i.
-    pub magnetisations: Vec<f64>,
-}
-
-impl FixedPoint {
-    /// q = Σ m_i²/n.
-    pub fn q(&self) -> f64 {
-        self.magnetisations.iter().map(|m| m * m).sum::<f64>() / self.magnetisations.len() as f64
-    }
-}
+/// Messages that all starts together may send: about a second.
+const EFFORT: usize = 30_000_000;
 
 /// artanh(tanh a tanh b), without loss for large arguments.
 fn combine(a: f64, b: f64) -> f64 {
     let (sum, difference) = ((a + b).abs(), (a - b).abs());
     let least = a.abs().min(b.abs()).copysign(a * b);
-    least + 0.5 * ((-2.0 * sum).exp().ln_1p() - (-2.0 * difference).exp().ln_1p())
+    let (far, near) = ((-2.0 * sum).exp(), (-2.0 * difference).exp());
+    least + 0.5 * ((1.0 + far) / (1.0 + near)).ln()
 }
 
 /// A model with its messages, each kept where it arrives.
@@ -77,25 +48,13 @@ impl Graph<'_> {
         (0..external.len()).map(|i| self.beta * external[i] + arriving[self.row(i)].iter().sum::<f64>()).collect()
     }
 
-    /// Propagates until messages stay; whether they did.
-    fn settle(&self, arriving: &mut [f64]) -> bool {
-        let mut new = arriving.to_vec();
-        for _ in 0..SWEEPS {
-            for (i, h) in self.fields(arriving).iter().enumerate() {
-                for k in self.row(i) {
-                    new[self.reverse[k]] = combine(self.beta * self.near.couplings[k], h - arriving[k]);
-                }
-            }
-            let mut moved = 0.0f64;
-            for (u, new) in arriving.iter_mut().zip(&new) {
-                moved = moved.max((new - *u).abs());
-                *u = DAMPING * *u + (1.0 - DAMPING) * new;
-            }
-            if moved < TOLERANCE {
-                return true;
+    /// Sends every message.
+    fn update(&self, arriving: &[f64], new: &mut [f64]) {
+        for (i, h) in self.fields(arriving).iter().enumerate() {
+            for k in self.row(i) {
+                new[self.reverse[k]] = combine(self.beta * self.near.couplings[k], h - arriving[k]);
             }
         }
-        false
     }
 
     /// -βF without the offset, as a function of the a_ij alone, in which it is stationary: what is left of the messages'
@@ -125,34 +84,34 @@ fn bond(k: f64, a: f64, b: f64) -> f64 {
     same.max(other) + (-(same - other).abs()).exp().ln_1p() - ln_2cosh(a) - ln_2cosh(b)
 }
 
-/// Belief propagation with damping ½ from `starts` starts: all messages up, then random ones.
+/// Belief propagation, damped where it must be, from up to `starts` starts: all messages up, then random ones; fewer where these
+/// take longer than about a second.
 ///
 /// # Errors
 /// [`crate::Error::User`] for a β that is negative or not finite.
-pub fn propagate(model: &Couplings, beta: f64, starts: usize, seed: u64) -> Result<Propagation> {
+pub fn propagate(model: &Couplings, beta: f64, starts: usize, seed: u64) -> Result<Iteration> {
     temperature(beta)?;
     let near = model.neighbours();
-    let place = |i: usize, j: usize| {
-        let start = near.starts[i] as usize;
-        start + near.sites[start..near.starts[i + 1] as usize].binary_search(&(j as u32)).expect("bonds have two ends")
-    };
-    let ends = (0..model.n()).flat_map(|i| near.of(i).map(move |(j, _)| (i, j)));
-    let reverse: Vec<usize> = ends.map(|(i, j)| place(j, i)).collect();
-    let graph = Graph { model, near, reverse, beta };
-    let mut result = Propagation { starts, converged: 0, lowest: None };
-    for start in 0..starts {
-        let mut arriving = first(graph.reverse.len(), start, seed);
-        if !graph.settle(&mut arriving) {
-            continue;
-        }
-        result.converged += 1;
-        let free_energy = model.offset() - graph.exponent(&arriving) / beta;
-        if result.lowest.as_ref().is_none_or(|l| free_energy < l.free_energy) {
-            let magnetisations = graph.fields(&arriving).iter().map(|h| h.tanh()).collect();
-            result.lowest = Some(FixedPoint { free_energy, magnetisations });
-        }
+    // both ends of a bond, in the order in which neighbours lie
+    let (mut reverse, mut next) = (vec![0; near.sites.len()], near.starts.clone());
+    for b in model.bonds() {
+        let [from, to] = [b.i, b.j].map(|site| {
+            next[site] += 1;
+            next[site] as usize - 1
+        });
+        (reverse[from], reverse[to]) = (to, from);
     }
-    Ok(result)
+    let graph = Graph { model, near, reverse, beta };
+    let messages = graph.reverse.len();
+    Ok(Iteration::run(starts, EFFORT / messages.max(1), |start, sweeps| {
+        let mut arriving = first(messages, start, seed);
+        let (made, converged) = relax(&mut arriving, sweeps, |old, new| graph.update(old, new));
+        let point = || FixedPoint {
+            free_energy: model.offset() - graph.exponent(&arriving) / beta,
+            magnetisations: graph.fields(&arriving).iter().map(|h| h.tanh()).collect(),
+        };
+        (made, converged.then(point))
+    }))
 }
 
 /// F of the whole system where all messages vanish: -βF = n ln 2 + Σ ln cosh βJ_ij. `None` in a field.

@@ -187,16 +187,20 @@ impl Couplings {
 
     /// As lists of neighbours (compressed sparse rows).
     pub fn neighbours(&self) -> Neighbours {
-        let mut ends: Vec<(u32, u32, f64)> = Vec::with_capacity(2 * self.bonds.len());
-        for b in &self.bonds {
-            ends.push((b.i as u32, b.j as u32, b.coupling));
-            ends.push((b.j as u32, b.i as u32, b.coupling));
-        }
-        ends.sort_by_key(|e| (e.0, e.1));
         let mut starts = vec![0u32; self.n + 1];
-        ends.iter().for_each(|e| starts[e.0 as usize + 1] += 1);
+        self.bonds.iter().for_each(|b| [b.i, b.j].iter().for_each(|end| starts[end + 1] += 1));
         (0..self.n).for_each(|i| starts[i + 1] += starts[i]);
-        Neighbours { starts, sites: ends.iter().map(|e| e.1).collect(), couplings: ends.iter().map(|e| e.2).collect() }
+        let (mut sites, mut couplings) = (vec![0; 2 * self.bonds.len()], vec![0.0; 2 * self.bonds.len()]);
+        let mut next = starts.clone();
+        // in the order of bonds, those of a site come in ascending order
+        for b in &self.bonds {
+            for (site, other) in [(b.i, b.j), (b.j, b.i)] {
+                let place = next[site] as usize;
+                (sites[place], couplings[place]) = (other as u32, b.coupling);
+                next[site] += 1;
+            }
+        }
+        Neighbours { starts, sites, couplings }
     }
 
     /// The model that single precision holds: couplings and fields rounded to f32, as kernels read them.

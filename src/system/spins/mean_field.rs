@@ -5,7 +5,7 @@
 
 use super::couplings::{Couplings, Neighbours};
 use super::thermodynamics::temperature;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::number::philox::{Stream, purpose};
 use crate::number::special::ln_2cosh;
 
@@ -32,19 +32,35 @@ impl MeanField {
     pub fn new(model: &Couplings, beta: f64, starts: usize, seed: u64) -> Result<MeanField> {
         temperature(beta)?;
         let near = model.neighbours();
-        let found = (0..starts.max(1)).map(|start| {
-            let mut fields = first(model.n(), start, seed);
-            descend(model, &near, beta, &mut fields);
-            let magnetisations = fields.iter().map(|a| a.tanh()).collect();
-            MeanField { free_energy: free_energy(model, beta, &fields), magnetisations }
-        });
-        Ok(found.min_by(|a, b| a.free_energy.total_cmp(&b.free_energy)).expect("at least one start"))
+        let all = (0..starts.max(1)).map(|start| settled(model, &near, beta, first(model.n(), start, seed), SWEEPS));
+        Ok(all.min_by(|a, b| a.free_energy.total_cmp(&b.free_energy)).expect("at least one start"))
+    }
+
+    /// Goes on from the lowest m of many starts, which another has found, by at most `sweeps` sweeps (at least 1) of each: the
+    /// lowest of them.
+    ///
+    /// # Errors
+    /// [`crate::Error::User`] for a β that is negative or not finite, and without n magnetisations in [-1, 1].
+    pub fn settle(model: &Couplings, beta: f64, found: &[Vec<f64>], sweeps: usize) -> Result<MeanField> {
+        temperature(beta)?;
+        if found.is_empty() || found.iter().any(|m| m.len() != model.n() || m.iter().any(|m| !(m.abs() <= 1.0))) {
+            return Err(Error::User(format!("mean field: each start has {} magnetisations from -1 to 1", model.n())));
+        }
+        let near = model.neighbours();
+        let fields = |m: &Vec<f64>| m.iter().map(|m| m.atanh()).collect();
+        let all = found.iter().map(|m| settled(model, &near, beta, fields(m), sweeps.max(1)));
+        Ok(all.min_by(|a, b| a.free_energy.total_cmp(&b.free_energy)).expect("not empty"))
     }
 
     /// q = Σ m_i²/n.
     pub fn q(&self) -> f64 {
         self.magnetisations.iter().map(|m| m * m).sum::<f64>() / self.magnetisations.len() as f64
     }
+}
+
+/// m_i of a start: all up, then random ones.
+pub fn start(n: usize, start: usize, seed: u64) -> Vec<f64> {
+    first(n, start, seed).iter().map(|a| a.tanh()).collect()
 }
 
 /// Local fields of a start: all 1, or artanh of uniform numbers in (-1, 1).
@@ -55,9 +71,9 @@ pub(super) fn first(n: usize, start: usize, seed: u64) -> Vec<f64> {
 }
 
 /// Updates β(Σ_j J_ij m_j + h_i), one spin at a time, until nothing moves.
-fn descend(model: &Couplings, near: &Neighbours, beta: f64, fields: &mut [f64]) {
+fn settled(model: &Couplings, near: &Neighbours, beta: f64, mut fields: Vec<f64>, sweeps: usize) -> MeanField {
     let mut m: Vec<f64> = fields.iter().map(|a| a.tanh()).collect();
-    for _ in 0..SWEEPS {
+    for _ in 0..sweeps {
         let mut moved = 0.0f64;
         for i in 0..m.len() {
             fields[i] = beta * (model.fields()[i] + near.of(i).map(|(j, c)| c * m[j]).sum::<f64>());
@@ -66,17 +82,19 @@ fn descend(model: &Couplings, near: &Neighbours, beta: f64, fields: &mut [f64]) 
             m[i] = new;
         }
         if moved < TOLERANCE {
-            return;
+            break;
         }
     }
+    MeanField { free_energy: free_energy(model, beta, &fields), magnetisations: m }
 }
 
 /// F of m_i = tanh a_i; H₂ = ln 2cosh a - a tanh a keeps its digits at |m| = 1.
-fn free_energy(model: &Couplings, beta: f64, a: &[f64]) -> f64 {
+pub(super) fn free_energy(model: &Couplings, beta: f64, a: &[f64]) -> f64 {
     let m: Vec<f64> = a.iter().map(|a| a.tanh()).collect();
     let pairs: f64 = model.bonds().iter().map(|b| b.coupling * m[b.i] * m[b.j]).sum();
     let singles: f64 = model.fields().iter().zip(&m).map(|(h, m)| h * m).sum();
-    let entropy: f64 = a.iter().zip(&m).map(|(a, m)| ln_2cosh(*a) - a * m).sum();
+    // no entropy, and no product of 0 and infinity, at |m| = 1
+    let entropy: f64 = a.iter().zip(&m).filter(|(a, _)| a.is_finite()).map(|(a, m)| ln_2cosh(*a) - a * m).sum();
     model.offset() - pairs - singles - entropy / beta
 }
 

@@ -4,7 +4,7 @@
 //! couplings and fields: the square and the triangular lattice, a Sherrington-Kirkpatrick instance, a Hopfield network, a
 //! user's file. Beside a run stand [`torus`] (lattices of any size), [`transfer`] (open
 //! ones up to L = 16), [`enumeration`] (any model of few spins), [`hopfield`]
-//! (two patterns), [`chain`], and the approximations [`mean_field`] (a bound), [`bethe`] (none) and [`inverse_ising`].
+//! (two patterns), [`chain`], and the approximations [`mean_field`] (a bound), [`bethe`] and [`tap`] (none) and [`inverse_ising`].
 
 pub mod bethe;
 pub mod chain;
@@ -15,9 +15,11 @@ mod file;
 pub mod glass;
 pub mod hopfield;
 pub mod inverse_ising;
+pub mod iteration;
 pub mod lattice;
 pub mod mean_field;
 mod npy;
+pub mod tap;
 #[cfg(test)]
 mod tests;
 mod text;
