@@ -62,6 +62,36 @@ fn a_run_is_held_against_the_exact_distribution() {
     assert!(tempered["tempering"]["thermalised"] == true && tempered["tempering"]["tau"].as_f64().unwrap() >= 0.2, "{tempered}");
 }
 
+/// The simpler methods beside a run have the numbers of the reference file: the naive mean field is the lowest of thousands of
+/// starts, and iterations that converge from no start have no value.
+#[test]
+fn simpler_methods_have_the_published_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels-tests/data/sk_n10_seed4.json");
+    let reference: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    for row in reference["rows"].as_array().unwrap() {
+        let beta = row["beta"].as_f64().unwrap();
+        let line = format!("train sk couplings={} beta={beta} depth=1 batch=8 steps=2 eval_steps=0 --out b{beta} --json", file.display());
+        let s = object(at, &line);
+        let all = &s["baselines"];
+        let equal = |method: &str, key: &str| (all[method]["f"].as_f64().unwrap() - row[key].as_f64().unwrap()).abs() < 1e-9;
+        assert!(equal("naive_mean_field", "nmf_F_per_site") && all["naive_mean_field"]["starts"] == 4096, "{beta}: {all}");
+        if row["bethe_bp_converged"] == "0/24" {
+            assert!(all["bethe"]["f"].is_null() && all["bethe"]["converged"] == 0, "{beta}: {all}");
+        } else {
+            assert!(equal("bethe", "bethe_bp_F_per_site") && all["bethe"]["converged"] == all["bethe"]["starts"], "{beta}: {all}");
+        }
+        // above its transition TAP is at zero magnetisation
+        assert!(beta > 0.7 || equal("tap", "tap_para_F_per_site"), "{beta}: {all}");
+        assert!(beta < 1.5 || all["tap"]["f"].is_null(), "{beta}: {all}");
+    }
+    let printed = out(&run(at, "report b0.6"));
+    for part in ["Naive mean field: F = -1.161393 J, a bound too (lowest of 4096 starts)", "TAP: F = -1.330687 J, no bound (50 of 50"] {
+        assert!(printed.contains(part), "{part}: {printed}");
+    }
+}
+
 /// Correlations of a model lead back to its couplings, from the file of one command to the next one's.
 #[test]
 fn couplings_come_back_from_a_file_of_correlations() {

@@ -12,7 +12,7 @@ use crate::system::spins::{Couplings, MeanField, bethe, mean_field, tap};
 
 /// Products m_j J_ij that the naive mean field of all starts may take on the device, about a second on two cores; an update of a
 /// spin costs as much as some of them.
-const EFFORT: usize = 1_000_000_000;
+const EFFORT: usize = 600_000_000;
 const UPDATE: usize = 16;
 /// Sweeps of a start, where there are enough starts.
 const SWEEPS: usize = 60;

@@ -4,6 +4,9 @@
 const TOLERANCE: f64 = 1e-10;
 /// Sweeps after which a start counts as not converged.
 const SWEEPS: usize = 2000;
+/// Where time is short a start has only so much of it, down to so few sweeps: several are tried.
+const SHARE: usize = 8;
+const FEWEST: usize = 200;
 /// Share of the old value that a sweep keeps, once sweeps do not bring values closer to their updates.
 const DAMPING: f64 = 0.5;
 /// How many sweeps may fail to.
@@ -37,12 +40,13 @@ impl FixedPoint {
 }
 
 impl Iteration {
-    /// From up to `starts` starts, one after another, for `sweeps` sweeps of all of them together (at least one): what is cut short
-    /// has not converged. `settle` is told the start and how many sweeps it may make, and says how many it made.
+    /// From up to `starts` starts, one after another, for `sweeps` sweeps of all of them together (at least one), 2000 or an eighth
+    /// of them a start: what is cut short has not converged. `settle` is told the start and how many sweeps it may make, and says how many it made.
     pub(super) fn run(starts: usize, sweeps: usize, mut settle: impl FnMut(usize, usize) -> (usize, Option<FixedPoint>)) -> Iteration {
         let (mut found, mut left) = (Iteration { starts: 0, converged: 0, lowest: None }, sweeps.max(1));
+        let most = (sweeps / SHARE).clamp(FEWEST, SWEEPS);
         while found.starts < starts && left > 0 {
-            let (made, point) = settle(found.starts, left.min(SWEEPS));
+            let (made, point) = settle(found.starts, left.min(most));
             left = left.saturating_sub(made.max(1));
             found.starts += 1;
             let Some(point) = point else { continue };
@@ -136,5 +140,15 @@ mod tests {
         let cut = run(9, 25);
         assert_eq!((cut.starts, cut.converged, cut.lowest.unwrap().free_energy), (3, 2, -1.0));
         assert_eq!((run(2, 25).starts, run(2, 0).starts, run(2, 0).converged), (2, 1, 0));
+        let mut most = Vec::new();
+        let count = |sweeps: usize, most: &mut Vec<usize>| {
+            Iteration::run(9, sweeps, |_, sweeps| {
+                most.push(sweeps);
+                (sweeps, None)
+            })
+            .starts
+        };
+        assert_eq!((count(4000, &mut most), count(100_000, &mut most)), (8, 9));
+        assert!(most[..8] == [500; 8] && most[8..] == [2000; 9], "{most:?}");
     }
 }
