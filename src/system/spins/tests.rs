@@ -321,6 +321,13 @@ fn uniform_ferromagnets_are_those_of_the_general_solvers() {
     assert!(up.magnetisations[0] > 0.9 && lowest.magnetisations[0] < -0.9 && lowest.free_energy < up.free_energy);
     let naive = [1, 8].map(|starts| MeanField::new(&model, 0.8, starts, 0).unwrap());
     assert!(naive[0].magnetisations[0] > 0.9 && naive[1].magnetisations[0] < -0.9 && naive[1].free_energy < naive[0].free_energy);
+    // of given ones, saturated or not, the lowest after some sweeps; nothing else is taken
+    let settled = MeanField::settle(&model, 0.8, &[vec![1.0; 16], vec![-0.2; 16]], 1000).unwrap();
+    close("settled", settled.free_energy, naive[1].free_energy, 1e-12);
+    for found in [vec![], vec![vec![1.0; 15]], vec![vec![f64::NAN; 16]], vec![vec![1.5; 16]]] {
+        let text = MeanField::settle(&model, 0.8, &found, 5).unwrap_err().to_string();
+        assert!(text.contains("16 magnetisations from -1 to 1"), "{text}");
+    }
 }
 
 /// Orders in β: independent pairs and mean field miss J by β, and Sessak-Monasson by β² and more; two spins are exact.
