@@ -204,6 +204,7 @@ fn a_system_of_ones_own_is_one_file() {
     assert!((r["value"].as_f64().unwrap() - exact).abs() < 6.0 * r["error"].as_f64().unwrap(), "{s}");
     for (line, part) in [
         ("report a", "free plaquettes, exact"),
+        ("eval a --steps 3", "3 steps of 500 walkers with frozen parameters"),
         ("check plaquettes L=4 beta=0.7", "16 spins"),
         ("profile plaquettes L=4 beta=0.7 batch=100", "plaquettes"),
         ("keys plaquettes", "sites of a row"),
@@ -212,6 +213,8 @@ fn a_system_of_ones_own_is_one_file() {
     ] {
         assert!(own(line).contains(part), "{line}");
     }
+    let o = std::process::Command::new(&program).args(["eval", "a", "--audit", "2"]).current_dir(folder.path()).output().unwrap();
+    assert!(o.status.code() == Some(2) && text(&o.stderr).contains("--audit: plaquettes has no energy in float64"), "{}", text(&o.stderr));
 }
 
 /// Spins with known values: all states are summed on the device. A value that is off by 1e-4 fails its row.
