@@ -141,6 +141,33 @@ mod tests {
         assert!((made - 25.5).abs() < 1.0, "{made}");
     }
 
+    /// 400 chains of a known τ, whose bars hang on the τ that they find: they cover the truth in 0.683 and 0.954 of them (0.0233 and
+    /// 0.0105 by chance; four of each are allowed) although they stop where the bars are short, and stop where they should.
+    #[test]
+    fn bars_of_chains_that_stop_by_them_cover_the_truth() {
+        let words = ["n=3", "rs=1", "theta=0.5", "sampler=metropolis", "batch=100"].map(String::from);
+        let resolved = resolve("electron-gas", &words).unwrap();
+        let (mut noise, runs) = (Noise(29), 400);
+        for (phi, tau, steps) in [(0.0, 1.0, 400.0), (0.6, 4.0, 400.0), (0.6, 4.0, 1600.0), (0.8, 9.0, 1600.0)] {
+            let asked = 0.2 * f64::sqrt(tau / steps);
+            let (mut one, mut two, mut made) = (0, 0, 0);
+            for _ in 0..runs {
+                let mut goal = Goal::parse(&format!("{asked}"), resolved.kind()).unwrap();
+                let series = noise.chain(phi, 4 * steps as usize);
+                let step = |x: &f64| StepRecord { values: [("F", Estimate::new(3.0 + 0.2 * x, 0.2))].into(), ..StepRecord::default() };
+                let all: Vec<StepRecord> = series.iter().map(step).collect();
+                let last = (0..all.len()).find(|n| goal.reached(resolved.kind(), &resolved.values, &all[..*n])).unwrap();
+                let a = average_of(goal.quantity, resolved.kind(), &resolved.values, &all[..last]);
+                let off = (a.mean - 3.0).abs() / a.error;
+                (one, two, made) = (one + (off <= 1.0) as usize, two + (off <= 2.0) as usize, made + last);
+            }
+            let [one, two, made] = [one, two, made].map(|count| count as f64 / runs as f64);
+            println!("φ = {phi}: {one:.3} and {two:.3} of the runs, {made:.0} steps each of {steps}");
+            assert!((one - 0.683).abs() < 4.0 * 0.0233 && (two - 0.954).abs() < 4.0 * 0.0105, "φ = {phi}: {one} {two}");
+            assert!((made / steps - 1.0).abs() < 0.1, "φ = {phi}: {made} for {steps}");
+        }
+    }
+
     #[test]
     fn a_goal_that_was_not_reached_says_what_is_missing() {
         let goal = Goal::parse("1e-3", glass("").kind()).unwrap();
