@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
+use std::time::Duration;
 
 use super::{command, err, json, out, refused};
 
@@ -136,7 +137,7 @@ fn chains_are_measured_again() {
     assert!(notes(&s).contains("stopped before the error of F was 1.0e0 Ry: 9 steps are too few"), "{s}");
 }
 
-/// Walkers of the last step agree with float64; parameters that changed between the parts of an evaluation do not, and it fails.
+/// Walkers of the last step agree with float64; where the couplings change under an evaluation they do not, and it fails.
 #[test]
 fn walkers_are_computed_again_in_float64() {
     let folder = tempfile::tempdir().unwrap();
@@ -150,12 +151,40 @@ fn walkers_are_computed_again_in_float64() {
     assert!(!path("a/eval").exists());
     let o = done(at, "eval a --out late --steps 3 --quiet --audit 2 --seed 5");
     assert!(out(&o).contains("2 walkers in float64: 3 quantities compared, all agree"), "{}", out(&o));
-    done(at, "train GLASS seed=8 --out b --quiet");
-    fs::copy(path("b/params.safetensors"), path("a/params.safetensors")).unwrap();
-    let o = run(at, "eval a --out e --steps 8 --audit 9 --quiet");
+    // couplings that are others when the walkers are computed again
+    let bonds = |j: f64| fs::write(path("J.csv"), format!("0,1,{j}\n1,2,-1.0\n0,2,0.5\n2,3,1.0\n")).unwrap();
+    bonds(1.0);
+    done(at, "train couplings couplings=J.csv beta=1 depth=1 steps=5 batch=100 eval_steps=2 --out c --quiet");
+    let child = command(at, "eval c --out f --steps 3000 --audit 9 --quiet").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let steps = || fs::read_to_string(path("f/metrics.csv")).map_or(0, |text| text.lines().count());
+    for _ in 0..600 {
+        if steps() > 3 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!((4..2900).contains(&steps()), "{} steps", steps());
+    bonds(1.1);
+    let o = child.wait_with_output().unwrap();
     assert_eq!(o.status.code(), Some(4), "{}", err(&o));
-    assert!(err(&o).contains("off: ln q, F") && err(&o).contains("quote nothing"), "{}", err(&o));
-    assert!(out(&o).contains("FAIL") && notes(&json(&path("e/summary.json"))).contains("9 walkers in float64 differ"), "{}", out(&o));
+    assert!(err(&o).contains("off: ") && err(&o).contains("E, F") && err(&o).contains("quote nothing"), "{}", err(&o));
+    assert!(out(&o).contains("FAIL") && notes(&json(&path("f/summary.json"))).contains("9 walkers in float64 differ"), "{}", out(&o));
+}
+
+/// An evaluation does not go on with parameters that the run has no more.
+#[test]
+fn other_parameters_are_another_evaluation() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    done(at, "train GLASS --out a --quiet");
+    done(at, "eval a --out e --quiet");
+    done(at, "train GLASS seed=8 --out b --quiet");
+    fs::copy(at.join("b/params.safetensors"), at.join("a/params.safetensors")).unwrap();
+    let o = run(at, "eval a --out e --steps 8 --quiet");
+    refused(&o, 2, &["e is of other parameters than a has now", "--fresh"], "other parameters");
+    assert_eq!(free_energies(&at.join("e")).len(), 5);
+    done(at, "eval a --out e --steps 8 --quiet --fresh");
+    assert_eq!((free_energies(&at.join("e")).len(), free_energies(&at.join("e.1")).len()), (8, 5));
 }
 
 #[test]

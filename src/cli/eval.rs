@@ -6,6 +6,7 @@ use super::begin::{Beginning, Keeping};
 use super::train::{Audit, Going, Showing, go, quoted};
 use crate::error::{Error, Result};
 use crate::problem::initial::initial;
+use crate::problem::{Parameters, Tables};
 use crate::run::claim::Old;
 use crate::run::evaluation::{self, Evaluation, evaluation};
 use crate::run::job::Start;
@@ -65,14 +66,15 @@ pub fn run(args: Args) -> Result<()> {
         audit::check(kind).map_err(|e| Error::User(format!("--audit: {e}")))?;
     }
     let vectors = initial(&first.parameters, &first.resolved)?.vectors;
-    let audit = args.audit.map(|walkers| Audit { walkers: walkers as usize, parameters: vectors });
+    let tables = (kind.tables)(&first.resolved.values)?;
+    let audit = args.audit.map(|walkers| Audit { walkers: walkers as usize, parameters: vectors.clone() });
     let claim = match &args.out {
         Some(out) => Claim::new(out, if args.fresh { Old::Aside } else { Old::Resumed })?,
         None => Claim::free(run, evaluation::FOLDER)?,
     };
     let begun = found(&claim.path).and_then(|Evaluation { mut resolved, parameters, warnings }| {
         let beginning = match claim.resumes {
-            true => Beginning::find(Some(&claim), &mut resolved, None)?,
+            true => same_parameters(run, &claim, Beginning::find(Some(&claim), &mut resolved, None)?, &tables, &vectors)?,
             false => Beginning::New { start: Start::Parameters(parameters), warnings },
         };
         Ok((resolved, beginning))
@@ -91,6 +93,18 @@ pub fn run(args: Args) -> Result<()> {
     };
     let going = Going { saving: args.keeping.saving(), limit, goal, audit };
     go(claim, beginning, resolved, &args.showing, going, again)
+}
+
+/// Refuses to go on with an evaluation of parameters that the run does not have any more.
+fn same_parameters(run: &Path, claim: &Claim, beginning: Beginning, tables: &Tables, now: &Parameters) -> Result<Beginning> {
+    match &beginning {
+        Beginning::Old(newest) if newest.checkpoint.parameters(tables)? != *now => Err(Error::User(format!(
+            "{} is of other parameters than {} has now: choose another folder with --out, or --fresh to move it aside",
+            claim.path.display(),
+            run.display()
+        ))),
+        _ => Ok(beginning),
+    }
 }
 
 /// Whether two paths are one folder.

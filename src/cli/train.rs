@@ -151,7 +151,11 @@ pub(super) fn go(
     job.goal = going.goal;
     job.audit = going.audit.as_ref().map_or(0, |audit| audit.walkers);
     let mut outcome = train::train(&mut job);
-    let report = going.audit.map_or(Ok(None), |audit| audit.of(&mut job, &mut outcome))?;
+    let report = going.audit.map_or(Ok(None), |audit| audit.of(&mut job, &mut outcome)).unwrap_or_else(|e| {
+        // the result stays
+        outcome.error.get_or_insert(e);
+        None
+    });
     job.listener.finish();
     let (_, gpu, done) = conclude(job, outcome, |summary, figures| {
         if json {
