@@ -19,8 +19,8 @@ pub static KERNEL: Kernel = Kernel {
     shared: &["grid", "special", "philox"],
     params_bytes: size_of::<Params>(),
     variants: &[
-        &[("WG", 32), ("TILE", 8), ("MIRROR", 1), ("SAME", 0)],
-        &[("WG", 32), ("TILE", 8), ("MIRROR", 0), ("SAME", 1)],
+        &[("WG", 32), ("TILE", 16), ("MIRROR", 1), ("SAME", 0)],
+        &[("WG", 32), ("TILE", 16), ("MIRROR", 0), ("SAME", 1)],
         &[("WG", 32), ("TILE", 1), ("MIRROR", 1), ("SAME", 0)],
     ],
 };
@@ -111,7 +111,7 @@ impl OneLayer {
         }
         let table = model.parameters();
         let place = |leaf: &str| table.get(&format!("made/layer00/{leaf}")).map(|l| l.offset);
-        let tile = if profile == Profile::Simd { 8 } else { 1 };
+        let tile = if profile == Profile::Simd { 16 } else { 1 };
         let (sites, parts) = (model.sites, groups(chunk));
         Ok(OneLayer {
             sites,
