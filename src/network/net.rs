@@ -23,6 +23,8 @@ pub struct Net {
     pub(super) parameters: usize,
     /// Which tiles its products have.
     pub(super) profile: Profile,
+    /// How sums of rows are made: in order, which runs on all devices, or by the lanes of GPUs.
+    pub(super) sums: Profile,
     pack: pack::Layout,
     map: Buffer,
     pub(super) packed: Buffer,
@@ -52,6 +54,7 @@ impl Net {
             tokens: rows,
             parameters,
             profile: Profile::Gpu,
+            sums: Profile::Simd,
             map: Buffer::filled("network map", pack.words(), move || map.map()),
             packed: Buffer::new("network packed", pack.words()),
             pack,
@@ -59,9 +62,9 @@ impl Net {
         })
     }
 
-    /// With the tiles that suit a device; those for GPUs run on all.
+    /// With the tiles and sums that suit a device; those for GPUs run on all.
     pub fn tiled(self, profile: Profile) -> Net {
-        Net { profile, ..self }
+        Net { profile, sums: profile, ..self }
     }
 
     /// Rows of scores and gradients are this long: P rounded up to a multiple of 4.

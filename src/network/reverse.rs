@@ -314,7 +314,7 @@ impl Net {
                 g_stride: self.leading() as u32,
                 flags: ones | if sink.adds { outer::ACCUMULATE } else { 0 },
             };
-            if ones != 0 && self.profile == Profile::Gpu {
+            if ones != 0 && self.sums == Profile::Gpu {
                 column_sum::record(rec, name, p, y.buffer, sink.buffer);
             } else {
                 outer::record(rec, name, p, x.buffer, y.buffer, sink.buffer);
