@@ -106,10 +106,10 @@ fn main() -> std::process::ExitCode {
 
 fn own_loop() -> Result<()> {
     let gpu = Gpu::open(None)?;
-    let options = Options { beta: 0.7, anneal: 0.5, z2: true, ..Options::adam(500, 300, 0.01) };
+    let options = Options { beta: 0.7, anneal: 0.5, z2: true, ..Options::adam(500, 400, 0.01) };
     let made = Made { sites: 16, depth: 2, width: 4, bias: true, prelu: true, residual: false };
     let mut plaquettes = Spins::new(&gpu, Box::new(Plaquettes(4)), made, options, None)?;
-    train(&gpu, &mut plaquettes, 300, |step, measured| {
+    train(&gpu, &mut plaquettes, 400, |step, measured| {
         let f = measured.values["F"];
         println!("step {:3}  F = {:.5} ± {:.5} per spin at beta {:.3}", step + 1, f.value, f.error, measured.values["beta"].value);
     })?;

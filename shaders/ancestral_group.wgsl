@@ -3,7 +3,7 @@
 // Program, parameters, fields and results as there; the cache of a sample lies together, unit u at word u (logits + sites of
 // them). The lanes take the terms of a sum by turns, four rows at a time, and a tree in workgroup memory adds them up. Bound by
 // the weights, which every sample reads once, from the cache of the device. Trips: sites x (layers x outputs / 4 x (inputs seen
-// + log2 WG WG) / WG + entries / WG) and more, see the host side.
+// / WG + log2 WG) + entries / WG + log2 WG), each loop met two more, and the random numbers: see the host side.
 struct Params {
   seed_low: u32, seed_high: u32, step: u32, purpose: u32,
   first_walker: u32, count: u32, sites: u32, site: u32,

@@ -10,7 +10,7 @@
 // One triangular pass gives all of it: -s has the logits of opposite sums. SAME instead of MIRROR: there are neither b nor h, so
 // that m = l, ln q0 of both signs are one number, and of slopes the first 1 + sites rows are written. To multiply by s_j = +-1
 // is to turn a sign bit. Random numbers, and the order of sums, are those of `ancestral`: the same spins and ln q0 to the bit.
-// One invocation owns TILE samples; they share the loaded weights. Trips: sites (sites + 1) / 2 + 10 TILE sites.
+// One invocation owns TILE samples; they share the loaded weights. Trips: sites (sites + 1) / 2 + 10 TILE sites / 4.
 struct Params {
   seed_low: u32, seed_high: u32, step: u32, purpose: u32,
   first_walker: u32, count: u32, sites: u32, first: u32,
@@ -53,51 +53,52 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   var row = p.weights;
   // four spins share a block of random numbers; a loop, since CPU drivers run what an `if` leaves out
   for (var block = 0u; 4u * block < p.sites; block++) {
-  #for t in TILE
-  numbers$t = uniforms(w + $tu, block);
-  #end
-  for (var i = 4u * block; i < min(4u * block + 4u, p.sites); i++) {
     #for t in TILE
-    var sum$t = 0.0;
-    var field$t = 0.0;
+    numbers$t = uniforms(w + $tu, block);
     #end
-    for (var j = 0u; j < i; j++) {
-      let a = bitcast<u32>(parameters[row + j]);
-      let c = bitcast<u32>(table[i * ld + j]);
+    for (var i = 4u * block; i < min(4u * block + 4u, p.sites); i++) {
       #for t in TILE
-      let sign$t = (~state$t << (31u - j)) & 0x80000000u;
-      sum$t += bitcast<f32>(a ^ sign$t);
-      field$t += bitcast<f32>(c ^ sign$t);
+      var sum$t = 0.0;
+      var field$t = 0.0;
       #end
-    }
-    row += i;
-    var b = 0.0;
-    if ((p.flags & 1u) != 0u) { b = parameters[p.bias + i]; }
-    let h = table[ld * ld + i];
-    #for t in TILE
-    let logit$t = sum$t + b + p.factor * (field$t + h);
-    let e$t = exp(-abs(logit$t));
-    let drawn$t = select(-1.0, 1.0, numbers$t.x < probability(logit$t, e$t));
-    numbers$t = numbers$t.yzwx;
-    let slope$t = slope(drawn$t, drawn$t * logit$t, e$t);
-    plus$t += log_probability(drawn$t * logit$t, e$t);
-    #for m in MIRROR
-    let mirror$t = sum$t - b + p.factor * (field$t - h);
-    let behind$t = slope(drawn$t, drawn$t * mirror$t, exp(-abs(mirror$t)));
-    minus$t += log_probability(drawn$t * mirror$t, exp(-abs(mirror$t)));
-    #end
-    energy$t -= drawn$t * (field$t + h);
-    spin$t += drawn$t;
-    state$t |= select(0u, 1u << i, drawn$t > 0.0);
-    if (w + $tu < p.count) {
-      spins[(p.first + w + $tu) * p.sites + i] = drawn$t;
-      slopes[(1u + i) * p.count + w + $tu] = slope$t;
+      for (var j = 0u; j < i; j++) {
+        let a = bitcast<u32>(parameters[row + j]);
+        let c = bitcast<u32>(table[i * ld + j]);
+        #for t in TILE
+        let sign$t = (~state$t << (31u - j)) & 0x80000000u;
+        sum$t += bitcast<f32>(a ^ sign$t);
+        field$t += bitcast<f32>(c ^ sign$t);
+        #end
+      }
+      row += i;
+      var b = 0.0;
+      if ((p.flags & 1u) != 0u) { b = parameters[p.bias + i]; }
+      let h = table[ld * ld + i];
+      #for t in TILE
+      let logit$t = sum$t + b + p.factor * (field$t + h);
+      let e$t = exp(-abs(logit$t));
+      let drawn$t = select(-1.0, 1.0, numbers$t.x < probability(logit$t, e$t));
+      numbers$t = numbers$t.yzwx;
+      let slope$t = slope(drawn$t, drawn$t * logit$t, e$t);
+      plus$t += log_probability(drawn$t * logit$t, e$t);
       #for m in MIRROR
-      slopes[(1u + p.sites + i) * p.count + w + $tu] = behind$t;
+      let mirror$t = sum$t - b + p.factor * (field$t - h);
+      let far$t = exp(-abs(mirror$t));
+      let behind$t = slope(drawn$t, drawn$t * mirror$t, far$t);
+      minus$t += log_probability(drawn$t * mirror$t, far$t);
+      #end
+      energy$t -= drawn$t * (field$t + h);
+      spin$t += drawn$t;
+      state$t |= select(0u, 1u << i, drawn$t > 0.0);
+      if (w + $tu < p.count) {
+        spins[(p.first + w + $tu) * p.sites + i] = drawn$t;
+        slopes[(1u + i) * p.count + w + $tu] = slope$t;
+        #for m in MIRROR
+        slopes[(1u + p.sites + i) * p.count + w + $tu] = behind$t;
+        #end
+      }
       #end
     }
-    #end
-  }
   }
   #for t in TILE
   if (w + $tu < p.count) {

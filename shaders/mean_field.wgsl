@@ -11,7 +11,7 @@
 // SPLIT lanes share the neighbours of a site, of TILE starts, which share the loads of the couplings; a group has
 // WG / SPLIT x TILE starts, and `starts` is a multiple of that. A launch makes updates first to end - 1, either of pass 0 or of others,
 // and goes on where the one before ended, within a sum too. Trips: an update 1 and its entries / SPLIT, SPLIT more where that is
-// not 1; of pass 0 an update 1, and 10 TILE for each four of them.
+// not 1, each loop met two more; of pass 0 an update 1, and 10 TILE for each four of them.
 // |m| is at most 1 - 2^-24 in H, which is wrong by 1e-6 there.
 // Annealing: Peterson, Soderberg, Int. J. Neural Syst. 1, 3 (1989), doi 10.1142/S0129065789000414.
 struct Params {

@@ -190,12 +190,12 @@ fn a_system_of_ones_own_is_one_file() {
         assert!(o.status.success(), "{line}: {}", text(&o.stderr));
         text(&o.stdout)
     };
-    // each plaquette is free: ln Z is known; independent spins are 0.18 above it
+    // each plaquette is free: ln Z is known; 25 standard errors of the last step are no more than what is left to learn
     let loop_ = own("");
     let last: Vec<&str> = loop_.lines().rev().take(2).collect();
     let f = |line: &str| line.split("F = ").nth(1).unwrap().split_whitespace().next().unwrap().parse::<f64>().unwrap();
     assert!((f(last[0]) - -1.172_84).abs() < 1e-5, "{loop_}");
-    assert!((f(last[0])..f(last[0]) + 0.07).contains(&f(last[1])), "{loop_}");
+    assert!((f(last[0])..f(last[0]) + 0.05).contains(&f(last[1])), "{loop_}");
     let s: serde_json::Value =
         serde_json::from_str(own("train plaquettes L=4 beta=0.3 steps=120 batch=500 --out a --json").trim()).unwrap();
     let (f, exact) = (s["result"]["f"]["value"].as_f64().unwrap(), s["exact"]["f"].as_f64().unwrap());

@@ -65,6 +65,28 @@ fn sizes(gpu: &Gpu) -> Check {
     agrees(gpu, &glass(6, 0.0).with_fields(&strong).unwrap(), 40.0, 3, usize::MAX)
 }
 
+/// Launches as long as they may be, of a large lattice and of a denser one: bit by bit what short ones give, so that no driver
+/// stops a loop before its end.
+fn long(gpu: &Gpu) -> Check {
+    let lattice = |side: usize| Couplings::lattice(Lattice::Triangular, side, Boundary::Periodic, 1.0).unwrap();
+    for model in [lattice(40), glass(257, 0.3)] {
+        let run = |launch: usize| {
+            let mut s = Starts::new(&model, 0.3, 8, 12, gpu.profile).map_err(|e| e.to_string())?;
+            s.launch = s.launch.min(launch);
+            let mut rec = Recording::new();
+            s.record(&mut rec, stream());
+            gpu.run(&rec).map_err(|e| e.to_string())?;
+            let read = |b| gpu.read::<f32>(b).map_err(|e| e.to_string());
+            Ok::<_, String>((rec.dispatches().count(), read(&s.magnetisations)?, read(&s.energies)?))
+        };
+        let ((few, m, energies), (many, other, other_energies)) = (run(usize::MAX)?, run(3000)?);
+        if m != other || energies != other_energies || !(1 < few && few < many) {
+            return Err(format!("{} spins: {few} launches give other starts than {many}", model.n()));
+        }
+    }
+    Ok(())
+}
+
 /// The lowest F of the reference, at every temperature, from 64 starts.
 fn published(gpu: &Gpu) -> Check {
     for file in ["sk_n10_seed4.json", "sk_n20_seed1.json"] {
@@ -87,6 +109,7 @@ fn published(gpu: &Gpu) -> Check {
 #[test]
 fn starts_are_those_of_the_twin() {
     verify(sizes);
+    verify(long);
 }
 
 #[test]

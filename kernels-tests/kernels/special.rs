@@ -16,15 +16,15 @@ fn apply(gpu: &Gpu, f: Function, x: &[f32]) -> Result<Vec<f32>, String> {
     gpu.read_words(&y, x.len() * f.width()).map_err(|e| e.to_string())
 }
 
-/// `want` returns each value and the absolute error allowed; numbers below the smallest normal one, 1.18e-38, may be
-/// flushed to 0 by drivers, and so may half of a result on its way.
+/// `want` returns each value and the absolute error allowed; below the smallest normal number
+/// drivers may flush to 0.
 fn judge(gpu: &Gpu, f: Function, x: &[f32], want: impl Fn(f64) -> Vec<(f64, f64)>) -> Check {
     let got = apply(gpu, f, x)?;
     let mut worst = 0.0_f64;
     for (i, &v) in x.iter().enumerate() {
         for (c, (w, allowed)) in want(v as f64).into_iter().enumerate() {
             let g = got[f.width() * i + c];
-            let ratio = (g as f64 - w).abs() / (allowed + 2.4e-38);
+            let ratio = (g as f64 - w).abs() / (allowed + 1.2e-38);
             if !(ratio <= 1.0) {
                 return Err(format!("{f:?}({v:e}) component {c}: got {g:e}, want {w:e}, allowed {allowed:.1e}"));
             }

@@ -6,6 +6,7 @@
 use crate::gpu::{Buffer, Kernel, MAX_TRIPS, Profile, Recording, grid};
 use crate::model::layer::{Mask, Triangle};
 
+use super::ENTRY;
 use super::fields::Known;
 use super::philox::{Address, Stream};
 
@@ -46,8 +47,8 @@ struct Params {
 const TILE: (usize, usize) = (8, 8);
 /// On GPUs lanes that share the work of a sample.
 const LANES: usize = 64;
-/// Steps in which their sums meet.
-const TREE: usize = LANES.ilog2() as usize;
+/// Trips in which their sums meet.
+const TREE: usize = ENTRY + LANES.ilog2() as usize;
 
 /// What follows the sum of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +97,8 @@ impl Stage {
 
     /// Loop trips of `ancestral_group` for one site.
     fn trips_of_group(&self, site: usize) -> u64 {
-        (1 + self.shape.outputs.div_ceil(4) * (2 + self.shape.seen(site).len().div_ceil(LANES) + TREE)) as u64
+        let block = 1 + ENTRY + self.shape.seen(site).len().div_ceil(LANES) + TREE;
+        (1 + ENTRY + self.shape.outputs.div_ceil(4) * block) as u64
     }
 
     /// Words of the parameters that sites before `end` read.
@@ -194,7 +196,7 @@ pub fn record(
     let trips = |site: usize| {
         let (entries, stages) = (known.fields.entries(site), &program.stages);
         1 + if group {
-            (14 + TREE + entries.div_ceil(LANES)) as u64 + stages.iter().map(|s| s.trips_of_group(site)).sum::<u64>()
+            (10 + 3 * ENTRY + TREE + entries.div_ceil(LANES)) as u64 + stages.iter().map(|s| s.trips_of_group(site)).sum::<u64>()
         } else {
             (TILE.1 * (12 + entries)) as u64 + stages.iter().map(|s| s.trips(site)).sum::<u64>()
         }

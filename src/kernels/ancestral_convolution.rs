@@ -9,7 +9,7 @@ use crate::model::window::Window;
 use super::ancestral::Outputs;
 use super::fields::Known;
 use super::philox::{Address, Stream};
-use super::{pack, pad4};
+use super::{ENTRY, pack, pad4};
 
 /// `shaders/ancestral_convolution.wgsl`.
 pub static KERNEL: Kernel = Kernel {
@@ -35,9 +35,6 @@ struct Params {
     factor: f32,
     pad: [u32; 2],
 }
-
-/// Trips that a driver counts beside those of a loop's body, each time it is met: llvmpipe stopped where 1.5 are needed.
-const ENTRY: usize = 2;
 
 /// Lanes of a workgroup, and its samples: on CPU drivers samples share loads, on GPUs lanes share the work of a sample.
 fn tile(profile: Profile) -> (usize, usize) {

@@ -184,7 +184,7 @@ impl OneLayer {
             .write(out.energy, one.clone())
             .write(out.magnetisation, one)
             .write(&self.slopes, self.slopes_of(count))
-            .trips((n * (n + 1) / 2 + 10 * self.tile * n) as u64)
+            .trips((n * (n + 1) / 2 + 10 * self.tile * n.div_ceil(4)) as u64)
             .flops(count as f64 * (2.0 * (n * n) as f64 + 350.0 * n as f64))
             .moved(4.0 * count as f64 * (3.0 * n as f64 + (n * n / self.tile) as f64))
             .groups(grid(count.div_ceil(LANES * self.tile)));

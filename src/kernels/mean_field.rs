@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Gpu, Kernel, MAX_TRIPS, Profile, Recording, grid};
 use crate::system::spins::Couplings;
 
+use super::ENTRY;
 use super::fields::Fields;
 use super::philox::{Address, Stream};
 
@@ -148,7 +149,7 @@ impl Starts {
         if u < self.sites {
             return 1 + if u.is_multiple_of(4) || u == first { 10 * tile } else { 0 };
         }
-        1 + self.neighbours.entries(u % self.sites).div_ceil(split) + if split > 1 { split } else { 0 }
+        1 + ENTRY + self.neighbours.entries(u % self.sites).div_ceil(split) + if split > 1 { ENTRY + split } else { 0 }
     }
 
     /// Records all of it; numbers of start k are those of the k-th walker of the stream.

@@ -191,6 +191,10 @@ pub static ALL: &[&Kernel] = &[
 /// Threads of a workgroup for kernels whose invocations do not talk to each other.
 pub const WG: u32 = 64;
 
+/// Trips that a driver counts beside those of a loop's body, each time it is met: llvmpipe stopped where 1.5 are needed. For
+/// kernels whose loops are short.
+const ENTRY: usize = 2;
+
 /// Rows `first .. first + count` of the caller's buffers; `count` is at most the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chunk {
