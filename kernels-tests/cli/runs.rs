@@ -89,7 +89,15 @@ fn a_run_prints_and_leaves_everything_and_repeats() {
     assert!(o.status.success() && std::fs::read(at("a.png")).is_ok_and(|b| b.starts_with(b"\x89PNG")), "{}", text(&o.stderr));
     let o = run(folder.path(), "report a --plot run --figure b.png");
     assert!(o.status.success() && std::fs::read(at("a.png")).unwrap() == std::fs::read(at("b.png")).unwrap(), "{}", text(&o.stderr));
+    // all runs on one page, which needs nothing beside it
+    let o = run(folder.path(), "report a f --html both.html");
+    let page = std::fs::read_to_string(at("both.html")).unwrap_or_default();
+    assert!(o.status.success() && text(&o.stdout).contains("page: both.html"), "{}", text(&o.stderr));
+    assert!(page.matches("<img ").count() == 3 && page.matches("src=\"data:image/svg+xml").count() == 3, "comparison and two runs");
+    assert!(!page.contains("src=\"http") && !page.contains("href=") && !page.contains("<script"), "{page}");
+    assert!(page.contains("theta = 0.5") && page.contains("before training") && !page.contains("− exact) / error"), "{page}");
     for (bad, why) in [
+        ("report a --html a.pdf", "ends in .html"),
         ("report a --figure b.png --plot q", "there is run"),
         ("report a --figure a.jpg", ".svg, .png or .pdf"),
         ("report a c --figure a.png", "--compare"),

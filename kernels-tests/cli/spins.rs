@@ -39,6 +39,15 @@ fn a_run_is_held_against_the_exact_distribution() {
         assert!(printed.contains(part), "{part}: {printed}");
     }
     assert_eq!(object(at, "report a --json")["metropolis"], s["metropolis"]);
+    // what is exact is of this very system: the page tells distances in standard errors
+    assert!(run(at, "report a --html a.html").status.success());
+    let page = std::fs::read_to_string(at.join("a.html")).unwrap();
+    let of = |road: &str| (s[road]["e"]["value"].as_f64().unwrap() - exact) / s[road]["e"]["error"].as_f64().unwrap();
+    let row = page.lines().find(|l| l.contains("<td>E</td>")).expect("a row of E");
+    for cell in [format!("<td class=\"n\">{:.1}</td>", of("result")), format!("<td class=\"n\">{:.1}</td></tr>", of("reweighted"))] {
+        assert!(row.contains(&cell), "{cell}: {row}");
+    }
+    assert!(page.contains("alt=\"overlaps\"") && page.contains("<p>independence Metropolis"), "{page}");
 
     for name in ["energies", "overlaps"] {
         let table = std::fs::read_to_string(at.join(format!("a/plots/{name}.csv"))).unwrap();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::report::{check_picture, compare, draw, notes, read, result_table, say, write_picture};
+use crate::report::{check_page, check_picture, compare, draw, notes, page, read, result_table, say, write_picture};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -19,6 +19,9 @@ pub struct Args {
     /// Draw the learning curves and final free energies of all runs into one figure: .svg, .png or .pdf
     #[arg(long, value_name = "FILE")]
     compare: Option<PathBuf>,
+    /// Write all runs into one HTML file that needs nothing beside it: tables, notes, figures, settings
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Print one JSON object: the summary, or {"runs": [...]} of several
     #[arg(long)]
     json: bool,
@@ -27,6 +30,9 @@ pub struct Args {
 pub fn run(args: Args) -> Result<()> {
     for path in args.figure.iter().chain(&args.compare) {
         check_picture(path)?;
+    }
+    if let Some(path) = &args.html {
+        check_page(path)?;
     }
     if args.figure.is_some() && args.runs.len() > 1 {
         return Err(Error::User(format!("--figure draws one run, and {} are given; --compare draws several", args.runs.len())));
@@ -68,6 +74,12 @@ pub fn run(args: Args) -> Result<()> {
         compare(path, &runs)?;
         if !args.json {
             say(&format!("comparison: {}", path.display()));
+        }
+    }
+    if let Some(path) = &args.html {
+        page(path, &runs)?;
+        if !args.json {
+            say(&format!("page: {}", path.display()));
         }
     }
     match summaries.as_slice() {

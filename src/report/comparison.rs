@@ -56,7 +56,7 @@ impl Curve<'_> {
 }
 
 /// The figure as SVG.
-fn svg(runs: &[RunDir]) -> Result<String> {
+pub(super) fn svg(runs: &[RunDir]) -> Result<String> {
     if let [first, others @ ..] = runs {
         for other in others {
             let (a, b) = (&first.summary, &other.summary);

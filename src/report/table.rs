@@ -1,7 +1,7 @@
 //! The final table, as text.
 
 use crate::estimate::Estimate;
-use crate::problem::{Exact, Quantity, Role};
+use crate::problem::{Exact, Named, Quantity, Role};
 use crate::run::Summary;
 pub use crate::run::duration;
 
@@ -44,15 +44,20 @@ pub(super) fn share(run: Estimate, exact: Option<f64>) -> Option<Estimate> {
     Some(Estimate { value: run.value / of, error: run.error / of, ..run })
 }
 
-/// The results beside those by importance weights, or the values before training, and the exact ones.
-pub fn result_table(s: &Summary) -> String {
-    let Exact { name: known, .. } = s.kind.exact;
+/// What stands beside the results of a run, and what it is called: those by importance weights, or from before training.
+pub(super) fn beside(s: &Summary) -> (Option<&Named<Estimate>>, &'static str) {
     // a run that only measures has no before
-    let (beside, before) = match (&s.reweighted, &s.start) {
+    match (&s.reweighted, &s.start) {
         (Some(weighted), _) => (Some(weighted), "reweighted"),
         (None, Some(start)) => (Some(start), "before training"),
         (None, None) => (None, ""),
-    };
+    }
+}
+
+/// The results beside those by importance weights, or the values before training, and the exact ones.
+pub fn result_table(s: &Summary) -> String {
+    let Exact { name: known, .. } = s.kind.exact;
+    let (beside, before) = beside(s);
     let meaning = |q: &Quantity| format!("{} {}", q.meaning, q.formula).trim_end().to_string();
     let words = s.kind.results().map(|q| meaning(q).chars().count()).max().unwrap_or(0).max(20);
     let width = s.kind.results().map(|q| q.name.chars().count()).max().unwrap_or(0);
@@ -75,21 +80,28 @@ pub fn result_table(s: &Summary) -> String {
         lines.push(format!("  {:width$}  {name:words$} {:<7} {:<25} {:<25} 1", "", "", plus_minus(ratio), ""));
     }
     lines.push(String::new());
+    lines.extend(remarks(s).iter().map(|line| format!("  {line}")));
+    lines.join("\n")
+}
+
+/// What is to be said beside the table, a line each: how the averages were made, other roads to them, notes.
+pub(super) fn remarks(s: &Summary) -> Vec<String> {
+    let mut lines = Vec::new();
     let acceptance = if s.acceptance.is_finite() { format!(", acceptance {:.2}", s.acceptance) } else { String::new() };
     let done = if s.steps == 0 { "measured".into() } else { format!("{} training steps", s.steps) };
-    lines.push(format!("  {done} in {}{acceptance}; averages over {}", duration(s.seconds), s.averaged_over));
+    lines.push(format!("{done} in {}{acceptance}; averages over {}", duration(s.seconds), s.averaged_over));
     if !s.errors.is_empty() {
-        lines.push(format!("  errors: {}", s.errors));
+        lines.push(format!("errors: {}", s.errors));
     }
     let told =
         [("error of F by blocking", s.blocked, format!("{:.1e}", s.blocked)), ("split R-hat of F", s.r_hat, format!("{:.3}", s.r_hat))];
     let chains: Vec<String> = told.into_iter().filter(|(_, v, _)| v.is_finite()).map(|(name, _, v)| format!("{name} {v}")).collect();
     if !chains.is_empty() {
-        lines.push(format!("  chains: {}", chains.join(", ")));
+        lines.push(format!("chains: {}", chains.join(", ")));
     }
     if s.ess.is_finite() {
         lines.push(format!(
-            "  reweighted: means over the exact distribution by importance weights; {:.1} % of the samples are effective, std(R)/(β n) = {:.1e} {}",
+            "reweighted: means over the exact distribution by importance weights; {:.1} % of the samples are effective, std(R)/(β n) = {:.1e} {}",
             100.0 * s.ess,
             s.std_r,
             s.energy_unit
@@ -103,24 +115,24 @@ pub fn result_table(s: &Summary) -> String {
         };
         let all: Vec<String> = last.filter_map(shown).collect();
         if !all.is_empty() {
-            lines.push(format!("  reweighted, of all samples: {}", all.join(", ")));
+            lines.push(format!("reweighted, of all samples: {}", all.join(", ")));
         }
     }
     if let Some(m) = &s.metropolis {
         let means: Vec<String> =
             s.kind.results().filter_map(|q| Some(format!("{} = {}", q.name, plus_minus(*m.values.get(q.name)?)))).collect();
         lines.push(format!(
-            "  independence Metropolis, samples as proposals: {}; {:.1} % accepted, autocorrelation time {:.1}",
+            "independence Metropolis, samples as proposals: {}; {:.1} % accepted, autocorrelation time {:.1}",
             means.join(", "),
             100.0 * m.acceptance,
             m.tau
         ));
     }
-    lines.extend(s.baselines.iter().map(|(name, b)| format!("  {}", b.words(name, &s.energy_unit))));
+    lines.extend(s.baselines.iter().map(|(name, b)| b.words(name, &s.energy_unit)));
     for note in &s.notes {
-        lines.push(format!("  note: {note}"));
+        lines.push(format!("note: {note}"));
     }
-    lines.join("\n")
+    lines
 }
 
 #[cfg(test)]
