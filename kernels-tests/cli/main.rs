@@ -4,6 +4,8 @@ mod eval;
 #[cfg(unix)]
 mod faults;
 mod inputs;
+mod manual;
+mod reader;
 #[path = "../reference_data.rs"]
 mod reference_data;
 #[cfg(unix)]
@@ -415,13 +417,4 @@ fn damaged_parameter_files_are_refused() {
     let o = run_in(folder.path(), &["train", "electron-gas", "n=3", "rs=1", "theta=1", "--params", "p.safetensors"]);
     refused(&o, 2, &["p.safetensors is not a safetensors file, or is damaged"], "damaged parameters");
     assert!(!folder.path().join("runs").exists());
-}
-
-#[test]
-fn help_and_version_succeed() {
-    for line in ["--help", "--version", "train --help", "report --help"] {
-        let o = run(line);
-        assert!(o.status.success() && err(&o).is_empty() && !out(&o).is_empty(), "{line}");
-    }
-    refused(&run(""), 2, &["Usage"], "no command");
 }

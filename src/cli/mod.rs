@@ -2,11 +2,13 @@
 
 mod begin;
 mod check;
+mod completions;
 mod devices;
 mod eval;
 mod exact;
 mod inverse;
 mod keys;
+mod man;
 mod profile;
 mod report;
 mod scan;
@@ -27,9 +29,12 @@ use crate::problem::{Kind, kinds, register, resolve};
 use crate::report::{draw, say, stdout_fault};
 use crate::run::{StepRecord, Summary, log, stop};
 
+/// What the program is called.
+const NAME: &str = "helmholtz";
+
 /// Variational free energies with deep generative models on any GPU.
 #[derive(Parser)]
-#[command(name = "helmholtz", version, disable_help_subcommand = true)]
+#[command(name = NAME, version, disable_help_subcommand = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -79,6 +84,10 @@ enum Command {
     Report(report::Args),
     /// List all settings with default, unit and meaning
     Keys(keys::Args),
+    /// Print completions of these commands and settings for a shell
+    Completions(completions::Args),
+    /// Write the manual pages of all commands into a folder
+    Man(man::Args),
 }
 
 const EXIT_CODES: &str =
@@ -90,15 +99,19 @@ pub fn main_with(own: impl IntoIterator<Item = &'static Kind>) -> ExitCode {
     main()
 }
 
-/// Runs the command line of this process.
-pub fn main() -> ExitCode {
-    let command = Cli::command()
+/// The command line as it is parsed, helped with, completed and written down in manual pages.
+fn command() -> clap::Command {
+    Cli::command()
         .after_help(EXIT_CODES)
         .mut_subcommand("train", |c| c.after_help(format!("{}\n{EXIT_CODES}", keys::all())))
         .mut_subcommand("scan", |c| c.after_help(format!("{}\n{EXIT_CODES}", scan::LISTS)))
         .mut_subcommand("eval", |c| c.after_help(EXIT_CODES))
-        .mut_subcommand("keys", |c| c.after_help(EXIT_CODES));
-    let parsed = command.try_get_matches().and_then(|m| Cli::from_arg_matches(&m));
+        .mut_subcommand("keys", |c| c.after_help(EXIT_CODES))
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let parsed = command().try_get_matches().and_then(|m| Cli::from_arg_matches(&m));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(e) => {
@@ -123,6 +136,8 @@ pub fn main() -> ExitCode {
         Command::Profile(args) => profile::run(args),
         Command::Report(args) => report::run(args),
         Command::Keys(args) => keys::run(args),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
     };
     if let Err(e) = &done {
         complain(&format!("error: {e}"));
