@@ -175,6 +175,11 @@ impl Quantity {
         Quantity { name, meaning, formula: "", unit: Unit::Of(unit), role: Role::Diagnostic, beside: Beside::Nothing }
     }
 
+    /// In words, and what it is made of: `free energy E − TS`.
+    pub fn words(&self) -> String {
+        format!("{} {}", self.meaning, self.formula).trim_end().to_string()
+    }
+
     /// Its exact value among those of a run.
     pub fn exact(&self, known: &Named<f64>) -> Option<f64> {
         match self.beside {

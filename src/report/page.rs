@@ -117,7 +117,7 @@ fn results(run: &RunDir) -> String {
     let exactly = |q: &Quantity| s.exact.as_ref().and_then(|e| q.exact(e)).filter(|v| v.is_finite());
     let mut rows = Vec::new();
     for q in s.kind.results() {
-        let mut row = vec![q.name.to_string(), format!("{} {}", q.meaning, q.formula).trim_end().to_string()];
+        let mut row = vec![q.name.to_string(), q.words()];
         row.extend([q.unit.name(&s.energy_unit).to_string(), plus_minus(s.result[q.name])]);
         row.extend(second.map(|t| plus_minus(t[q.name])));
         row.push(exact(exactly(q)));

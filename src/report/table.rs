@@ -58,8 +58,7 @@ pub(super) fn beside(s: &Summary) -> (Option<&Named<Estimate>>, &'static str) {
 pub fn result_table(s: &Summary) -> String {
     let Exact { name: known, .. } = s.kind.exact;
     let (beside, before) = beside(s);
-    let meaning = |q: &Quantity| format!("{} {}", q.meaning, q.formula).trim_end().to_string();
-    let words = s.kind.results().map(|q| meaning(q).chars().count()).max().unwrap_or(0).max(20);
+    let words = s.kind.results().map(|q| q.words().chars().count()).max().unwrap_or(0).max(20);
     let width = s.kind.results().map(|q| q.name.chars().count()).max().unwrap_or(0);
     let mut lines = vec![
         format!("{}: values per {}", s.kind.words(&s.parameters), s.kind.per),
@@ -68,7 +67,7 @@ pub fn result_table(s: &Summary) -> String {
     ];
     let exactly = |q: &Quantity| s.exact.as_ref().and_then(|e| q.exact(e));
     for q in s.kind.results() {
-        let (name, unit, meaning) = (q.name, q.unit.name(&s.energy_unit), meaning(q));
+        let (name, unit, meaning) = (q.name, q.unit.name(&s.energy_unit), q.words());
         let start = beside.map_or(String::new(), |t| plus_minus(t[name]));
         let line = format!("  {name:width$}  {meaning:words$} {unit:<7} {:<25} {start:<25}", plus_minus(s.result[name]));
         lines.push(format!("{line} {}", exact(exactly(q))));
