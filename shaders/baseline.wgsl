@@ -3,7 +3,7 @@
 //   line f32 [4]: c1, mean |E - b(K)| (complex modulus), 0, 0;   c1 = cov(T, Re E) / var(T), least squares
 //   fit = 0: c1 = 0, b is the mean.  c1 = 0 also where the spread of T is below 64 eps of its mean: nothing but the
 //   rounding of equal states or equal shells.  Only walkers that count.
-//   records of `energies`; ideal vec4 [walker] of `occupied`; centre, deviation f32 [24] of `means`, the latter about
+//   records of `energies`; ideal vec4 [walker] of `occupied`; centre, deviation f32 [25] of `means`, the latter about
 //   the former: differences of energies keep their digits
 // One workgroup: lanes add walkers lane, lane + WG, ..., then a tree. Trips: walkers / WG + 8.
 struct Params { walkers: u32, fit: u32, pad0: u32, pad1: u32 }

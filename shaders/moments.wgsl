@@ -1,11 +1,11 @@
-// moments: sums over a span of walkers of their records about a centre c, COLUMNS = 24 numbers a workgroup:
+// moments: sums over a span of walkers of their records about a centre c, COLUMNS = 25 numbers a workgroup:
 //
 //   0 walkers counted   1..8 sum of (x - c)   9..16 sum of (x - c)^2   17 sum |F - c_F|   18 sum |E - Re c_E|
 //   19 walkers left out because one of their numbers is not finite   20 sum of the squared (x - c) of E - mixed K
-//   21 sum of (T - c_T)   22 sum of (T - c_T)^2   23 sum of (T - c_T) (Re E - Re c_E)
+//   21 sum of (T - c_T)   22 sum of (T - c_T)^2   23 sum of (T - c_T) (Re E - Re c_E)   24 sum of (T - c_T) (ln p - c_lnp)
 //   x = (Re K, Im K, V, ln p, Re E, Im E, F, mixed K);  records as written by `energies`
 //   T = sum k^2, ideal vec4 [walker] of `occupied`
-//   centre f32 [24], c_x at 1..8, c_T at 21 (zeros: plain sums);  partial f32 [workgroup][24]
+//   centre f32 [25], c_x at 1..8, c_T at 21 (zeros: plain sums);  partial f32 [workgroup][25]
 // A lane adds walkers lane, lane + WG, ... of the span; then lane q adds column q over the lanes.
 // Trips: span/WG + WG + 6.
 struct Params { walkers: u32, span: u32, pad0: u32, pad1: u32 }
@@ -16,6 +16,7 @@ struct Params { walkers: u32, span: u32, pad0: u32, pad1: u32 }
 @group(0) @binding(4) var<storage, read_write> partial: array<f32>;
 
 var<workgroup> sums: array<vec4<f32>, 6u * WG>;
+var<workgroup> last: array<f32, WG>;
 
 fn finite4(v: vec4<f32>) -> bool { return finite(v.x) && finite(v.y) && finite(v.z) && finite(v.w); }
 
@@ -29,6 +30,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   var other = vec4<f32>();
   // (E - mixed K)^2, T, T^2, T E, about the centre
   var rest = vec4<f32>();
+  var crossed = 0.0;
   let end = min(p.walkers, (g + 1u) * p.span);
   for (var w = g * p.span + lane; w < end; w += WG) {
     let r0 = records[2u * w];
@@ -41,6 +43,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       other += vec4<f32>(1.0, abs(d1.z), length(vec2<f32>(d1.x, r1.y)), 0.0);
       let t = ideal[w].x - centre[21];
       rest += vec4<f32>((d1.x - d1.w) * (d1.x - d1.w), t, t * t, t * d1.x);
+      crossed += t * d0.w;
     } else {
       other.w += 1.0;
     }
@@ -51,7 +54,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   sums[3u * WG + lane] = q1;
   sums[4u * WG + lane] = other;
   sums[5u * WG + lane] = rest;
+  last[lane] = crossed;
   workgroupBarrier();
+  if (lane == 6u && g * p.span < p.walkers) {
+    var total = 0.0;
+    for (var l = 0u; l < WG; l++) { total += last[l]; }
+    partial[COLUMNS * g + 24u] = total;
+  }
   if (lane < 6u && g * p.span < p.walkers) {
     var total = vec4<f32>();
     for (var l = 0u; l < WG; l++) { total += sums[lane * WG + l]; }

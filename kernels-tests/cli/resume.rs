@@ -106,6 +106,7 @@ fn runs_that_stop_anywhere_end_alike() {
             &format!("{gas} optimizer=adam prior=none pretrain_steps=3"),
             &["pretraining-000000002", "pretraining-000000004", "training-000000002", "frozen-000000001", "frozen-000000003"],
         ),
+        (&format!("{gas} prior=quasiparticle"), &["training-000000002", "frozen-000000001"]),
         (
             // five frozen steps have an R-hat
             &format!("{gas} sampler=metropolis mc_steps=3 therm_steps=9 decay=5").replace("eval_steps=3", "eval_steps=5"),

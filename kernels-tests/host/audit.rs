@@ -10,8 +10,8 @@ use helmholtz::run::{Phase, StepRecord, Summary, record};
 
 use crate::{Noise, settings};
 
-/// A walker: local K, mixed K, V (total, Ry/rs²) and ln p; `None` if its draw failed.
-type Walker = Option<[f64; 4]>;
+/// A walker: local K, mixed K, V, ln p and Σ k² (energies in total, Ry/rs²); `None` if its draw failed.
+type Walker = Option<[f64; 5]>;
 
 /// What walkers give: a mean and its error from all of them.
 #[derive(Clone, Copy)]
@@ -39,7 +39,9 @@ impl Run {
                 let walker = |w: usize| {
                     let k = 20.0 + noise.normal();
                     let v = -31.0 - 0.6 * (k - 20.0) + 0.5 * noise.normal();
-                    let known = [k, k + 0.3 * noise.normal(), v, -4.0 + 0.8 * noise.normal()];
+                    let (mixed, ln_p) = (k + 0.3 * noise.normal(), -4.0 + 0.8 * noise.normal());
+                    let ideal = 17.0 + 0.7 * (k - 20.0) - 1.5 * (ln_p + 4.0) + noise.normal();
+                    let known = [k, mixed, v, ln_p, ideal];
                     // of the fourth step a half fails
                     (step != 3 || w.is_multiple_of(2)).then_some(known)
                 };
@@ -51,10 +53,11 @@ impl Run {
             .iter()
             .enumerate()
             .map(|(i, walkers)| {
-                let measured = Energies::finish(&[0.0; 24], &sums(walkers, beta)).measured(&s);
+                let measured = Energies::finish(&[0.0; 25], &sums(walkers, beta)).measured(&s);
                 let mut record = StepRecord::new(i, 0.5 * i as f64, &measured);
                 let accepted = 0.25 + 0.01 * i as f64;
-                for (name, value) in [("acceptance", accepted), ("tau", 1.5), ("width", 0.125), ("grad_van", 3.5), ("grad_flow", 4.5)] {
+                let diagnostics = [("acceptance", accepted), ("tau", 1.5), ("width", 0.125), ("inverse_mass", 1.25), ("step_prior", 0.75)];
+                for (name, value) in diagnostics.into_iter().chain([("grad_van", 3.5), ("grad_flow", 4.5)]) {
                     record.values[name] = value.into();
                 }
                 StepRecord { phase: if i < 6 - FROZEN { Phase::Training } else { Phase::Frozen }, ms: 12.0, ..record }
@@ -65,16 +68,16 @@ impl Run {
         Run { settings: s, steps, records, summary }
     }
 
-    /// F, E, K, V, S, local K and V per electron, in printed units, over some steps.
-    fn known(&self, steps: std::ops::Range<usize>) -> [Known; 7] {
+    /// F, E, K, V, S, local K and V and Σ k² per electron, in printed units, over some steps.
+    fn known(&self, steps: std::ops::Range<usize>) -> [Known; 8] {
         let s = &self.settings;
         let ry = if s.rs == 0.0 { 1.0 } else { 1.0 / (s.rs * s.rs) } / s.n as f64;
         // Θ = T/T_F, k_F² = 4 in 2D
         let temperature = 4.0 * s.theta;
-        let value = |w: &[f64; 4]| {
-            let [k, mixed, v, ln_p] = *w;
+        let value = |w: &[f64; 5]| {
+            let [k, mixed, v, ln_p, ideal] = *w;
             let per = 1.0 / s.n as f64;
-            [ry * (k + v + temperature * ln_p), ry * (k + v), ry * mixed, ry * (k + v - mixed), -per * ln_p, ry * k, ry * v]
+            [ry * (k + v + temperature * ln_p), ry * (k + v), ry * mixed, ry * (k + v - mixed), -per * ln_p, ry * k, ry * v, ry * ideal]
         };
         std::array::from_fn(|q| {
             let columns = self.steps[steps.clone()].iter().map(|walkers| walkers.iter().flatten().map(|w| value(w)[q]).collect::<Vec<_>>());
@@ -89,11 +92,34 @@ impl Run {
     }
 }
 
+impl Run {
+    /// Slopes of E and of -kT ln p over Σ k²: those of the steps, each by its walkers.
+    fn slopes(&self, steps: std::ops::Range<usize>) -> [Known; 2] {
+        let temperature = 4.0 * self.settings.theta;
+        [false, true].map(|occupations| {
+            let of = |w: &[f64; 5]| if occupations { -temperature * w[3] } else { w[0] + w[2] };
+            let (mut value, mut error, mut all) = (0.0, 0.0, 0.0);
+            for walkers in &self.steps[steps.clone()] {
+                let points: Vec<[f64; 2]> = walkers.iter().flatten().map(|w| [w[4], of(w)]).collect();
+                let n = points.len() as f64;
+                let [t, y] = [0, 1].map(|c| points.iter().map(|p| p[c]).sum::<f64>() / n);
+                let spread: f64 = points.iter().map(|p| (p[0] - t).powi(2)).sum();
+                let slope = points.iter().map(|p| (p[0] - t) * p[1]).sum::<f64>() / spread;
+                let left: f64 = points.iter().map(|p| (p[1] - y - slope * (p[0] - t)).powi(2)).sum();
+                value += n * slope;
+                error += n * n * left / (n - 2.0) / spread;
+                all += n;
+            }
+            Known { value: value / all, error: error.sqrt() / all }
+        })
+    }
+}
+
 /// The sums of `moments` about 0.
 fn sums(walkers: &[Walker], beta: f64) -> Vec<f32> {
-    let mut sums = [0.0_f64; 24];
+    let mut sums = [0.0_f64; 25];
     for walker in walkers {
-        let Some([k, mixed, v, ln_p]) = *walker else {
+        let Some([k, mixed, v, ln_p, ideal]) = *walker else {
             sums[19] += 1.0;
             continue;
         };
@@ -104,6 +130,9 @@ fn sums(walkers: &[Walker], beta: f64) -> Vec<f32> {
             sums[9 + c] += x * x;
         }
         sums[20] += (e - mixed).powi(2);
+        for (c, x) in [ideal, ideal * ideal, ideal * e, ideal * ln_p].into_iter().enumerate() {
+            sums[21 + c] += x;
+        }
     }
     sums.map(|v| v as f32).to_vec()
 }
@@ -120,7 +149,10 @@ fn check(complaints: &mut Vec<String>, what: &str, got: Estimate, want: Known, p
     }
 }
 
-const NAMES: [&str; 7] = ["F", "E", "K", "V", "S", "K_local", "V_local"];
+const NAMES: [&str; 8] = ["F", "E", "K", "V", "S", "K_local", "V_local", "K_0"];
+const SLOPES: [&str; 2] = ["slope_E", "slope_p"];
+/// Products of numbers that are 30 times as large as their spread, in single precision.
+const SLOPES_CLOSE: (f64, f64) = (2e-3, 5e-3);
 
 /// What a recount of the walkers finds wrong with records, summary, logs and table of a run of exact draws.
 fn audit(run: &Run, records: &[StepRecord], csv: &str, s: &Summary, table: &str) -> Vec<String> {
@@ -130,6 +162,9 @@ fn audit(run: &Run, records: &[StepRecord], csv: &str, s: &Summary, table: &str)
     for (i, r) in records.iter().enumerate() {
         for (name, want) in NAMES.iter().zip(run.known(i..i + 1)) {
             check(&mut wrong, &format!("{name} of step {i}"), r.values[name], want, CLOSE);
+        }
+        for (name, want) in SLOPES.iter().zip(run.slopes(i..i + 1)) {
+            check(&mut wrong, &format!("{name} of step {i}"), r.values[name], want, SLOPES_CLOSE);
         }
         if r.nonfinite != run.steps[i].iter().filter(|w| w.is_none()).count() {
             wrong.push(format!("step {i}: {} left out", r.nonfinite));
@@ -144,11 +179,17 @@ fn audit(run: &Run, records: &[StepRecord], csv: &str, s: &Summary, table: &str)
         columns.push((format!("{name} [{unit}]"), records.iter().map(|r| r.values[name].value).collect()));
         columns.push((format!("{name}_err [{unit}]"), records.iter().map(|r| r.values[name].error).collect()));
     }
+    for name in SLOPES {
+        columns.push((name.to_string(), records.iter().map(|r| r.values[name].value).collect()));
+        columns.push((format!("{name}_err"), records.iter().map(|r| r.values[name].error).collect()));
+    }
     for (name, get) in [
         ("seconds [s]", (|r| r.seconds) as fn(&StepRecord) -> f64),
         ("acceptance", |r| r.values["acceptance"].value),
         ("tau [sweeps]", |r| r.values["tau"].value),
         ("width [rs a0]", |r| r.values["width"].value),
+        ("inverse_mass", |r| r.values["inverse_mass"].value),
+        ("step_prior", |r| r.values["step_prior"].value),
         ("grad_van [Ry/rs²]", |r| r.values["grad_van"].value),
         ("grad_flow [Ry/rs²]", |r| r.values["grad_flow"].value),
         ("nonfinite [walkers]", |r| r.nonfinite as f64),
@@ -169,6 +210,9 @@ fn audit(run: &Run, records: &[StepRecord], csv: &str, s: &Summary, table: &str)
     // the averages of the frozen steps and of the first
     for (name, want) in NAMES.iter().zip(run.known(6 - FROZEN..6)) {
         check(&mut wrong, name, s.result[name], want, CLOSE);
+    }
+    for (name, want) in SLOPES.iter().zip(run.slopes(6 - FROZEN..6)) {
+        check(&mut wrong, name, s.result[name], want, SLOPES_CLOSE);
     }
     let Some(start) = &s.start else { return vec!["no start".into()] };
     for (name, want) in NAMES.iter().zip(run.known(0..1)) {
@@ -303,6 +347,10 @@ fn planted_errors_are_found() {
         ("F = E + TS", Box::new(|s| s.result["F"].value = 2.0 * s.result["E"].value - s.result["F"].value)),
         ("K and V exchanged", Box::new(|s| swap(&mut s.result, "K", "V"))),
         ("the local V for V", Box::new(|s| s.result["V"] = s.result["V_local"])),
+        ("a slope per electron", Box::new(|s| times(&mut s.result["slope_E"], 1.0 / n, 1.0 / n))),
+        ("slopes exchanged", Box::new(|s| swap(&mut s.result, "slope_E", "slope_p"))),
+        ("the error of a slope, one of its degrees of freedom forgotten", Box::new(|s| s.result["slope_p"].error *= 1.01)),
+        ("Σ k² in Ry/rs²", Box::new(|s| times(&mut s.result["K_0"], rs2, rs2))),
         ("a lower bound for an error", Box::new(|s| s.result["F"].at_least = true)),
         ("the ideal gas in total", Box::new(|s| ideal(s, "F", n))),
         ("the ideal gas in Ry/rs²", Box::new(|s| ideal(s, "E", rs2))),

@@ -16,6 +16,7 @@ fn the_state_of_a_step_is_kept() {
         gas.clone(),
         format!("{gas} sampler=metropolis mc_steps=3 optimizer=adam"),
         format!("{gas} prior=none"),
+        format!("{gas} prior=quasiparticle"),
         "ising L=4 beta=0.4 batch=20 chunk=20".into(),
         "ising L=4 beta=0.4 batch=20 chunk=12 network=pixelcnn symmetry=lattice optimizer=sr".into(),
         "sk n=6 beta=1 batch=20 chunk=20 depth=1".into(),

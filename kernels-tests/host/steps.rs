@@ -120,7 +120,7 @@ fn results_scatter_as_their_error_bars_say() {
         }
     }
     for (results, count) in results.iter().zip([8, 24]) {
-        for name in ["F", "E", "K", "V", "S", "K_local", "V_local"] {
+        for name in ["F", "E", "K", "V", "S", "K_local", "V_local", "K_0", "slope_E"] {
             let all: Vec<_> = results.iter().map(|s| s.result[name]).collect();
             let weight: f64 = all.iter().map(|e| e.error.powi(-2)).sum();
             let mean = all.iter().map(|e| e.value * e.error.powi(-2)).sum::<f64>() / weight;

@@ -105,8 +105,28 @@ impl Batch {
         if !((got.spread_free_energy - want.spread_f).abs() <= rounding && (got.spread_energy - want.spread_e).abs() <= rounding) {
             return Err(format!("spreads {} {}, want {want:?}", got.spread_free_energy, got.spread_energy));
         }
+        self.compare_slopes(&got, &records, &want, scale)?;
         for baseline in [Baseline::Mean, Baseline::Energy] {
             self.compare_weights(gpu, baseline, &want, scale, rounding).map_err(|e| format!("{baseline:?}: {e}"))?;
+        }
+        Ok(())
+    }
+
+    /// Slopes of E and -ln p over Σ k²: the number rounds by ε of its scale, the products' sums by 20 ε of both spreads, so the
+    /// slope is off by that over σ_T; its error by as much over √count, and by what 40 ε of two squared spreads leave of a residual.
+    fn compare_slopes(&self, got: &Energies, records: &[[f64; 8]], want: &twin::Averages, scale: f64) -> Check {
+        let ideal: Vec<f64> = self.ideal.iter().map(|t| *t as f64).collect();
+        for (name, slope, column, sign, scale) in [("E", got.energy_slope, 4, 1.0, scale), ("-ln p", got.probability_slope, 3, -1.0, 10.0)]
+        {
+            let (value, error) = twin::slope(records, &ideal, column);
+            let sigma = (got.ideal.variance).sqrt();
+            let allowed = (2.0 * EPS * scale + 20.0 * EPS * want.variance[column].sqrt()) / sigma;
+            let close = |a: f64, b: f64, by: f64| (a.is_nan() && b.is_nan()) || (a - b).abs() <= by;
+            let left = (40.0 * EPS * want.variance[column]).sqrt() / sigma;
+            let fewer = (want.counted as f64 - 2.0).sqrt();
+            if !close(slope.value, sign * value, allowed) || !close(slope.error, error, (allowed + left) / fewer) {
+                return Err(format!("slope of {name}: {slope:?}, want {} ± {error}, to {allowed:.1e}", sign * value));
+            }
         }
         Ok(())
     }
@@ -254,6 +274,8 @@ fn broken_kernels_are_noticed() {
     mutant(&estimators::MOMENTS, "(d1.x - d1.w) * (d1.x - d1.w)", "(d1.x - d1.w) * d1.x", made);
     mutant(&estimators::MEANS, "lane != 19u", "lane != 17u", made);
     mutant(&estimators::MOMENTS, "t * d1.x", "t", made);
+    mutant(&estimators::MOMENTS, "t * d0.w", "t * d0.x", made);
+    mutant(&estimators::MOMENTS, "total += last[l]", "total = last[l]", made);
     mutant(&estimators::BASELINE, "covariance / variance", "covariance", made);
     mutant(&estimators::BASELINE, "variance > rounding * rounding", "true", made);
     mutant(&estimators::BASELINE, "- slope * t, r.y)", "- slope * t, 0.0)", made);

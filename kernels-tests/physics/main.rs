@@ -14,6 +14,7 @@ mod inverse;
 #[path = "../noise.rs"]
 mod noise;
 mod oracle;
+mod quasiparticles;
 #[path = "../reference_data.rs"]
 mod reference_data;
 mod spins;

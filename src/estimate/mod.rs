@@ -14,4 +14,4 @@ pub use average::{Average, Batch, Draws, Scatter, average};
 pub use jackknife::jackknife;
 pub use plot::Plot;
 pub use split::Split;
-pub use value::Estimate;
+pub use value::{Estimate, plus_minus};

@@ -112,7 +112,7 @@ crate::config::choice!(
         Mean = "mean");
 
 /// Numbers of a row of sums; see the header of `moments`.
-pub const COLUMNS: usize = 24;
+pub const COLUMNS: usize = 25;
 /// Words of a walker's record.
 const RECORD: usize = 8;
 /// Walkers that one workgroup adds.
@@ -127,13 +127,13 @@ pub struct Estimators {
     pub walkers: usize,
     /// vec4 x 2 \[w\]: (Re K, Im K, V, ln p), (Re E, Im E, F, mixed K).
     pub records: Buffer,
-    /// Means, f32 \[24\], rounded: the centre of the second sums.
+    /// Means, f32 \[[`COLUMNS`]\], rounded: the centre of the second sums.
     pub centre: Buffer,
-    /// Means of deviations from the centre, f32 \[24\].
+    /// Means of deviations from the centre, f32 \[[`COLUMNS`]\].
     pub deviation: Buffer,
     /// (c1, mean |E - b|) of the baseline b = mean E + c1 (Σ k² - its mean), f32 \[4\].
     pub line: Buffer,
-    /// Sums about the centre a workgroup, f32 \[group\]\[24\]: what the host finishes in float64.
+    /// Sums about the centre a workgroup, f32 \[group\]\[[`COLUMNS`]\]: what the host finishes in float64.
     pub partial: Buffer,
     /// vec4 \[w\]: weights of d ln p, Re d ln Ψ, Im d ln Ψ, and 1 for walkers that count.
     pub weights: Buffer,
@@ -228,7 +228,7 @@ impl Estimators {
             .read(centre, COLUMNS)
             .write(&self.partial, COLUMNS * groups)
             .trips(SPAN as u64 / WG as u64 + WG as u64 + 6)
-            .flops(45.0 * self.walkers as f64)
+            .flops(47.0 * self.walkers as f64)
             .groups(grid(groups));
         rec.launch(format!("{name}, total"), &MEANS, &Params { count: groups as u32, ..Default::default() })
             .constants(SUMS)

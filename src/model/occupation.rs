@@ -30,10 +30,12 @@ pub struct Occupation {
 
 crate::config::choice!(
     /// What the network's logits are added to.
-    Prior, "ideal or none":
+    Prior, "ideal, quasiparticle or none":
         /// The exact conditional of the ideal gas ([`crate::system::ideal_gas::IdealGas::bias`]).
         #[default]
         Ideal = "ideal",
+        /// The same of quasi-particles whose energies c k² follow the local energies.
+        Quasiparticle = "quasiparticle",
         /// Nothing: p(K) starts almost uniform over the windows.
         None = "none");
 
@@ -127,7 +129,7 @@ impl Occupation {
         for (number, leaf) in table.leaves.iter().enumerate() {
             let name = leaf.name.trim_start_matches(ROOT);
             let output = name == "/x1hat" || name.starts_with("/output_mlp");
-            if name.ends_with("/b") || (output && prior == Prior::Ideal) {
+            if name.ends_with("/b") || (output && prior != Prior::None) {
                 values.resize(values.len() + leaf.size(), 0.0);
                 continue;
             }

@@ -13,6 +13,15 @@ use crate::model::occupation::Occupation;
 
 use super::Net;
 
+/// Rows of m numbers in single precision, padded to vec4.
+fn padded(rows: &[f64], m: usize) -> Vec<f32> {
+    let mut out = vec![0.0f32; rows.len() / m * pad4(m)];
+    for (row, from) in out.chunks_mut(pad4(m)).zip(rows.chunks(m)) {
+        row.iter_mut().zip(from).for_each(|(to, v)| *to = *v as f32);
+    }
+    out
+}
+
 /// Buffers and tables of one occupation model on one device; none can be changed apart from the others.
 pub struct OccupationKernels {
     model: Occupation,
@@ -58,15 +67,8 @@ impl OccupationKernels {
                 row
             })
             .collect();
-        let bias: Option<Vec<f32>> = bias.map(|b| b.iter().map(|v| *v as f32).collect());
-        // rows padded to vec4
-        let prior = move || {
-            let mut prior = vec![0.0f32; n * pad4(m)];
-            for (row, from) in prior.chunks_mut(pad4(m)).zip(bias.iter().flat_map(|b| b.chunks(m))) {
-                row[..m].copy_from_slice(from);
-            }
-            prior
-        };
+        let bias = bias.map_or_else(|| vec![0.0; n * m], <[f64]>::to_vec);
+        let prior = move || padded(&bias, m);
         let (layers, tokens) = (model.layers(), n - 1);
         let program = Program::new(&layers, 0, m, tokens)?;
         let (momenta_of_tables, prior_of_tables) = (momenta.clone(), prior.clone());
@@ -84,6 +86,18 @@ impl OccupationKernels {
             program,
             model: model.clone(),
         })
+    }
+
+    /// Other logits of the prior, n x M.
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub fn set_bias(&self, gpu: &Gpu, bias: &[f64]) -> Result<()> {
+        let m = self.model.orbitals;
+        gpu.write(&self.bias, &padded(bias, m));
+        let mut rec = Recording::new();
+        rec.copy_range(&self.bias, 0, &self.tables, 4 * m, self.model.n * pad4(m));
+        gpu.run(&rec)
     }
 
     /// Rows of scores and gradients are this long: P rounded up to a multiple of 4.

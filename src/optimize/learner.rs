@@ -16,6 +16,8 @@ const RECOVERY: f64 = 1.02;
 enum Update {
     Sr(Box<StochasticReconfiguration>),
     Adam(Adam),
+    /// Whoever writes the gradient writes the whole step there.
+    Step,
 }
 
 fn adam(s: &Optimisation, parameters: usize) -> Update {
@@ -98,7 +100,18 @@ impl Learner {
         Learner::new(s, start, Shape { batch: 0, parts: 1, parameters }, update)
     }
 
+    /// A learner of a few parameters whose whole step somebody else solves for and writes into [`Learner::gradient`].
+    pub fn of_step(start: Start) -> Learner {
+        let shape = Shape { batch: 0, parts: 1, parameters: start.table.len() };
+        Learner::with(0.0, 0.0, start, shape, Update::Step)
+    }
+
     fn new(s: &Optimisation, start: Start, shape: Shape, update: Update) -> Learner {
+        let length = if matches!(update, Update::Sr(_)) { s.max_norm } else { s.learning_rate };
+        Learner::with(length, s.decay, start, shape, update)
+    }
+
+    fn with(length: f64, decay: f64, start: Start, shape: Shape, update: Update) -> Learner {
         let Start { name, norm, prefix, table, values } = start;
         let filled = |name: String| {
             let values = values.clone();
@@ -116,11 +129,11 @@ impl Learner {
             momenta: None,
             shape,
             rows: shape.batch,
-            length: if matches!(update, Update::Sr(_)) { s.max_norm } else { s.learning_rate },
+            length,
             update,
             kept: filled(format!("{name} parameters kept")),
             pace: 1.0,
-            decay: s.decay,
+            decay,
             cooling: (0.0, 0.0),
             updates: 0,
         }
@@ -194,6 +207,7 @@ impl Learner {
                 Update::Sr(Box::new(sr))
             }
             Update::Adam(adam) => Update::Adam(Adam { rate: self.length * factor, ..adam.clone() }),
+            Update::Step => Update::Step,
         }
     }
 
@@ -203,6 +217,8 @@ impl Learner {
         match self.present() {
             Update::Sr(sr) => sr.record(rec, gpu.profile, self.inputs(&self.parameters))?,
             Update::Adam(adam) => adam.record(rec, gpu.profile, &self.gradient, &self.parameters),
+            // by the host: a few numbers
+            Update::Step => (),
         }
         Ok(())
     }
@@ -237,9 +253,24 @@ impl Learner {
                 adam.record(&mut rec, gpu.profile, &self.gradient, parameters);
                 gpu.run(&rec)?;
                 let refused = adam.steps(gpu)?.1 > before;
-                Ok(refused.then(|| Error::Numerics(format!("{}: the gradient is not finite", self.name))))
+                Ok(refused.then(|| self.not_finite()))
+            }
+            Update::Step => {
+                let words = self.shape.parameters;
+                let (mut values, step): (Vec<f32>, Vec<f32>) = (gpu.read_words(parameters, words)?, gpu.read_words(&self.gradient, words)?);
+                let factor = self.pace as f32;
+                values.iter_mut().zip(&step).for_each(|(v, s)| *v += factor * s);
+                if values.iter().any(|v| !v.is_finite()) {
+                    return Ok(Some(self.not_finite()));
+                }
+                gpu.write(parameters, &values);
+                Ok(None)
             }
         }
+    }
+
+    fn not_finite(&self) -> Error {
+        Error::Numerics(format!("{}: the gradient is not finite", self.name))
     }
 
     /// What the next update goes on from, under the prefix of its files.
@@ -251,6 +282,7 @@ impl Learner {
             match &self.update {
                 Update::Sr(sr) => sr.state(a)?,
                 Update::Adam(adam) => adam.state(a)?,
+                Update::Step => (),
             }
             a.value("pace", &mut self.pace)?;
             a.schedule(|a| a.value("updates", &mut self.updates))

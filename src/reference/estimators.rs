@@ -76,6 +76,22 @@ pub fn baseline(records: &[[f64; 8]], ideal: &[f64], fit: bool) -> Line {
     Line { spread: mean(&|r, t| (r[4] - line.at(t)).hypot(r[5])), ..line }
 }
 
+/// Least squares of a column of the finite records over T: slope and its error; not a number where T hardly differs.
+pub fn slope(records: &[[f64; 8]], ideal: &[f64], column: usize) -> (f64, f64) {
+    let good: Vec<(f64, f64)> =
+        records.iter().zip(ideal).filter(|(r, _)| r.iter().all(|v| v.is_finite())).map(|(r, t)| (r[column], *t)).collect();
+    let count = good.len() as f64;
+    let (y, t) = (good.iter().map(|g| g.0).sum::<f64>() / count, good.iter().map(|g| g.1).sum::<f64>() / count);
+    let spread: f64 = good.iter().map(|g| (g.1 - t).powi(2)).sum();
+    if (spread / count).sqrt() <= 64.0 * f32::EPSILON as f64 * t {
+        return (f64::NAN, f64::NAN);
+    }
+    let slope = good.iter().map(|g| (g.0 - y) * (g.1 - t)).sum::<f64>() / spread;
+    let residual: f64 = good.iter().map(|g| (g.0 - y - slope * (g.1 - t)).powi(2)).sum();
+    // the mean of squares over count - 2 degrees of freedom
+    (slope, (residual / (count - 2.0) / spread).sqrt())
+}
+
 /// Weights of d ln p, Re d ln Ψ, Im d ln Ψ, and 1 (0 for a walker left out) of a walker with Σ k² = `ideal`.
 pub fn weights(r: &[f64; 8], ideal: f64, a: &Averages, line: &Line, width: f64) -> [f64; 4] {
     if !r.iter().all(|v| v.is_finite()) {

@@ -1,38 +1,11 @@
 //! The final table, as text.
 
 use crate::estimate::Estimate;
+pub use crate::estimate::plus_minus;
+use crate::estimate::value::plain;
 use crate::problem::{Exact, Named, Quantity, Role};
 use crate::run::Summary;
 pub use crate::run::duration;
-
-/// `-0.16812 ± 0.00034`: two digits of error, `± ≥ 0.00034` where it is a lower bound, `± ?` where it is unknown.
-pub fn plus_minus(e: Estimate) -> String {
-    if !e.value.is_finite() {
-        return "–".into();
-    }
-    if !e.error.is_finite() {
-        return format!("{} ± ?", plain(e.value));
-    }
-    if e.error <= 0.0 {
-        return format!("{} ± 0", plain(e.value));
-    }
-    let sign = if e.at_least { "≥ " } else { "" };
-    // 0.0996 rounds to 0.10
-    let digits = 1 - format!("{:.1e}", e.error).split('e').nth(1).and_then(|d| d.parse::<i32>().ok()).unwrap_or(0);
-    if digits > 12 || e.value.abs() >= LARGE {
-        let digits = (e.value.abs() / e.error).log10().clamp(0.0, 14.0).round() as usize + 1;
-        return format!("{:.digits$e} ± {sign}{:.1e}", e.value, e.error);
-    }
-    let digits = digits.max(0) as usize;
-    format!("{:.digits$} ± {sign}{:.digits$}", e.value, e.error)
-}
-
-/// From here on numbers are written with an exponent.
-const LARGE: f64 = 1e7;
-
-fn plain(v: f64) -> String {
-    if v.abs() >= LARGE { format!("{v:.6e}") } else { format!("{v:.6}") }
-}
 
 pub(super) fn exact(v: Option<f64>) -> String {
     v.filter(|v| v.is_finite()).map_or("–".into(), plain)

@@ -55,6 +55,17 @@ impl IdealGas {
         Ok(IdealGas { n, beta, levels: levels.to_vec(), free_energy, energy, entropy: beta * (energy - free_energy), suffix })
     }
 
+    /// The gas of as many quasi-particles with the levels `scale` E_j: an effective mass 1/`scale`.
+    ///
+    /// # Errors
+    /// [`Error::User`] for a scale that is no positive number.
+    pub fn scaled(&self, scale: f64) -> Result<IdealGas> {
+        if !(scale.is_finite() && scale > 0.0) {
+            return Err(Error::User(format!("ideal gas: levels times {scale}; the scale must be positive and finite")));
+        }
+        IdealGas::new(&self.levels.iter().map(|e| scale * e).collect::<Vec<_>>(), self.n, self.beta)
+    }
+
     /// ln of the exact probability of n occupied levels.
     pub fn log_probability(&self, state: &[usize]) -> f64 {
         -self.beta * state.iter().map(|&j| self.levels[j]).sum::<f64>() - self.suffix[self.n]

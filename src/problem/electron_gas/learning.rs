@@ -1,7 +1,7 @@
 //! An electron gas in training: what a training loop asks for, in terms of its [`Trainer`].
 
 use super::pretraining::{Progress, WANTED};
-use super::{Cutoffs, Sampler, Settings, Trainer, chains, walkers};
+use super::{Cutoffs, Landau, Quasiparticles, Sampler, Settings, Trainer, chains, walkers};
 use crate::archive::Archive;
 use crate::config::{Group, Values};
 use crate::error::{Error, Result};
@@ -61,7 +61,8 @@ pub(super) fn open(gpu: &Gpu, values: &Values, parameters: Option<Parameters>) -
     let settings = Settings::read(values);
     let fresh = parameters.is_none();
     let mut vectors = parameters.unwrap_or_default().into_iter();
-    let trainer = Trainer::new(gpu, &settings, vectors.next(), vectors.next())?;
+    let mut trainer = Trainer::new(gpu, &settings, vectors.next(), vectors.next())?;
+    trainer.start_quasiparticles(vectors.next());
     let before = if settings.prior == Prior::None && fresh && settings.pretrain_steps > 0 {
         Before::Pretraining { sr: Box::new(trainer.pretraining()?), progress: Progress::default(), step: 0 }
     } else {
@@ -72,7 +73,8 @@ pub(super) fn open(gpu: &Gpu, values: &Values, parameters: Option<Parameters>) -
 
 impl Problem for Gas {
     fn learners(&mut self) -> Vec<&mut Learner> {
-        vec![&mut self.trainer.occupation, &mut self.trainer.flow]
+        let Trainer { occupation, flow, quasiparticles, .. } = &mut self.trainer;
+        [occupation, flow].into_iter().chain(quasiparticles.iter_mut().map(|q| &mut q.learner)).collect()
     }
 
     fn state(&mut self, archive: &mut Archive) -> Result<()> {
@@ -111,7 +113,8 @@ impl Problem for Gas {
 
     fn draw(&mut self, gpu: &Gpu) -> Result<Drawn> {
         let round = self.trainer.sample(gpu)?;
-        let values = [(ACCEPTANCE, round.acceptance), ("tau", round.tau), ("width", round.width)];
+        let mass = self.trainer.quasiparticles.as_ref().map_or(f64::NAN, Quasiparticles::inverse_mass);
+        let values = [(ACCEPTANCE, round.acceptance), ("tau", round.tau), ("width", round.width), ("inverse_mass", mass)];
         Ok(Drawn { fault: fault(&round), values: values.into_iter().map(|(name, v)| (name, v.into())).collect() })
     }
 
@@ -141,7 +144,8 @@ impl Problem for Gas {
     fn conclude(&mut self, gpu: &Gpu, end: &Ending, say: &mut dyn FnMut(&str)) -> Result<Conclusion> {
         let note = chains::conclude(&self.settings, &mut self.trainer, gpu, end, say)?;
         let r_hat = Some(self.chains.r_hat()).filter(|r| r.is_finite());
-        Ok(Conclusion { notes: note.into_iter().collect(), r_hat, ..Conclusion::default() })
+        let landau = Landau::new(&self.settings, end.result)?.map(|l| l.words(&self.settings)).transpose()?;
+        Ok(Conclusion { notes: note.into_iter().chain(landau).collect(), r_hat, ..Conclusion::default() })
     }
 }
 

@@ -1,11 +1,14 @@
 //! The uniform electron gas: its quantities, units and words.
 
+mod beginning;
 mod chains;
 pub mod cutoffs;
 pub mod energies;
+pub mod landau;
 mod learning;
 pub mod local_energy;
 pub mod pretraining;
+pub mod quasiparticles;
 pub mod settings;
 pub mod settle;
 pub mod trainer;
@@ -14,8 +17,10 @@ mod walkers;
 use serde_json::json;
 
 pub use cutoffs::Cutoffs;
-pub use energies::{Energies, Mean};
+pub use energies::{Energies, Mean, Slope};
+pub use landau::Landau;
 pub use local_energy::LocalEnergy;
+pub use quasiparticles::Quasiparticles;
 pub use settings::{Laplacian, Sampler, Settings};
 pub use trainer::Trainer;
 
@@ -23,7 +28,8 @@ use super::{Beside, Exact, Kind, Means, Measured, Named, Parameter, Quantity, Un
 use crate::config::Group;
 use crate::error::Result;
 use crate::estimate::{Draws, Estimate};
-use crate::system::{Complete, IdealGas};
+use crate::model::occupation::Prior;
+use crate::system::{Complete, ElectronGas, IdealGas};
 
 /// F, E, K, V in Ry (at rs = 0 in Ry/rs²) and S in k_B, all per electron.
 pub static KIND: Kind = Kind {
@@ -40,9 +46,14 @@ pub static KIND: Kind = Kind {
         Quantity::result("S", "entropy", "", Unit::Entropy, Beside::Own),
         Quantity::logged("K_local", "kinetic energy without the partial integration"),
         Quantity::logged("V_local", "potential energy as the Coulomb sum itself"),
+        Quantity::logged("K_0", "energy Σ k² of the occupied states, that of an ideal gas in them"),
+        Quantity { unit: Unit::Of(""), ..Quantity::logged("slope_E", "slope of the local energies over Σ k²: m/m* of the energies") },
+        Quantity { unit: Unit::Of(""), ..Quantity::logged("slope_p", "slope of −kT ln p(K) over Σ k²: m/m* of the occupations") },
         Quantity::diagnostic("acceptance", "accepted share of proposals: Metropolis moves, or candidates of exact draws", ""),
         Quantity::diagnostic("tau", "autocorrelation time of ln|Ψ|² along the chains (exact draws: 1)", "sweeps"),
         Quantity::diagnostic("width", "standard deviation of a proposed Metropolis move", "rs a0"),
+        Quantity::diagnostic("inverse_mass", "m/m* of the quasi-particle prior of p(K)", ""),
+        Quantity::diagnostic("step_prior", "by how much a step moved it", ""),
         Quantity::diagnostic("grad_van", "Euclidean norm of the gradient of p(K)", "Ry/rs²"),
         Quantity::diagnostic("grad_flow", "Euclidean norm of the gradient of the flow", "Ry/rs²"),
     ],
@@ -88,7 +99,9 @@ pub static KIND: Kind = Kind {
     ],
     tables: |v| {
         let s = Settings::read(v);
-        Ok(vec![(s.occupation(s.gas()?.orbital_count()).parameters(), "van/"), (s.backflow().table(), "flow/")])
+        let networks = [(s.occupation(s.gas()?.orbital_count()).parameters(), "van/"), (s.backflow().table(), "flow/")];
+        let prior = (s.prior == Prior::Quasiparticle).then(|| (quasiparticles::table(), quasiparticles::PREFIX));
+        Ok(networks.into_iter().chain(prior).collect())
     },
     settle: |gpu, v| settle::settle(gpu, &Settings::read(v)),
     open: learning::open,
@@ -133,7 +146,7 @@ fn means(s: &Settings) -> Result<Means> {
 impl Energies {
     /// The averages in printed units.
     pub fn measured(&self, settings: &Settings) -> Measured {
-        let units = settings.units();
+        let (units, beta) = (settings.units(), ElectronGas::inverse_temperature(settings.dim, settings.theta));
         let scaled = |m: &Mean, unit: f64| Estimate::new(unit * m.mean, unit * m.error);
         let values = [
             ("F", scaled(&self.free_energy, units.energy)),
@@ -143,6 +156,9 @@ impl Energies {
             ("S", scaled(&self.entropy, units.entropy)),
             ("K_local", scaled(&self.kinetic, units.energy)),
             ("V_local", scaled(&self.potential, units.energy)),
+            ("K_0", scaled(&self.ideal, units.energy)),
+            ("slope_E", Estimate::new(self.energy_slope.value, self.energy_slope.error)),
+            ("slope_p", Estimate::new(self.probability_slope.value / beta, self.probability_slope.error / beta)),
         ];
         Measured { values: values.into(), counted: self.counted, failed: self.failed }
     }

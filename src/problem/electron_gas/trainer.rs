@@ -1,9 +1,7 @@
 //! One electron gas on one device: sample, energies, gradients, update. No logging, no files.
 
-use std::sync::Arc;
-
 use super::settings::{self, Laplacian, Settings};
-use super::{Energies, LocalEnergy};
+use super::{Energies, LocalEnergy, Quasiparticles, beginning};
 use crate::archive::Archive;
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Gpu, Recording};
@@ -15,8 +13,8 @@ use crate::kernels::occupied;
 use crate::model::occupation::Prior;
 use crate::network::OccupationKernels;
 use crate::number::philox::{Stream, purpose};
-use crate::optimize::{Learner, Options, Start, StochasticReconfiguration};
-use crate::sample::{self, Chunk, Exact, Metropolis, Round, Sampler, exact};
+use crate::optimize::{Learner, Options, StochasticReconfiguration};
+use crate::sample::{Chunk, Metropolis, Round, Sampler};
 use crate::system::electron_gas::ElectronGas;
 use crate::system::ideal_gas::IdealGas;
 use crate::wave_function::WaveFunction;
@@ -40,6 +38,8 @@ pub struct Trainer {
     pub chunk: usize,
     pub occupation: Learner,
     pub flow: Learner,
+    /// With `prior=quasiparticle`.
+    pub quasiparticles: Option<Quasiparticles>,
     settings: Settings,
     occupations: OccupationKernels,
     pub wave: WaveFunction,
@@ -74,41 +74,6 @@ pub(super) fn directions(s: &Settings, wave: &WaveFunction, at: Stream) -> Direc
     }
 }
 
-/// Exact draws of a gas's electrons.
-fn exact(s: &Settings, gas: &ElectronGas) -> Result<Exact> {
-    Exact::new(gas, exact::Settings { log_psi: false, ..exact::Settings::new(s.training.batch, s.training.chunk, s.training.seed) })
-}
-
-/// Chains of a gas's electrons.
-fn chains(s: &Settings, gas: &ElectronGas) -> sample::Settings {
-    sample::Settings {
-        walkers: s.training.batch,
-        chunk: s.training.chunk,
-        first: 0,
-        size: gas.n * gas.dim,
-        length: gas.length(),
-        sweeps: s.mc_steps,
-        width: s.mc_width,
-        acceptance: (s.mc_acceptance > 0.0).then_some(s.mc_acceptance),
-        seed: s.training.seed,
-    }
-}
-
-/// What p(K) starts with: the parameters given (published order), or fresh ones.
-fn occupation(s: &Settings, gas: &ElectronGas, given: Option<Vec<f32>>) -> Start {
-    let (model, seed, prior) = (s.occupation(gas.orbital_count()), s.training.seed, s.prior);
-    let table = model.parameters();
-    let values = Arc::new(move || given.clone().unwrap_or_else(|| model.initial(seed, prior)));
-    Start { name: "occupation", norm: "grad_van", prefix: "van/", table, values }
-}
-
-/// What the flow starts with.
-fn flow(s: &Settings, given: Option<Vec<f32>>) -> Start {
-    let (model, seed) = (s.backflow(), s.training.seed);
-    let values = Arc::new(move || given.clone().unwrap_or_else(|| model.initial(seed)));
-    Start { name: "flow", norm: "grad_flow", prefix: "flow/", table: model.table(), values }
-}
-
 impl Trainer {
     /// Builds models, buffers and samplers for resolved settings (batch and chunk set).
     ///
@@ -122,12 +87,13 @@ impl Trainer {
         let ideal = IdealGas::new(&gas.energies(), gas.n, gas.beta())?;
         let (batch, chunk) = (s.training.batch, s.training.chunk);
         let model = s.occupation(gas.orbital_count());
-        let bias = (s.prior == Prior::Ideal).then(|| ideal.bias());
+        let quasiparticles = (s.prior == Prior::Quasiparticle).then(|| Quasiparticles::new(&ideal, s.optimisation.max_norm, None));
+        let bias = (s.prior != Prior::None).then(|| ideal.bias());
         let occupations = OccupationKernels::new(&model, chunk, &gas.momenta(), bias.as_deref(), gpu)?;
         let wave = WaveFunction::new(gpu, &gas, s.backflow(), chunk)?;
         let sampler: Box<dyn Sampler> = match s.sampler {
-            settings::Sampler::Exact => Box::new(exact(s, &gas)?),
-            settings::Sampler::Metropolis => Box::new(Metropolis::new(chains(s, &gas))?),
+            settings::Sampler::Exact => Box::new(beginning::exact(s, &gas)?),
+            settings::Sampler::Metropolis => Box::new(Metropolis::new(beginning::chains(s, &gas))?),
         };
         let momentum = Buffer::result("total momentum", batch * gas.dim);
         let cooled = |learner: Learner| learner.cooled(s.training.steps, s.optimisation.cooling);
@@ -135,8 +101,9 @@ impl Trainer {
         Ok(Trainer {
             batch,
             chunk,
-            occupation: cooled(Learner::of_scores(&s.optimisation, self::occupation(s, &gas, occupation), batch, 1, options)?),
-            flow: cooled(Learner::of_scores(&s.optimisation, self::flow(s, flow), batch, 2, options)?).with_momenta(&momentum),
+            occupation: cooled(Learner::of_scores(&s.optimisation, beginning::occupation(s, &gas, occupation), batch, 1, options)?),
+            flow: cooled(Learner::of_scores(&s.optimisation, beginning::flow(s, flow), batch, 2, options)?).with_momenta(&momentum),
+            quasiparticles,
             settings: s.clone(),
             occupations,
             wave,
@@ -165,6 +132,19 @@ impl Trainer {
     /// Random numbers of the present draw, from the first walker on.
     fn stream(&self, purpose: u32) -> Stream {
         Stream { seed: self.settings.training.seed, step: self.draws, purpose, first_walker: 0 }
+    }
+
+    /// Begins with another quasi-particle prior.
+    pub fn start_quasiparticles(&mut self, given: Option<Vec<f32>>) {
+        if self.quasiparticles.is_some() {
+            self.quasiparticles = Some(Quasiparticles::new(&self.ideal, self.settings.optimisation.max_norm, given));
+        }
+    }
+
+    /// The prior's logits as its parameter says, before p(K) is used.
+    fn renew_prior(&mut self, gpu: &Gpu) -> Result<()> {
+        let Some(quasiparticles) = &mut self.quasiparticles else { return Ok(()) };
+        quasiparticles.changed(gpu)?.map_or(Ok(()), |bias| self.occupations.set_bias(gpu, &bias))
     }
 
     /// Records a fresh set of occupied states for the whole batch.
@@ -243,6 +223,7 @@ impl Trainer {
 
     /// Replaces the walkers: x `[walker][n][d]` (rs a0), states `[walker][n]` ascending; computes their ln p.
     pub fn load(&mut self, gpu: &Gpu, x: &[f32], states: &[u32]) -> Result<()> {
+        self.renew_prior(gpu)?;
         let n = self.gas.n;
         self.scored = false;
         gpu.write(&self.states, states);
@@ -309,6 +290,7 @@ impl Trainer {
 
     /// Draws new walkers. Unless [`Round::usable`], the flow is to be taken back ([`Trainer::take_back`]).
     pub fn sample(&mut self, gpu: &Gpu) -> Result<Round> {
+        self.renew_prior(gpu)?;
         let mut rec = Recording::new();
         self.record_states(&mut rec);
         self.wave.flow.record_pack(&mut rec, &self.flow.parameters);
@@ -324,7 +306,7 @@ impl Trainer {
 
     /// Draws exactly from now on, whatever the settings say: what chains have given can be compared with it.
     pub(crate) fn draw_exactly(&mut self) -> Result<()> {
-        self.sampler = Box::new(exact(&self.settings, &self.gas)?);
+        self.sampler = Box::new(beginning::exact(&self.settings, &self.gas)?);
         Ok(())
     }
 
@@ -332,6 +314,7 @@ impl Trainer {
     pub fn state(&mut self, a: &mut Archive) -> Result<()> {
         self.occupation.state(a)?;
         self.flow.state(a)?;
+        self.quasiparticles.as_mut().map_or(Ok(()), |q| q.state(a))?;
         a.value("draws", &mut self.draws)?;
         a.part("sampler", |a| self.sampler.state(a))?;
         let (rounds, last) = &mut self.drawn;
@@ -361,7 +344,9 @@ impl Trainer {
         self.record_energies_and(&mut rec, true);
         gpu.run(&rec)?;
         self.scored = true;
-        self.averages(gpu)
+        let energies = self.averages(gpu)?;
+        self.quasiparticles.iter_mut().for_each(|q| q.fit(&energies));
+        Ok(energies)
     }
 
     fn averages(&self, gpu: &Gpu) -> Result<Energies> {
@@ -374,14 +359,18 @@ impl Trainer {
         self.record_scores(&mut rec);
         self.record_gradients(&mut rec);
         self.scored = false;
+        self.quasiparticles.iter().for_each(|q| q.gradient(gpu));
         gpu.run(&rec)
     }
 
     /// Gradients, then one update of each network; says why not, if not.
     pub fn update(&mut self, gpu: &Gpu) -> Result<Option<Error>> {
         self.gradients(gpu)?;
-        let first = self.occupation.update(gpu)?;
-        Ok(first.or(self.flow.update(gpu)?))
+        let mut refused = self.occupation.update(gpu)?.or(self.flow.update(gpu)?);
+        if let Some(prior) = &mut self.quasiparticles {
+            refused = refused.or(prior.learner.update(gpu)?);
+        }
+        Ok(refused)
     }
 
     /// What makes the steps of [`Trainer::pretrain`]: stochastic reconfiguration, whatever trains later.

@@ -104,7 +104,7 @@ impl System<'_> {
 pub fn rows(s: &Settings, parameters: &Parameters, w: &Walkers) -> Result<Vec<Quantity>> {
     let gas = s.gas()?;
     let vectors: Vec<Vec<f64>> = parameters.iter().map(|v| v.iter().map(|v| f64::from(*v)).collect()).collect();
-    let [occupation, flow] = &vectors[..] else { return Ok(Vec::new()) };
+    let [occupation, flow, prior @ ..] = &vectors[..] else { return Ok(Vec::new()) };
     let flow = |trial: Option<u32>| {
         let at = Stream { seed: 0, step: trial.unwrap_or(0), purpose: purpose::FILL, first_walker: 0 };
         let off = if trial.is_some() { EPS } else { 0.0 };
@@ -112,7 +112,11 @@ pub fn rows(s: &Settings, parameters: &Parameters, w: &Walkers) -> Result<Vec<Qu
         Flow { model: s.backflow(), n: gas.n, length: gas.length(), parameters }
     };
     let (model, orbitals) = (s.occupation(gas.orbital_count()), gas.momenta());
-    let bias = if s.prior == Prior::Ideal { IdealGas::new(&gas.energies(), gas.n, gas.beta())?.bias() } else { Vec::new() };
+    let inverse_mass = prior.first().and_then(|p| p.first()).copied().unwrap_or(1.0);
+    let bias = match s.prior {
+        Prior::None => Vec::new(),
+        _ => IdealGas::new(&gas.energies(), gas.n, gas.beta())?.scaled(inverse_mass)?.bias(),
+    };
     let system = System {
         gas: &gas,
         flow: flow(None),

@@ -1,0 +1,82 @@
+//! A second road to the entropy: the canonical gas of quasi-particles ε_k = c k² with the c that local energies have (Landau).
+//!
+//! A variational S can be far off where F is good: F is flat where p(K) is best. c is a slope of energies, whatever p(K) is.
+
+use super::{Settings, ideal};
+use crate::error::Result;
+use crate::estimate::{Estimate, plus_minus};
+use crate::problem::Named;
+use crate::system::IdealGas;
+
+/// Standard deviations from which on two slopes are said to differ.
+const DIFFERENT: f64 = 3.0;
+
+/// What slopes say of a result.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Landau {
+    /// c = m/m*, slope of the local energies over Σ k².
+    pub energies: Estimate,
+    /// The same of -kT ln p(K).
+    pub occupations: Estimate,
+    /// S of the canonical gas of ε_k = c k², k_B per electron, its error that of c.
+    pub entropy: Estimate,
+    /// F of p(K) above that of the best of its kind for the same flow, ½ β Var(Σ k²) (c - slope of p)², in printed units.
+    pub excess: Estimate,
+}
+
+impl Landau {
+    /// From the averages of a run; none where all walkers had one Σ k².
+    ///
+    /// # Errors
+    /// Those of settings that make no gas.
+    pub fn new(s: &Settings, result: &Named<Estimate>) -> Result<Option<Landau>> {
+        let (energies, occupations) = (result["slope_E"], result["slope_p"]);
+        let (c, known) = (energies.value, energies.value.is_finite() && occupations.value.is_finite());
+        if !(known && c > 0.0) {
+            return Ok(None);
+        }
+        let (gas, units) = (s.gas()?, s.units());
+        let ideal = IdealGas::new(&gas.energies(), gas.n, gas.beta())?;
+        let entropy = |c: f64| Ok(ideal.scaled(c)?.entropy);
+        let step = 1e-3 * c;
+        let rise = (entropy(c + step)? - entropy(c - step)?) / (2.0 * step);
+        // dS = β c d⟨Σ k²⟩ and d⟨Σ k²⟩/dc = -β Var Σ k²
+        let variance = -rise / (gas.beta().powi(2) * c);
+        let (gap, error) = (c - occupations.value, energies.error.hypot(occupations.error));
+        let curvature = units.energy * gas.beta() * variance;
+        Ok(Some(Landau {
+            energies,
+            occupations,
+            entropy: Estimate::new(units.entropy * entropy(c)?, units.entropy * rise.abs() * energies.error),
+            excess: Estimate::new(0.5 * curvature * gap * gap, curvature * gap.abs() * error),
+        }))
+    }
+
+    /// In two sentences.
+    ///
+    /// # Errors
+    /// Those of settings that make no gas.
+    pub fn words(&self, s: &Settings) -> Result<String> {
+        let Landau { energies: c, occupations: p, entropy, excess } = self;
+        let over = |e: &Estimate, by: f64| plus_minus(Estimate::new(e.value / by, e.error / by));
+        let mass = plus_minus(Estimate::new(1.0 / c.value, c.error / (c.value * c.value)));
+        let exact = ideal(s)?.get("S").copied().unwrap_or(f64::NAN);
+        let differ = (c.value - p.value).abs() > DIFFERENT * c.error.hypot(p.error);
+        let verdict = if differ {
+            format!(
+                "they differ, so p(K) is not at its best for this flow: F could be lower by about {} {}",
+                plus_minus(*excess),
+                s.units().energy_name
+            )
+        } else {
+            "no difference is seen".into()
+        };
+        Ok(format!(
+            "Landau fit: per unit of Σ k² local energies rise by {} (m*/m = {mass}) and -kT ln p(K) by {}; {verdict}. The canonical gas of these quasi-particles has S = {} k_B, S/S_ideal = {}",
+            plus_minus(*c),
+            plus_minus(*p),
+            plus_minus(*entropy),
+            over(entropy, exact)
+        ))
+    }
+}
