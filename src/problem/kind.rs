@@ -7,7 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::{Named, Problem, kind};
 use crate::config::{System, Values};
 use crate::error::Result;
-use crate::estimate::Draws;
+use crate::estimate::plot::Axis;
+use crate::estimate::{Draws, Estimate, Plot};
 use crate::gpu::Gpu;
 use crate::model::parameters::Table;
 
@@ -37,6 +38,11 @@ pub struct Kind {
     pub warm: &'static [(&'static str, &'static str)],
     /// What theory knows besides [`Kind::exact`], to be marked in figures of series.
     pub landmarks: fn(&Values) -> Vec<Landmark>,
+    /// Pictures of a series of runs besides those of its results.
+    ///
+    /// # Errors
+    /// [`crate::Error::User`] for settings that make no system.
+    pub pictures: fn(&Sequence) -> Result<Vec<Plot>>,
     /// A figure's title in the markup of [`crate::report`]; `<name>` stands for a parameter.
     pub title: &'static str,
     pub exact: Exact,
@@ -118,6 +124,24 @@ pub struct Landmark {
     pub of: &'static str,
     pub value: f64,
     pub label: &'static str,
+}
+
+/// Finished runs along one setting.
+pub struct Sequence<'r> {
+    /// Its name.
+    pub setting: &'static str,
+    pub axis: Axis,
+    /// Of a figure, in markup.
+    pub title: String,
+    pub courses: Vec<Course<'r>>,
+}
+
+/// Those that differ in that setting alone, in its order.
+pub struct Course<'r> {
+    /// In what they differ from those of other courses; in markup.
+    pub name: String,
+    /// Their place on the axis, their settings, and what they gave.
+    pub runs: Vec<(f64, &'r Values, &'r Named<Estimate>)>,
 }
 
 /// A setting that names a system: as in files, in the name of a run's folder, in words.
@@ -267,7 +291,6 @@ impl<'de> Deserialize<'de> for &'static Kind {
 mod tests {
     use super::*;
     use crate::config::Bearing;
-    use crate::estimate::Estimate;
     use crate::problem::{Beside, electron_gas};
     use crate::report::{draw, result_table};
     use crate::run::{StepRecord, Summary, record};
@@ -307,6 +330,7 @@ mod tests {
         temperature: "",
         warm: &[],
         landmarks: |_| Vec::new(),
+        pictures: |_| Ok(Vec::new()),
         title: "Spins on a <lattice> lattice",
         exact: Exact { name: "transfer matrix", index: "exact", of: |_| Ok(Named::default()) },
         solved: |_| true,

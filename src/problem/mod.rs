@@ -15,7 +15,7 @@ use std::ffi::OsStr;
 use std::sync::OnceLock;
 
 pub use baseline::{Baseline, Baselines, method};
-pub use kind::{Beside, Exact, Kind, Landmark, Means, Parameter, Parameters, Quantity, Role, Tables, Unit};
+pub use kind::{Beside, Course, Exact, Kind, Landmark, Means, Parameter, Parameters, Quantity, Role, Sequence, Tables, Unit};
 pub use named::Named;
 pub use training::{TRAINING, Training};
 

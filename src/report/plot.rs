@@ -28,11 +28,15 @@ const LAYERS: usize = 40;
 /// # Errors
 /// [`crate::Error::User`] for another ending, [`crate::Error::Io`] if the file cannot be written.
 pub fn draw_plot(path: &Path, plot: &Plot) -> Result<()> {
-    let svg = match &plot.content {
+    picture::write(path, plot_svg(plot))
+}
+
+/// A plot as SVG.
+pub fn plot_svg(plot: &Plot) -> String {
+    match &plot.content {
         Content::Graph(graph) => graphs(&plot.title, &plot.caption, &[("", graph)]),
         Content::Gallery(images) => gallery(&plot.title, &plot.caption, images),
-    };
-    picture::write(path, svg)
+    }
 }
 
 /// Graphs with their headings, one alone or two in a row, and one legend for all.

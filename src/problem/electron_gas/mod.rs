@@ -7,6 +7,7 @@ pub mod energies;
 pub mod landau;
 mod learning;
 pub mod local_energy;
+pub mod masses;
 pub mod pretraining;
 pub mod quasiparticles;
 pub mod settings;
@@ -67,6 +68,7 @@ pub static KIND: Kind = Kind {
     temperature: "theta",
     warm: &[],
     landmarks: |_| Vec::new(),
+    pictures: |s| Ok(masses::picture(s)?.into_iter().collect()),
     title: "Electron gas, *n* = <n>, <dim>D, *r*_{s} = <rs>, *T*/*T*_{F} = <theta>",
     exact: Exact { name: "ideal gas", index: "ideal", of: |v| ideal(&Settings::read(v)) },
     solved: |v| v.get::<f64>("rs") == 0.0,

@@ -52,6 +52,7 @@ pub const SPINS: Kind = Kind {
     // β is where the neighbour left it
     warm: &[("anneal", "0")],
     landmarks: |_| Vec::new(),
+    pictures: |_| Ok(Vec::new()),
     title: "Spins, *β* = <beta>",
     exact: Exact { name: "all states", index: "exact", of: |_| Ok(Named::default()) },
     solved: |_| true,

@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use super::{Row, Scan};
+use crate::atomic_file;
 use crate::error::{Error, Result};
 use crate::estimate::Estimate;
 use crate::estimate::plot::{At, Axis, Curve, Graph, Style};
-use crate::problem::{Landmark, Quantity, method};
+use crate::problem::{self, Landmark, Quantity, Sequence, method};
 use crate::report::picture;
 use crate::report::picture::text::number;
-use crate::report::plot::graphs;
+use crate::report::plot::{graphs, plot_svg};
+use crate::run::log;
 use crate::run::scan::Series;
 
 /// What a figure is drawn against: a listed setting, or one over it.
@@ -77,7 +79,8 @@ fn symbol(series: &Series, list: usize) -> String {
 }
 
 impl Scan<'_> {
-    /// Draws `scan.EXT` and, where exact values are known, `scan-error.EXT` into a folder, against one setting.
+    /// Draws `scan.EXT`, where exact values are known `scan-error.EXT`, and what else the kind draws of a series into a folder, against
+    /// one setting; numbers of the latter into `plots/NAME.csv` beside that folder.
     ///
     /// # Errors
     /// As for [`picture::write`].
@@ -94,12 +97,33 @@ impl Scan<'_> {
             let caption = format!("How far F is from the exact one; bars are one standard error.{cross}");
             drawn.push((format!("scan-error{suffix}.{ending}"), graphs(&self.title(), &caption, &[("", &graph)])));
         }
+        for plot in (self.series.kind.pictures)(&self.sequence(against))? {
+            let name = format!("{}{suffix}", plot.name);
+            let tables = folder.parent().unwrap_or(folder).join("plots");
+            log::folder(&tables)?;
+            atomic_file::write(&tables.join(format!("{name}.csv")), plot.csv().as_bytes())?;
+            drawn.push((format!("{name}.{ending}"), plot_svg(&plot)));
+        }
         let mut paths = Vec::new();
         for (name, svg) in drawn {
             paths.push(folder.join(name));
             picture::write(&paths[paths.len() - 1], svg)?;
         }
         Ok(paths)
+    }
+
+    /// The runs along a setting, as a kind draws pictures of them.
+    fn sequence(&self, against: Against) -> Sequence<'_> {
+        let courses = self.courses(against).into_iter().map(|c| {
+            let runs = c.rows.into_iter().map(|row| (self.x(row, against), &row.point.resolved.values, &row.summary.result));
+            problem::Course { name: c.name, runs: runs.collect() }
+        });
+        Sequence {
+            setting: self.series.lists[against.list].name,
+            axis: self.across(against),
+            title: self.title(),
+            courses: courses.collect(),
+        }
     }
 
     /// The kind's title with all values of its parameters.
