@@ -82,15 +82,18 @@ fn foreign_parameter_files_are_refused() {
         let s = settings(more);
         let tables = (s.kind().tables)(&s.values).unwrap();
         let (van, flow) = (&tables[0].0, &tables[1].0);
+        let prior = tables.get(2).map(|t| &t.0);
         let other = Table::new(foreign.iter().map(|name| (name.to_string(), vec![1])).collect());
         let (a, b, c) = (vec![0.1; van.len()], vec![0.2; flow.len()], vec![0.3; other.len()]);
         let part = |table, prefix, values| Part { table, prefix, values };
-        ParameterFile::write(&path, &[part(van, "van/", &a), part(flow, "flow/", &b), part(&other, "", &c)], &provenance(&s, 1)).unwrap();
+        let networks = [part(van, "van/", &a), part(flow, "flow/", &b), part(&other, "", &c)];
+        let parts: Vec<Part> = networks.into_iter().chain(prior.map(|table| part(table, "prior/", &[1.5]))).collect();
+        ParameterFile::write(&path, &parts, &provenance(&s, 1)).unwrap();
     };
     let line = format!("train {TINY} --params p.safetensors");
     let train = || run_in(folder.path(), &line.split_whitespace().collect::<Vec<_>>());
     for (more, fragment) in [
-        ("prior=none", "prior = none in the file, ideal now: set prior=none"),
+        ("prior=none", "prior = none in the file, quasiparticle now: set prior=none"),
         ("feature=legacy", "feature = legacy in the file, half now: set feature=legacy"),
         ("twist=0", "twist = 0,0 in the file, 0.25,0.25 now: set twist=0,0"),
     ] {

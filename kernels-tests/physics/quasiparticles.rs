@@ -13,7 +13,9 @@ const TEXT: &str = "n=5 dim=2 rs=0 theta=0.4 prior=quasiparticle batch=512 lapla
 fn plane_waves(c: f32, seed: u32) -> (Settings, Trainer) {
     let s = settings(&format!("{TEXT} seed={seed}"));
     let mut t = Trainer::new(device(), &s, None, Some(vec![0.0; s.backflow().table().len()])).unwrap();
-    t.start_quasiparticles(Some(vec![c]));
+    t.start_quasiparticles(Some(vec![c])).unwrap();
+    let refused = t.start_quasiparticles(Some(vec![-0.5])).unwrap_err();
+    assert!(refused.exit_code() == 2 && refused.to_string().contains("prior/inverse_mass = -0.5"), "{refused}");
     t.sample(device()).unwrap();
     (s, t)
 }

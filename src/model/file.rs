@@ -125,7 +125,7 @@ impl ParameterFile {
             return Ok(vectors);
         }
         Err(Error::User(format!(
-            "{} does not fit the settings:\n  {}\nset dim, emax, depth, nlayers and the widths as they were when it was made",
+            "{} does not fit the settings:\n  {}\nset prior, dim, emax, depth, nlayers and the widths as they were when it was made",
             self.path.display(),
             wrong.join("\n  ")
         )))

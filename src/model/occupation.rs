@@ -32,9 +32,9 @@ crate::config::choice!(
     /// What the network's logits are added to.
     Prior, "ideal, quasiparticle or none":
         /// The exact conditional of the ideal gas ([`crate::system::ideal_gas::IdealGas::bias`]).
-        #[default]
         Ideal = "ideal",
         /// The same of quasi-particles whose energies c k² follow the local energies.
+        #[default]
         Quasiparticle = "quasiparticle",
         /// Nothing: p(K) starts almost uniform over the windows.
         None = "none");

@@ -118,7 +118,7 @@ mod tests {
     fn saved(folder: &Path, s: &Resolved) -> ParameterFile {
         let path = folder.join("p.safetensors");
         let tables = (s.kind().tables)(&s.values).unwrap();
-        let vectors: Vec<Vec<f32>> = tables.iter().zip([0.1, 0.2]).map(|((table, _), v)| vec![v; table.len()]).collect();
+        let vectors: Vec<Vec<f32>> = tables.iter().zip([0.1, 0.2, 1.5]).map(|((table, _), v)| vec![v; table.len()]).collect();
         let parts = tables.iter().zip(&vectors).map(|((table, prefix), values)| Part { table, prefix, values });
         ParameterFile::write(&path, &parts.collect::<Vec<_>>(), &provenance(s, 7)).unwrap();
         ParameterFile::read(&path).unwrap()
@@ -130,7 +130,7 @@ mod tests {
         let file = saved(folder.path(), &settings(""));
         assert_eq!(file.made.as_ref().map(|m| m.steps), Some(7));
         for (more, difference) in [
-            ("prior=none", "prior = ideal in the file, none now: set prior=ideal"),
+            ("prior=none", "prior = quasiparticle in the file, none now: set prior=quasiparticle"),
             ("feature=legacy", "feature = half in the file, legacy now: set feature=half"),
             ("emax=5", "emax = 4 in the file, 5 now: set emax=4"),
             ("twist=0.1", "twist = 0.25,0.25 in the file, 0.1,0.1 now: set twist=0.25,0.25"),

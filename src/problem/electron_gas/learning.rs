@@ -62,7 +62,7 @@ pub(super) fn open(gpu: &Gpu, values: &Values, parameters: Option<Parameters>) -
     let fresh = parameters.is_none();
     let mut vectors = parameters.unwrap_or_default().into_iter();
     let mut trainer = Trainer::new(gpu, &settings, vectors.next(), vectors.next())?;
-    trainer.start_quasiparticles(vectors.next());
+    trainer.start_quasiparticles(vectors.next())?;
     let before = if settings.prior == Prior::None && fresh && settings.pretrain_steps > 0 {
         Before::Pretraining { sr: Box::new(trainer.pretraining()?), progress: Progress::default(), step: 0 }
     } else {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::Energies;
 use crate::archive::Archive;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::model::parameters::Table;
 use crate::optimize::{Learner, Start};
@@ -76,10 +76,16 @@ pub struct Quasiparticles {
 
 impl Quasiparticles {
     /// Beside the ideal gas of the same orbitals, from c given or from 1.
-    pub fn new(ideal: &IdealGas, max_norm: f64, given: Option<Vec<f32>>) -> Quasiparticles {
+    ///
+    /// # Errors
+    /// [`Error::User`] for a c that is no positive number.
+    pub fn new(ideal: &IdealGas, max_norm: f64, given: Option<Vec<f32>>) -> Result<Quasiparticles> {
+        if let Some(c) = given.iter().flatten().find(|c| !(c.is_finite() && **c > 0.0)) {
+            return Err(Error::User(format!("{PREFIX}inverse_mass = {c}: m/m* of the quasi-particle prior must be positive")));
+        }
         let values = Arc::new(move || given.clone().unwrap_or_else(|| vec![1.0]));
         let start = Start { name: "prior", norm: "step_prior", prefix: PREFIX, table: table(), values };
-        Quasiparticles { learner: Learner::of_step(start), ideal: ideal.clone(), current: f64::NAN, fit: Fit::default(), max_norm }
+        Ok(Quasiparticles { learner: Learner::of_step(start), ideal: ideal.clone(), current: f64::NAN, fit: Fit::default(), max_norm })
     }
 
     /// c of the present logits.

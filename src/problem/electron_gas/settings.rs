@@ -44,7 +44,7 @@ crate::config::settings! {
         ewald_tolerance: f64 = "5e-7", Range::Within(1e-10, 1e-3), "Ry/rs", "largest error of V per electron from kappa and gmax; V itself is -1 to -2 Ry/rs";
     }
     "model" {
-        prior: Prior = "ideal", Range::Any, "", "what the occupation network is added to: the exact ideal gas (ideal), that of quasi-particles whose mass follows the local energies (quasiparticle), or nothing (none, as published)";
+        prior: Prior = "quasiparticle", Range::Any, "", "what the occupation network is added to: the exact ideal gas (ideal), that of quasi-particles whose mass follows the local energies (quasiparticle), or nothing (none, as published)";
         nlayers: usize = "2", Range::Within(1.0, 64.0), "", "layers of the occupation transformer";
         modelsize: usize = "16", Range::Within(1.0, 4096.0), "", "its width";
         nheads: usize = "4", Range::Within(1.0, 256.0), "", "its attention heads; they divide modelsize";

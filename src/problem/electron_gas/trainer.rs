@@ -87,7 +87,8 @@ impl Trainer {
         let ideal = IdealGas::new(&gas.energies(), gas.n, gas.beta())?;
         let (batch, chunk) = (s.training.batch, s.training.chunk);
         let model = s.occupation(gas.orbital_count());
-        let quasiparticles = (s.prior == Prior::Quasiparticle).then(|| Quasiparticles::new(&ideal, s.optimisation.max_norm, None));
+        let quasiparticles =
+            (s.prior == Prior::Quasiparticle).then(|| Quasiparticles::new(&ideal, s.optimisation.max_norm, None)).transpose()?;
         let bias = (s.prior != Prior::None).then(|| ideal.bias());
         let occupations = OccupationKernels::new(&model, chunk, &gas.momenta(), bias.as_deref(), gpu)?;
         let wave = WaveFunction::new(gpu, &gas, s.backflow(), chunk)?;
@@ -134,11 +135,15 @@ impl Trainer {
         Stream { seed: self.settings.training.seed, step: self.draws, purpose, first_walker: 0 }
     }
 
-    /// Begins with another quasi-particle prior.
-    pub fn start_quasiparticles(&mut self, given: Option<Vec<f32>>) {
+    /// Begins with another quasi-particle prior, if the settings have one.
+    ///
+    /// # Errors
+    /// As [`Quasiparticles::new`].
+    pub fn start_quasiparticles(&mut self, given: Option<Vec<f32>>) -> Result<()> {
         if self.quasiparticles.is_some() {
-            self.quasiparticles = Some(Quasiparticles::new(&self.ideal, self.settings.optimisation.max_norm, given));
+            self.quasiparticles = Some(Quasiparticles::new(&self.ideal, self.settings.optimisation.max_norm, given)?);
         }
+        Ok(())
     }
 
     /// The prior's logits as its parameter says, before p(K) is used.
