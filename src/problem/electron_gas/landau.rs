@@ -20,7 +20,8 @@ pub struct Landau {
     pub occupations: Estimate,
     /// S of the canonical gas of ε_k = c k², k_B per electron, its error that of c.
     pub entropy: Estimate,
-    /// F of p(K) above that of the best of its kind for the same flow, ½ β Var(Σ k²) (c - slope of p)², in printed units.
+    /// F of the canonical gas of the occupations' slope above that of the energies', both with these energies, in printed units: what a
+    /// p(K) of this slope costs.
     pub excess: Estimate,
 }
 
@@ -31,24 +32,28 @@ impl Landau {
     /// Those of settings that make no gas.
     pub fn new(s: &Settings, result: &Named<Estimate>) -> Result<Option<Landau>> {
         let (energies, occupations) = (result["slope_E"], result["slope_p"]);
-        let (c, known) = (energies.value, energies.value.is_finite() && occupations.value.is_finite());
-        if !(known && c > 0.0) {
+        let c = energies.value;
+        // nor a slope that no gas has
+        if !(c > 0.0 && occupations.value > 0.0 && c.is_finite() && occupations.value.is_finite()) {
             return Ok(None);
         }
         let (gas, units) = (s.gas()?, s.units());
         let ideal = IdealGas::new(&gas.energies(), gas.n, gas.beta())?;
-        let entropy = |c: f64| Ok(ideal.scaled(c)?.entropy);
-        let step = 1e-3 * c;
-        let rise = (entropy(c + step)? - entropy(c - step)?) / (2.0 * step);
-        // dS = β c d⟨Σ k²⟩ and d⟨Σ k²⟩/dc = -β Var Σ k²
-        let variance = -rise / (gas.beta().powi(2) * c);
-        let (gap, error) = (c - occupations.value, energies.error.hypot(occupations.error));
-        let curvature = units.energy * gas.beta() * variance;
+        let step = 1e-3;
+        let [own, more, less] = [c, c * (1.0 + step), c * (1.0 - step)].map(|c| ideal.scaled(c));
+        let (own, rise) = (own?, (more?.entropy - less?.entropy) / (2.0 * step * c));
+        // Σ k² of quasi-particles of slope a, which costs c ⟨Σ k²⟩ - S/β here; its own derivative is (c - a) d⟨Σ k²⟩/da
+        let of = |a: f64| Ok((ideal.scaled(a)?.energy / a, ideal.scaled(a)?.entropy));
+        let a = occupations.value;
+        let ((mean, entropy), (up, down)) = (of(a)?, (of(a * (1.0 + step))?.0, of(a * (1.0 - step))?.0));
+        let excess = c * mean - entropy / gas.beta() - own.free_energy;
+        let by_c = (mean - own.energy / c) * energies.error;
+        let by_a = (c - a) * (up - down) / (2.0 * step * a) * occupations.error;
         Ok(Some(Landau {
             energies,
             occupations,
-            entropy: Estimate::new(units.entropy * entropy(c)?, units.entropy * rise.abs() * energies.error),
-            excess: Estimate::new(0.5 * curvature * gap * gap, curvature * gap.abs() * error),
+            entropy: Estimate::new(units.entropy * own.entropy, units.entropy * rise.abs() * energies.error),
+            excess: Estimate::new(units.energy * excess, units.energy * by_c.hypot(by_a)),
         }))
     }
 
