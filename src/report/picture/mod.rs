@@ -146,9 +146,10 @@ impl Picture {
             Anchor::Middle => "middle",
             Anchor::End => "end",
         };
-        let spans = text.svg(size);
+        let (spans, width) = (text.svg(size), text.width(size));
+        // where the font is not there, a wider one is drawn as wide as this one
         self.put(&format!(
-            r#"<text x="{:.1}" y="{:.1}" font-size="{size}" fill="{color}" text-anchor="{anchor}">{spans}</text>"#,
+            r#"<text x="{:.1}" y="{:.1}" font-size="{size}" fill="{color}" text-anchor="{anchor}" textLength="{width:.1}" lengthAdjust="spacingAndGlyphs">{spans}</text>"#,
             at.0, at.1
         ));
     }
