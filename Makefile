@@ -13,7 +13,7 @@ all:
 demo: all
 	./.ci/vulkan $(HELMHOLTZ)
 	$(HELMHOLTZ) train electron-gas n=13 dim=2 rs=10 theta=0.15 steps=150 batch=256 \
-	  max_norm=0.01 eval_steps=40 --out runs/demo --fresh
+	  max_norm=0.01 decay=60 eval_steps=40 --out runs/demo --fresh
 
 test:
 	cargo fmt --check

@@ -94,7 +94,9 @@ fn the_prior_follows_the_energies() {
 #[test]
 fn the_landau_fit_is_that_of_a_sum_over_states() {
     let s = settings("n=4 dim=2 rs=3 theta=0.4");
-    let of = |c: f64, p: f64| -> Named<Estimate> { [("slope_E", Estimate::new(c, 0.05)), ("slope_p", Estimate::new(p, 0.02))].into() };
+    let of = |c: f64, p: f64| -> Named<Estimate> {
+        [("slope_E", Estimate::new(c, 0.05)), ("slope_p", Estimate::new(p, 0.02)), ("S", Estimate::new(0.01, 0.001))].into()
+    };
     let landau = Landau::new(&s, &of(1.8, 1.4)).unwrap().unwrap();
     let ((entropy, _), n) = (enumerated(&s, 1.8), 4.0);
     let rise = (enumerated(&s, 1.81).0 - enumerated(&s, 1.79).0) / 0.02;
@@ -119,6 +121,9 @@ fn the_landau_fit_is_that_of_a_sum_over_states() {
     assert!(text.contains("rise by 1.800 ± 0.050 (m*/m = 0.556 ± 0.015)") && text.contains("p(K) by 1.400 ± 0.020"), "{text}");
     assert!(text.contains("F could be lower by about") && text.contains("± 0.0"), "{text}");
     let same = Landau::new(&s, &of(1.5, 1.4)).unwrap().unwrap().words(&s).unwrap();
-    assert!(same.contains("no difference is seen"), "{same}");
+    assert!(same.contains("no difference is seen") && same.contains("E_K is no line in Σ k²") && !text.contains("no line"), "{same}");
+    let mut agrees = of(1.5, 1.4);
+    agrees["S"] = Landau::new(&s, &agrees).unwrap().unwrap().entropy;
+    assert!(!Landau::new(&s, &agrees).unwrap().unwrap().words(&s).unwrap().contains("no line"));
     assert_eq!(Landau::new(&s, &of(f64::NAN, 1.0)).unwrap(), None);
 }

@@ -23,6 +23,8 @@ pub struct Landau {
     /// F of the canonical gas of the occupations' slope above that of the energies', both with these energies, in printed units: what a
     /// p(K) of this slope costs.
     pub excess: Estimate,
+    /// S of p(K), k_B per electron.
+    pub own: Estimate,
 }
 
 impl Landau {
@@ -53,6 +55,7 @@ impl Landau {
             energies,
             occupations,
             entropy: Estimate::new(units.entropy * own.entropy, units.entropy * rise.abs() * energies.error),
+            own: result["S"],
             excess: Estimate::new(units.energy * excess, units.energy * by_c.hypot(by_a)),
         }))
     }
@@ -62,12 +65,12 @@ impl Landau {
     /// # Errors
     /// Those of settings that make no gas.
     pub fn words(&self, s: &Settings) -> Result<String> {
-        let Landau { energies: c, occupations: p, entropy, excess } = self;
+        let Landau { energies: c, occupations: p, entropy, excess, own } = self;
+        let far = |a: &Estimate, b: &Estimate| (a.value - b.value).abs() > DIFFERENT * a.error.hypot(b.error);
         let over = |e: &Estimate, by: f64| plus_minus(Estimate::new(e.value / by, e.error / by));
         let mass = plus_minus(Estimate::new(1.0 / c.value, c.error / (c.value * c.value)));
         let exact = ideal(s)?.get("S").copied().unwrap_or(f64::NAN);
-        let differ = (c.value - p.value).abs() > DIFFERENT * c.error.hypot(p.error);
-        let verdict = if differ {
+        let verdict = if far(c, p) {
             format!(
                 "they differ, so p(K) is not at its best for this flow: F could be lower by about {} {}",
                 plus_minus(*excess),
@@ -76,8 +79,12 @@ impl Landau {
         } else {
             "no difference is seen".into()
         };
+        let gap = match far(own, entropy) && !far(c, p) {
+            true => ": p(K) has another, so E_K is no line in Σ k² (a gap, curvature, interactions)",
+            false => "",
+        };
         Ok(format!(
-            "Landau fit: per unit of Σ k² local energies rise by {} (m*/m = {mass}) and -kT ln p(K) by {}; {verdict}. The canonical gas of these quasi-particles has S = {} k_B, S/S_ideal = {}",
+            "Landau fit: per unit of Σ k² local energies rise by {} (m*/m = {mass}) and -kT ln p(K) by {}; {verdict}. The canonical gas of these quasi-particles has S = {} k_B, S/S_ideal = {}{gap}",
             plus_minus(*c),
             plus_minus(*p),
             plus_minus(*entropy),
