@@ -138,6 +138,21 @@ fn of_plane_waves_and_energies() {
     });
     refuses("log psi", &[W, W, W], |rec, b| log_psi::record(rec, "l", W, 1.0, &b[0], &b[1], &b[2]));
     refuses("occupied", &[W * N, table, W * D, 4 * W], |rec, b| occupied::record(rec, &gas, W, &b[0], &b[1], &b[2], &b[3]));
+    let (shells, bins) = (observables::Shells::new(D, 5), 7);
+    fn of(x: &Buffer, length: f64) -> observables::Positions<'_> {
+        observables::Positions { x, walkers: W, n: N, dim: D, length }
+    }
+    refuses("structure factor", &[W * size, 4 * shells.vectors.len(), shells.len() + 1, W * shells.len()], |rec, b| {
+        observables::structure_factor(rec, of(&b[0], gas.length()), &shells, &b[1], &b[2], &b[3]);
+    });
+    refuses("pair histogram", &[W * size, W * bins], |rec, b| observables::pair_histogram(rec, of(&b[0], gas.length()), bins, &b[1]));
+    refuses("occupation of shells", &[W * N, 81, 5, W * 5], |rec, b| {
+        observables::occupation_shells(rec, (W, N), &b[0], (81, 5), &b[1], &b[2], &b[3]);
+    });
+    // walkers 10 to 16 of a batch, whose sums are the fourth row
+    refuses("sums of bins", &[W * bins, 4 * (10 + W), 2 * bins * 4], |rec, b| {
+        observables::bin_sums(rec, Chunk { first: 10, count: W }, bins, &b[0], &b[1], (&b[2], 3));
+    });
     let ewald = Ewald::new(D, 6.0, 3).unwrap();
     let words = 16 * ewald.vectors.len().div_ceil(4);
     refuses("ewald", &[W * size, words, W], |rec, b| {

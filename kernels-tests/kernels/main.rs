@@ -43,6 +43,7 @@ mod memory;
 mod metropolis;
 mod network;
 mod newton;
+mod observables;
 mod occupation;
 mod occupation_published;
 mod occupation_sampling;

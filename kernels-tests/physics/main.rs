@@ -13,6 +13,7 @@ mod ideal;
 mod inverse;
 #[path = "../noise.rs"]
 mod noise;
+mod observables;
 mod oracle;
 mod quasiparticles;
 #[path = "../reference_data.rs"]

@@ -33,6 +33,7 @@ pub mod masked_outer;
 pub mod mean_field;
 pub mod metropolis;
 pub mod newton;
+pub mod observables;
 pub mod occupation;
 pub mod occupied;
 pub mod outer;
@@ -157,6 +158,10 @@ pub static ALL: &[&Kernel] = &[
     &metropolis::PROPOSE,
     &newton::LEAVE_OUT,
     &newton::NEWTON,
+    &observables::BIN_SUMS,
+    &observables::OCCUPATION_SHELLS,
+    &observables::PAIR_HISTOGRAM,
+    &observables::STRUCTURE_FACTOR,
     &occupation::EMBED,
     &occupation::LOGITS,
     &occupation::SAMPLE,

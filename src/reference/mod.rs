@@ -20,6 +20,7 @@ pub mod made;
 pub mod mean_field;
 pub mod metropolis;
 pub mod newton;
+pub mod observables;
 pub mod occupation;
 pub mod occupied;
 pub mod optimize;

@@ -89,6 +89,64 @@ impl IdealGas {
     }
 }
 
+impl IdealGas {
+    /// Mean occupation of every level: w_j e_(n-1)(all others)/e_n, from sums of positive terms.
+    pub fn occupations(&self) -> Vec<f64> {
+        let (n, row) = (self.n, self.n + 1);
+        let mut before = Growing::new(n, self.beta);
+        let mut all = Vec::with_capacity(self.levels.len());
+        for (j, level) in self.levels.iter().enumerate() {
+            let after = &self.suffix[(j + 1) * row..];
+            let others = (0..n).map(|k| before.log_e[k] + after[n - 1 - k]).fold(f64::NEG_INFINITY, log_sum);
+            all.push((others - self.beta * level - self.suffix[n]).exp());
+            before.add(*level);
+        }
+        all
+    }
+
+    /// Mean products of the occupations of two levels.
+    pub fn pairs(&self) -> Pairs {
+        let (n, occupations) = (self.n as f64, self.occupations());
+        let mut pairs = Pairs { beta: self.beta, levels: self.levels.clone(), alike: vec![0.0; self.levels.len()], occupations };
+        pairs.alike = (0..self.levels.len())
+            .map(|i| {
+                let others = (0..self.levels.len()).filter(|j| *j != i);
+                let (same, different): (Vec<usize>, Vec<usize>) = others.partition(|j| pairs.degenerate(i, *j));
+                // Σ_(j≠i) ⟨n_i n_j⟩ = (n - 1)⟨n_i⟩, and those of the own level are all one number
+                let rest = (n - 1.0) * pairs.occupations[i] - different.iter().map(|j| pairs.of(i, *j)).sum::<f64>();
+                if same.is_empty() { 0.0 } else { (rest / same.len() as f64).max(0.0) }
+            })
+            .collect();
+        pairs
+    }
+}
+
+/// Mean products of occupations ⟨n_i n_j⟩, i ≠ j, of a canonical gas.
+#[derive(Clone, Debug)]
+pub struct Pairs {
+    beta: f64,
+    levels: Vec<f64>,
+    occupations: Vec<f64>,
+    /// With another level of the same energy.
+    alike: Vec<f64>,
+}
+
+impl Pairs {
+    fn degenerate(&self, i: usize, j: usize) -> bool {
+        (self.levels[i] - self.levels[j]).abs() <= 1e-9 * self.levels[i].abs().max(self.levels[j].abs())
+    }
+
+    /// ⟨n_i n_j⟩ = (w_j ⟨n_i⟩ - w_i ⟨n_j⟩)/(w_j - w_i), which follows from e_k = e_k(without j) + w_j e_(k-1)(without j).
+    pub fn of(&self, i: usize, j: usize) -> f64 {
+        if self.degenerate(i, j) {
+            return self.alike[i];
+        }
+        let (high, low) = if self.levels[i] > self.levels[j] { (i, j) } else { (j, i) };
+        let ratio = (-self.beta * (self.levels[high] - self.levels[low])).exp();
+        ((self.occupations[high] - ratio * self.occupations[low]) / (1.0 - ratio)).max(0.0)
+    }
+}
+
 /// The gases of 0 to n fermions on levels that are added one by one.
 #[derive(Clone, Debug)]
 pub(super) struct Growing {

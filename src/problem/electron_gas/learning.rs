@@ -1,7 +1,7 @@
 //! An electron gas in training: what a training loop asks for, in terms of its [`Trainer`].
 
 use super::pretraining::{Progress, WANTED};
-use super::{Cutoffs, Landau, Quasiparticles, Sampler, Settings, Trainer, chains, walkers};
+use super::{Cutoffs, Landau, Observables, Quasiparticles, Sampler, Settings, Trainer, chains, walkers};
 use crate::archive::Archive;
 use crate::config::{Group, Values};
 use crate::error::{Error, Result};
@@ -54,6 +54,7 @@ struct Gas {
     before: Before,
     /// F of every walker since the parameters were frozen, if walkers are chains.
     chains: Split,
+    observables: Observables,
 }
 
 /// See [`crate::problem::Kind::open`].
@@ -68,7 +69,9 @@ pub(super) fn open(gpu: &Gpu, values: &Values, parameters: Option<Parameters>) -
     } else {
         Before::Thermalisation(0)
     };
-    Ok(Box::new(Gas { settings, trainer, before, chains: Split::default() }))
+    let chunks: Vec<usize> = trainer.chunks().map(|(chunk, _)| chunk.walkers).collect();
+    let observables = Observables::new(&trainer.gas, &chunks);
+    Ok(Box::new(Gas { settings, trainer, before, chains: Split::default(), observables }))
 }
 
 impl Problem for Gas {
@@ -81,7 +84,8 @@ impl Problem for Gas {
         self.trainer.state(archive)?;
         archive.schedule(|a| {
             a.part("before", |a| self.before.state(a))?;
-            a.part("chains", |a| self.chains.state(a))
+            a.part("chains", |a| self.chains.state(a))?;
+            a.part("observables", |a| self.observables.state(a))
         })
     }
 
@@ -127,8 +131,12 @@ impl Problem for Gas {
         let energies = if learn { self.trainer.energies_and_scores(gpu)? } else { self.trainer.energies(gpu)? };
         if learn {
             self.chains.clear();
-        } else if self.settings.sampler == Sampler::Metropolis {
-            self.chains.push(&walkers::free_energies(&self.trainer, gpu)?);
+            self.observables.clear();
+        } else {
+            self.observables.measure(gpu, &self.trainer, energies.counted)?;
+            if self.settings.sampler == Sampler::Metropolis {
+                self.chains.push(&walkers::free_energies(&self.trainer, gpu)?);
+            }
         }
         Ok(energies.measured(&self.settings))
     }
@@ -142,10 +150,11 @@ impl Problem for Gas {
     }
 
     fn conclude(&mut self, gpu: &Gpu, end: &Ending, say: &mut dyn FnMut(&str)) -> Result<Conclusion> {
+        let plots = self.observables.plots(&self.settings)?;
         let note = chains::conclude(&self.settings, &mut self.trainer, gpu, end, say)?;
         let r_hat = Some(self.chains.r_hat()).filter(|r| r.is_finite());
         let landau = Landau::new(&self.settings, end.result)?.map(|l| l.words(&self.settings)).transpose()?;
-        Ok(Conclusion { notes: note.into_iter().chain(landau).collect(), r_hat, ..Conclusion::default() })
+        Ok(Conclusion { notes: note.into_iter().chain(landau).collect(), r_hat, plots, ..Conclusion::default() })
     }
 }
 

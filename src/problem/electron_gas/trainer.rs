@@ -126,6 +126,11 @@ impl Trainer {
         })
     }
 
+    /// The chunks of the batch with the states of their walkers.
+    pub(super) fn chunks(&self) -> impl Iterator<Item = (&Chunk, &Buffer)> {
+        self.sampler.chunks().iter().zip(&self.chunk_states)
+    }
+
     fn rows(chunk: &Chunk) -> Rows {
         Rows { first: chunk.first, count: chunk.walkers }
     }
