@@ -8,6 +8,7 @@ mod manual;
 mod reader;
 #[path = "../reference_data.rs"]
 mod reference_data;
+mod refusals;
 #[cfg(unix)]
 mod resume;
 mod runs;
@@ -58,113 +59,6 @@ fn refused(o: &Output, code: i32, fragments: &[&str], what: &str) {
         assert!(text.contains(fragment), "{what}: no {fragment:?} in\n{text}");
     }
     assert!(out(o).is_empty(), "{what}: stdout is not empty: {}", out(o));
-}
-
-const GAS: &str = "check electron-gas n=13 rs=10 theta=0.15";
-
-#[test]
-fn bad_settings_are_refused_with_a_remedy() {
-    let cases: &[(&str, &[&str])] = &[
-        ("check electron-gas", &["3 mistakes", "n is missing", "rs is missing", "theta is missing", "theta=0.15"]),
-        ("check electron-gs n=13 rs=10 theta=0.15", &["\"electron-gs\" is no system", "did you mean electron-gas?"]),
-        ("check n=13 rs=10 theta=0.15", &["n=13", "helmholtz train electron-gas"]),
-        ("check nothing.toml", &["nothing.toml: no such file"]),
-        ("GAS thetta=1", &["unknown key \"thetta\"", "Did you mean theta?"]),
-        ("GAS n_layers=3", &["Did you mean nlayers?"]),
-        ("GAS xyz=3", &["unknown key \"xyz\"", "helmholtz keys"]),
-        ("GAS n=14", &["n is given twice"]),
-        ("GAS batch", &["\"batch\" is not of the form key=value"]),
-        ("GAS =3", &["not of the form key=value"]),
-        ("GAS steps=", &["steps=", "not a whole number"]),
-        ("GAS steps=1.5", &["not a whole number"]),
-        ("GAS steps=-1", &["negative"]),
-        ("GAS steps=1e99", &["too large"]),
-        ("GAS damping=0", &["damping=0", "out of range", "from 1e-8 to 1000"]),
-        ("GAS damping=0,001", &["not a comma"]),
-        ("GAS damping=nan", &["not a finite number"]),
-        ("GAS damping=inf", &["not a finite number"]),
-        ("GAS dim=4", &["dim=4", "2 or 3"]),
-        ("GAS laplacian=exct", &["did you mean exact?", "exact, probes or hutchinson"]),
-        ("GAS baseline=none", &["baseline=none", "energy or mean"]),
-        ("GAS optimizer=lbfgs", &["unknown", "sr or adam"]),
-        ("GAS twist=0.5,0.6", &["0.6 is out of range"]),
-        ("GAS twist=0.1,0.1,0.1", &["twist has 3 numbers, dim=2 needs 2"]),
-        ("GAS twist=1/0", &["not a number"]),
-        ("GAS mc_acceptance=1", &["0 or from 0.01 to 0.99"]),
-        ("GAS nheads=3", &["nheads=3 does not divide modelsize=16"]),
-        ("GAS spsize=0", &["from 1 to 1024"]),
-        ("GAS batch=1", &["batch=1: 1 is out of range", "from 2 to 16777216 or auto"]),
-        ("GAS batch=0", &["batch=0: 0 is out of range"]),
-        ("GAS batch=64 chunk=65", &["chunk=65 is larger than batch=64"]),
-        ("GAS laplacian=exact probes=2", &["laplacian=probes"]),
-        ("GAS mc_steps=10 therm_steps=5", &["mc_steps, therm_steps", "sampler=metropolis"]),
-        ("GAS learning_rate=0.1", &["learning_rate has no use with optimizer=sr"]),
-        ("GAS optimizer=adam damping=0.1 gauge=published", &["damping, gauge"]),
-        ("GAS pretrain_steps=10", &["prior=none"]),
-        ("GAS emax=2", &["electrons but only", "raise emax to"]),
-        ("GAS kappa=30 gmax=9", &["kappa=30 gmax=9", "Ry/rs per electron too low", "give kappa=7 gmax=9"]),
-        ("GAS gmax=1", &["gmax=1", "cannot be had to ewald_tolerance", "a larger gmax"]),
-        ("GAS kappa=0.1", &["kappa=0.1", "another kappa (auto)"]),
-        ("GAS kappa=0", &["kappa=0: 0 is out of range", "from 0.1 to 30 or auto"]),
-        ("GAS kappa=31", &["kappa=31", "from 0.1 to 30 or auto"]),
-        ("GAS gmax=41", &["gmax=41", "from 1 to 40 or auto"]),
-        ("GAS ewald_tolerance=0.1", &["ewald_tolerance=0.1", "out of range"]),
-        ("check electron-gas n=7 rs=1 theta=1e9", &["theta=1e9: 1e9 is out of range"]),
-        ("check electron-gas n=7 rs=1 theta=1e3", &["theta=1000 needs orbitals up to |m|²", "lower theta"]),
-        ("GAS seed=9007199254740992", &["too large (at most 9007199254740991)"]),
-        ("check electron-gas n=0 rs=-1 theta=0", &["3 mistakes", "n=0", "rs=-1", "theta=0"]),
-        ("check ising L=2 beta=1", &["L=2: 2 is out of range", "from 3 to 244"]),
-        ("check ising L=8 beta=0.4 lattice=hexagonal", &["lattice=hexagonal", "square or triangular"]),
-        ("check ising L=8 beta=0.4 J=2", &["J=2", "-1 or 1"]),
-        ("check ising L=8 beta=0.4 h=0.1 symmetry=z2", &["symmetry=z2", "drop it, or the field"]),
-        ("check ising L=8 beta=0.4 h=0.1 symmetry=z2-lattice", &["symmetry=z2-lattice", "drop it, or the field"]),
-        ("check sk beta=1 symmetry=lattice", &["symmetry=lattice needs a lattice"]),
-        ("check ising L=8 beta=0.4 depth=1 width=3", &["width=3 has no use with depth=1"]),
-        ("check ising L=8 beta=0.4 half=2", &["half=2 has no use with network=made", "network=pixelcnn"]),
-        ("check ising L=8 beta=0.4 network=pixelcnn width=6", &["width=6: network=pixelcnn takes multiples of 4"]),
-        ("check ising L=201 beta=0.4 network=pixelcnn", &["L = 201", "L is 2 to 200"]),
-        ("check ising L=8 beta=0.4 residual=yes", &["residual=yes has no use with depth=2", "depth=3 or more"]),
-        ("check ising L=8 beta=0.4 network=transformer half=2", &["half=2 has no use with network=transformer"]),
-        ("check ising L=8 beta=0.4 heads=4", &["heads=4 has no use with network=made"]),
-        ("check sk beta=1 network=transformer width=12 heads=8", &["width=12", "multiples of 4 and of heads=8"]),
-        ("check sk beta=1 network=transformer residual=yes", &["residual=yes has no use with network=transformer"]),
-        ("check ising L=8 beta=0.4 last=yes", &["last=yes goes with network=pixelcnn"]),
-        ("check sk beta=1 network=pixelcnn", &["network=pixelcnn needs a lattice", "use network=made"]),
-        ("check ising L=8 beta=0.4 network=cnn", &["network=cnn", "made, pixelcnn or transformer"]),
-        ("check sk", &["beta is missing", "beta=1"]),
-        ("check sk beta=1 couplings=nothing.csv", &["nothing.csv: no such file"]),
-        ("check hopfield n=100 beta=1 damping=0.1", &["damping has no use with optimizer=adam"]),
-        ("check couplings beta=1", &["couplings is missing", "couplings=J.csv"]),
-        ("keys sks", &["\"sks\" is no system", "did you mean sk?"]),
-        // what single precision and kernels carry
-        ("check electron-gas n=5 rs=1e-300 theta=0.3", &["rs=1e-300: 1e-300 is out of range; takes number 0 or from 0.001 to 1000"]),
-        ("check electron-gas n=5 rs=1 theta=1e300", &["theta=1e300: 1e300 is out of range; takes number from 0.0001 to 1000"]),
-        ("check electron-gas n=1000 rs=1 theta=0.3", &["n=1000: 1000 is out of range; takes whole number from 1 to 256"]),
-        ("GAS max_norm=1e-300", &["from 1e-12 to 1000"]),
-        ("GAS optimizer=adam learning_rate=1e9", &["1e9 is out of range", "from 1e-10 to 10"]),
-        ("GAS decay=1e-300", &["0 or from 1 to 1e9"]),
-        ("GAS clip=1e-9", &["from 0.01 to 1000000"]),
-        ("GAS sampler=metropolis mc_width=1e300", &["to 1000"]),
-        ("GAS sampler=metropolis mc_steps=100000", &["from 1 to 10000"]),
-        ("GAS modelsize=1000000", &["modelsize=1000000", "from 1 to 4096"]),
-        ("GAS spsize=1000000", &["spsize=1000000", "from 1 to 1024"]),
-        ("GAS nlayers=100000", &["nlayers=100000", "from 1 to 64"]),
-        ("GAS depth=1000", &["from 1 to 32"]),
-        ("GAS probes=4294967295", &["from 1 to 1024"]),
-        // a key twice, however it is written
-        ("GAS N=7", &["n is given twice (n=13, then N=7): keep one"]),
-        ("GAS sampler=metropolis mc-steps=5 MC_steps=6", &["mc_steps is given twice (mc-steps=5, then MC_steps=6)"]),
-        ("frobnicate", &["unrecognized subcommand"]),
-        ("train", &["TARGET", "Usage"]),
-        ("train electron-gas n=13", &["2 mistakes", "rs is missing", "theta is missing"]),
-        ("train electron-gas n=13 rs=10 theta=0.15 --params nowhere.safetensors", &["nowhere.safetensors: no such file"]),
-        ("train electron-gas n=13 rs=10 theta=0.15 --fresh", &["--out"]),
-        ("verify nowhere.json", &["nowhere.json: no such file"]),
-        ("report nowhere", &["no run directory"]),
-    ];
-    for (line, fragments) in cases {
-        refused(&run(&line.replace("GAS", GAS)), 2, fragments, line);
-    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod float64;
 #[path = "../noise.rs"]
 mod noise;
 mod planted;
+mod properties;
 mod runs;
 mod steps;
 mod streams;

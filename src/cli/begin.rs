@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::config::Resolved;
-use crate::error::Result;
+use crate::config::{Origin, Resolved, Value};
+use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::model::file::ParameterFile;
 use crate::problem::initial::initial;
@@ -15,21 +15,26 @@ use crate::run::job::Start;
 use crate::run::resume::{fork, named, resume};
 use crate::run::{Claim, Job, Listener, RunLog};
 
+/// A whole number of an option, refused in the words of settings.
+pub(super) fn count(text: &str) -> std::result::Result<usize, String> {
+    usize::parse(text)
+}
+
 /// When a run is saved, and how long it may take.
 #[derive(clap::Args)]
 pub struct Keeping {
     /// Save and exit (130) before this much time has passed, for example 90min, 2h or 1-12:00:00; the same command then goes
     /// on. For the wall clock of a queue give a little less
-    #[arg(long, value_name = "TIME", value_parser = parse)]
+    #[arg(long, value_name = "TIME", value_parser = parse, allow_hyphen_values = true)]
     time_limit: Option<Duration>,
     /// Longest time between two checkpoints
-    #[arg(long, value_name = "TIME", default_value = "1min", value_parser = parse)]
+    #[arg(long, value_name = "TIME", default_value = "1min", value_parser = parse, allow_hyphen_values = true)]
     save_every: Duration,
     /// How many of the last checkpoints stay
-    #[arg(long, value_name = "K", default_value_t = 2)]
+    #[arg(long, value_name = "K", default_value_t = 2, value_parser = count, allow_hyphen_values = true)]
     keep: usize,
     /// Save a checkpoint after every N steps, which stays; 0: none
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = count, allow_hyphen_values = true)]
     keep_every: usize,
 }
 
@@ -65,7 +70,10 @@ impl Beginning {
             return Ok(Beginning::New { start: Start::Forked(found.checkpoint, named(from)), warnings });
         }
         let Some((path, _)) = &resolved.params else { return Ok(Beginning::New { start: Start::Fresh, warnings: Vec::new() }) };
-        let file = ParameterFile::read(path)?;
+        let file = ParameterFile::read(path).map_err(|e| match (e, &resolved.params) {
+            (Error::User(text), Some((_, origin @ Origin::File { .. }))) => Error::User(format!("{text} (params in {origin})")),
+            (e, _) => e,
+        })?;
         initial(&file, resolved)?;
         Ok(Beginning::New { start: Start::Parameters(file), warnings: Vec::new() })
     }

@@ -24,10 +24,10 @@ pub struct Args {
     #[arg(long)]
     tempering: bool,
     /// Sweeps of a chain of parallel tempering; a fifth of them is not counted
-    #[arg(long, value_name = "N", default_value_t = 4000)]
+    #[arg(long, value_name = "N", default_value_t = 4000, value_parser = super::begin::count, allow_hyphen_values = true)]
     sweeps: usize,
     /// Independent ladders of parallel tempering: their spread is the error
-    #[arg(long, value_name = "N", default_value_t = 16)]
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = super::begin::count, allow_hyphen_values = true)]
     ladders: usize,
     /// Write C_ij = ⟨s_i s_j⟩, n lines of n numbers, which `helmholtz inverse` reads
     #[arg(long, value_name = "FILE")]

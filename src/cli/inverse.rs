@@ -36,7 +36,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     figure: Option<PathBuf>,
     /// Sweeps of parallel tempering, which gives the correlations of a system of more than 22 spins
-    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = super::begin::count, allow_hyphen_values = true)]
     sweeps: usize,
     /// Adapter: index, part of its name, back end or kind (see `helmholtz devices`)
     #[arg(long, value_name = "SEL")]

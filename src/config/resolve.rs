@@ -70,6 +70,7 @@ fn read_file(systems: &[&'static System], path: &Path, mistakes: &mut Vec<String
     let shown = path.display();
     let text = std::fs::read_to_string(path).map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => Error::User(format!("{shown}: no such file")),
+        std::io::ErrorKind::InvalidData => Error::User(format!("{shown} is no text: settings are TOML, in UTF-8")),
         _ => Error::Io(format!("{shown}: cannot be read: {e}")),
     })?;
     let table: BTreeMap<toml::Spanned<String>, toml::Spanned<toml::Value>> =
@@ -87,7 +88,7 @@ fn read_file(systems: &[&'static System], path: &Path, mistakes: &mut Vec<String
             toml::Value::Boolean(b) => Ok(b.to_string()),
             toml::Value::Array(a) => Ok(a.iter().map(|v| v.as_str().map_or(v.to_string(), str::to_string)).collect::<Vec<_>>().join(",")),
             toml::Value::Table(_) => Err("a table; settings are flat: key = value"),
-            toml::Value::Datetime(_) => Err("a date"),
+            toml::Value::Datetime(_) => Err("a date, which no setting takes"),
         };
         match plain {
             Ok(given) if name.eq_ignore_ascii_case("system") => {
@@ -174,8 +175,14 @@ impl Resolved {
         let mut params = None;
         for source in sources {
             let place = &source.origin;
-            if source.key == PARAMS {
-                params = Some((named(&source.text, place), place.clone()));
+            if source.key.eq_ignore_ascii_case(PARAMS) {
+                if source.text.trim().is_empty() {
+                    mistakes.push(format!("{place}: {PARAMS} is empty: give the path of a parameter file, or leave it out"));
+                }
+                let before = params.replace((named(&source.text, place), place.clone()));
+                if let Some((_, first)) = before.filter(|(_, first)| (*first == Origin::CommandLine) == (*place == Origin::CommandLine)) {
+                    mistakes.push(format!("{place}: {PARAMS} is given twice (first in {first}): keep one"));
+                }
                 continue;
             }
             let Some(key) = find(&source.key) else {

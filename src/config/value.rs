@@ -185,7 +185,10 @@ impl Value for bool {
 impl Value for Vec<f64> {
     const KIND: &'static str = "numbers separated by commas";
     fn parse(text: &str) -> Result<Self, String> {
-        text.trim().trim_start_matches('[').trim_end_matches(']').split(',').map(number).collect()
+        let text = text.trim();
+        // as TOML has them, or bare
+        let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+        inner.split(',').map(number).collect()
     }
     fn toml(&self) -> String {
         format!("[{}]", self.iter().map(|v| format!("{v:?}")).collect::<Vec<_>>().join(", "))

@@ -9,6 +9,7 @@ use crate::gpu::{DeviceType, Gpu};
 use crate::model::made::Made;
 use crate::model::pixel_cnn::PixelCnn;
 use crate::model::transformer::Transformer;
+use crate::model::window::MOST_SIDE;
 use crate::network::Autoregressive;
 use crate::optimize::{Optimisation, Optimizer};
 use crate::problem::{Tables, Training};
@@ -222,6 +223,10 @@ pub fn mistakes(values: &Values) -> Vec<String> {
     match masked.network {
         Layers::PixelCnn if values.key("L").is_none() => {
             found.push("network=pixelcnn needs a lattice of L x L spins, which this system is not: use network=made".into());
+        }
+        Layers::PixelCnn if values.get::<usize>("L") > MOST_SIDE => {
+            let l: usize = values.get("L");
+            found.push(format!("L={l}: network=pixelcnn takes L up to {MOST_SIDE}: use a smaller L, or network=made"));
         }
         Layers::PixelCnn if !masked.width.is_multiple_of(4) => {
             found.push(format!("width={}: network=pixelcnn takes multiples of 4", masked.width));
