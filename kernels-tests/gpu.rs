@@ -127,7 +127,29 @@ fn a_lost_device_is_an_error() {
     gpu.wait().expect("waits");
     gpu.destroy();
     let after = gpu.run(&launch(&LONG, 1, 1, &y)).and_then(|()| gpu.read::<f32>(&y).map(|_| ()));
-    assert!(matches!(after, Err(Error::Device(_))), "{after:?}");
+    assert!(matches!(after, Err(Error::Lost(_))), "{after:?}");
+    // whatever is asked of it: it stays lost
+    for (what, done) in [
+        ("waiting", gpu.wait()),
+        ("a new array", gpu.read::<f32>(&Buffer::new("new", 64)).map(|_| ())),
+        ("another kernel", gpu.run(&product(100))),
+    ] {
+        assert!(matches!(done, Err(Error::Lost(_))), "{what}: {done:?}");
+    }
+}
+
+/// An array that the device does not give is an error of its own, with its name and bytes.
+#[test]
+fn an_allocation_that_fails_is_an_error_that_names_it() {
+    let listed = choose(None).expect("a Vulkan driver");
+    let required_limits = wgpu::Limits { max_buffer_size: 1 << 20, ..listed.adapter.limits() };
+    let descriptor = wgpu::DeviceDescriptor { required_limits, ..Default::default() };
+    let (device, queue) = pollster::block_on(listed.adapter.request_device(&descriptor)).expect("opens");
+    let gpu = Gpu::from_device(listed.info, device, queue).expect("takes it");
+    let done = gpu.run(&launch(&LONG, 1, 1, &Buffer::new("large", (1 << 18) + 1)));
+    let Err(Error::Memory(text)) = done else { panic!("{done:?}") };
+    assert!(text.contains("array large of 1048580 bytes (1 MiB) cannot be allocated"), "{text}");
+    gpu.run(&launch(&LONG, 1, 1, &Buffer::new("small", 64))).and_then(|()| gpu.wait()).expect("the device is as it was");
 }
 
 #[test]

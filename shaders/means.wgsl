@@ -1,6 +1,6 @@
 // means: columns of `moments` added over its workgroups and divided by the number of walkers counted.
 //
-//   mean f32 [COLUMNS]: 0 and 19 stay counts, the others become means (0 if no walker counts)
+//   mean f32 [COLUMNS]: 0 and 19 stay counts, the others become means (0 if no walker counts, and no number if the count is none)
 // One workgroup, lane q owns column q. Trips: groups + 1.
 struct Params { groups: u32, pad0: u32, pad1: u32, pad2: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -16,6 +16,6 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     total += partial[COLUMNS * g + lane];
     count += partial[COLUMNS * g];
   }
-  if (lane != 0u && lane != 19u) { total /= max(count, 1.0); }
+  if (lane != 0u && lane != 19u) { total /= select(count, 1.0, count < 1.0); }
   mean[lane] = total;
 }

@@ -6,9 +6,15 @@ pub enum Error {
     /// A bad input: unknown key, value out of range, unreadable setting.
     #[error("{0}")]
     User(String),
-    /// No adapter, device lost, out of memory, a kernel that cannot run here.
+    /// No adapter, memory that a run does not fit, a kernel that cannot run here.
     #[error("{0}")]
     Device(String),
+    /// The device is gone, with everything on it: a run goes on from its last checkpoint on another one.
+    #[error("{0}")]
+    Lost(String),
+    /// An array that the device could not allocate: a smaller chunk may fit.
+    #[error("{0}")]
+    Memory(String),
     /// Non-finite energies, a solver that failed.
     #[error("{0}")]
     Numerics(String),
@@ -28,7 +34,7 @@ impl Error {
     pub fn exit_code(&self) -> i32 {
         match self {
             Error::User(_) => 2,
-            Error::Device(_) => 3,
+            Error::Device(_) | Error::Lost(_) | Error::Memory(_) => 3,
             Error::Numerics(_) => 4,
             Error::Io(_) => 5,
             Error::Interrupted | Error::TimeLimit => 130,

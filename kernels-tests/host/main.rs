@@ -9,11 +9,15 @@ mod checkpoints;
 #[path = "../devices.rs"]
 mod devices;
 mod float64;
+mod jobs;
+mod lost;
 #[path = "../noise.rs"]
 mod noise;
+mod nonfinite;
 mod planted;
 mod properties;
 mod runs;
+mod spoiled;
 mod steps;
 mod streams;
 mod verify;

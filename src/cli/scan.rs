@@ -216,6 +216,8 @@ impl Device<'_> {
         let quiet = self.args.quiet || !std::io::stderr().is_terminal();
         let console = Console::new(series.kind, (series.kind.energy_unit)(&resolved.values), quiet, self.args.json);
         let mut job = beginning.job(claim, resolved, gpu, bill, Box::new(console))?.within(self.args.keeping.saving(), self.limit);
+        let (device, checked) = (self.args.device.clone(), self.args.checked);
+        job = job.reopening(move || super::open(device.as_deref(), checked, |_| {}));
         let outcome = train::train(&mut job);
         job.listener.finish();
         let (summary, gpu, done) = conclude(job, outcome, |_, _| Ok(()));

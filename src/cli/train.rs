@@ -148,6 +148,8 @@ pub(super) fn go(
     tell(&format!("run directory: {}", folder.display()));
     stop::listen();
     let mut job = beginning.job(claim, resolved, gpu, bill, Box::new(console))?.within(going.saving, going.limit);
+    let device = device.clone();
+    job = job.reopening(move || super::open(device.as_deref(), checked, |_| {}));
     job.goal = going.goal;
     job.audit = going.audit.as_ref().map_or(0, |audit| audit.walkers);
     let mut outcome = train::train(&mut job);

@@ -8,8 +8,15 @@ use super::pipelines::Pipelines;
 use super::{Buffer, Listed, Profile};
 use crate::error::{Error, Result};
 
-/// Starts the text of a failed allocation.
-const NO_MEMORY: &str = "memory:";
+/// What wgpu and the driver reported, and nobody has heard yet.
+#[derive(Default)]
+struct Failures {
+    /// Why the device is gone. It stays so.
+    lost: Option<String>,
+    /// The first array that could not be allocated.
+    memory: Option<String>,
+    other: Vec<String>,
+}
 
 /// An opened device. All methods take `&self`; clone an `Arc` to share it.
 pub struct Gpu {
@@ -33,7 +40,7 @@ pub struct Gpu {
     pub(super) queue: wgpu::Queue,
     pub(super) rate: Mutex<f64>,
     pub(super) pipelines: Pipelines,
-    failures: Arc<Mutex<Vec<String>>>,
+    failures: Arc<Mutex<Failures>>,
     allocated: AtomicU64,
 }
 
@@ -74,11 +81,13 @@ impl Gpu {
     /// Takes over a device of the caller's, so that kernels run on the caller's buffers
     /// ([`Buffer::from_wgpu`]). Its error and loss callbacks are replaced.
     pub fn from_device(info: wgpu::AdapterInfo, device: wgpu::Device, queue: wgpu::Queue) -> Result<Gpu> {
-        let failures: Arc<Mutex<Vec<String>>> = Arc::default();
+        let failures: Arc<Mutex<Failures>> = Arc::default();
         let sink = failures.clone();
-        device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| sink.lock().unwrap().push(e.to_string())));
+        device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| sink.lock().unwrap().other.push(e.to_string())));
         let sink = failures.clone();
-        device.set_device_lost_callback(move |reason, text| sink.lock().unwrap().push(format!("device lost ({reason:?}): {text}")));
+        device.set_device_lost_callback(move |reason, text| {
+            sink.lock().unwrap().lost.get_or_insert(format!("the device is lost ({reason:?}): {text}"));
+        });
         Ok(Gpu {
             profile: Profile::of(&info)?,
             info,
@@ -117,7 +126,7 @@ impl Gpu {
         }
     }
 
-    /// Gives the device up; everything after fails with [`Error::Device`].
+    /// Gives the device up; everything after fails with [`Error::Lost`].
     pub fn destroy(&self) {
         self.device.destroy();
     }
@@ -153,9 +162,12 @@ impl Gpu {
         let raw = self.device.create_buffer(&wgpu::BufferDescriptor { label: Some(name), size: bytes, usage, mapped_at_creation: poison });
         let (size, memory) = (pollster::block_on(size.pop()), pollster::block_on(memory.pop()));
         if let Some(e) = size.or(memory) {
-            let why = if matches!(e, wgpu::Error::OutOfMemory { .. }) { "out of memory".to_string() } else { e.to_string() };
-            let text = format!("{NO_MEMORY} array {name} of {} MiB cannot be allocated ({why}); use a smaller batch or chunk", bytes >> 20);
-            self.failures.lock().unwrap().push(text);
+            let text = e.to_string();
+            // the last line of wgpu's own words says why
+            let last = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("no reason is given");
+            let why = if matches!(e, wgpu::Error::OutOfMemory { .. }) { "out of memory" } else { last };
+            let text = format!("array {name} of {bytes} bytes ({} MiB) cannot be allocated ({why})", bytes >> 20);
+            self.failures.lock().unwrap().memory.get_or_insert(text);
             return raw;
         }
         self.allocated.fetch_add(bytes, Ordering::Relaxed);
@@ -188,16 +200,27 @@ impl Gpu {
     }
 
     /// Errors that wgpu or the driver reported since the last call.
+    ///
+    /// # Errors
+    /// [`Error::Lost`] from when the device is gone, [`Error::Memory`] for an array that could not be allocated,
+    /// [`Error::Device`] for what else went wrong.
     pub fn take_failures(&self) -> Result<()> {
-        let mut failures = self.failures.lock().unwrap();
-        if failures.is_empty() {
+        let quiet = |f: &Failures| f.lost.is_none() && f.memory.is_none() && f.other.is_empty();
+        if quiet(&self.failures.lock().unwrap()) {
             return Ok(());
         }
-        // what follows from a failed allocation says nothing more
-        let first = failures.iter().find_map(|f| f.strip_prefix(NO_MEMORY)).map(|f| f.trim().to_string());
-        let text = first.unwrap_or_else(|| failures.join("; "));
-        failures.clear();
-        Err(Error::Device(format!("{}: {text}", self.info.name)))
+        // a loss is told when the device is polled, what follows from it at once
+        let _ = self.device.poll(wgpu::PollType::Poll);
+        let mut failures = self.failures.lock().unwrap();
+        let Failures { lost, memory, other } = std::mem::take(&mut *failures);
+        failures.lost.clone_from(&lost);
+        let name = &self.info.name;
+        // what follows from a loss or from a failed allocation says nothing more
+        Err(match (lost, memory) {
+            (Some(why), _) => Error::Lost(format!("{name}: {why}")),
+            (None, Some(why)) => Error::Memory(format!("{name}: {why}")),
+            (None, None) => Error::Device(format!("{name}: {}", other.join("; "))),
+        })
     }
 
     /// Waits for everything submitted; an error if the deadline passes or the device is lost.

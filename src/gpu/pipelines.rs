@@ -132,7 +132,12 @@ impl Gpu {
         });
         match pollster::block_on(scope.pop()) {
             None => Ok(Pipeline { raw: pipeline, declared }),
-            Some(e) => Err(Error::Device(format!("kernel {} does not compile on {}: {e}", kernel.name, self.info.name))),
+            Some(e) => {
+                // a device that is gone compiles nothing
+                let _ = self.device.poll(wgpu::PollType::Poll);
+                self.take_failures()?;
+                Err(Error::Device(format!("kernel {} does not compile on {}: {e}", kernel.name, self.info.name)))
+            }
         }
     }
 }

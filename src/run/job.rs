@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::config::Resolved;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::model::file::{ParameterFile, Part};
 use crate::problem::initial::provenance;
@@ -16,7 +16,11 @@ use super::{Goal, Listener, Phase, RunLog, StepRecord, stop};
 /// A run is saved this long after it began, then after twice the time, …, at last as often as [`Saving`] says.
 const SAVE_FIRST: Duration = Duration::from_secs(1);
 
+/// Opens a device in the place of one that is gone.
+pub type Reopen = Box<dyn FnMut() -> Result<Gpu>>;
+
 /// What a run starts from.
+#[derive(Clone)]
 pub enum Start {
     /// Settings alone.
     Fresh,
@@ -47,6 +51,8 @@ pub struct Job {
     pub goal: Option<Goal>,
     /// Samples of the last frozen step that are to be handed out at the end.
     pub audit: usize,
+    /// Where another device comes from, if this one is lost.
+    pub reopen: Option<Reopen>,
     saving: Saving,
     saves: Saves,
     /// How long the last step took.
@@ -77,14 +83,19 @@ impl Job {
     pub fn new(resolved: Resolved, gpu: Gpu, bill: Bill, start: Start, log: RunLog, listener: Box<dyn Listener>) -> Job {
         let saving = Saving::default();
         let saves = Saves { last: Instant::now(), interval: SAVE_FIRST.min(saving.every), took: Duration::ZERO };
-        let (remarks, records, limit, goal) = (Vec::new(), Vec::new(), None, None);
-        Job { resolved, gpu, bill, start, remarks, log, listener, records, limit, goal, audit: 0, saving, saves, step: Duration::ZERO }
+        let (remarks, records, limit, goal, audit, reopen, step) = (Vec::new(), Vec::new(), None, None, 0, None, Duration::ZERO);
+        Job { resolved, gpu, bill, start, remarks, log, listener, records, limit, goal, audit, reopen, saving, saves, step }
     }
 
     /// Saved as `saving` says, and over before `limit`.
     pub fn within(mut self, saving: Saving, limit: Option<Instant>) -> Job {
         self.saves.interval = SAVE_FIRST.min(saving.every);
         Job { saving, limit, ..self }
+    }
+
+    /// With another device from `reopen` in the place of one that is lost.
+    pub fn reopening(self, reopen: impl FnMut() -> Result<Gpu> + 'static) -> Job {
+        Job { reopen: Some(Box::new(reopen)), ..self }
     }
 
     /// Fixes a setting that was left to the program and rewrites `config.toml`.

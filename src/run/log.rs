@@ -31,7 +31,7 @@ pub struct RunLog {
     /// First fault of each file, in order.
     faults: Vec<(PathBuf, String)>,
     said: usize,
-    _claim: Claim,
+    claim: Option<Claim>,
 }
 
 impl RunLog {
@@ -64,7 +64,7 @@ impl RunLog {
                 return Err(e);
             }
         };
-        let mut log = RunLog { path, kind, metrics, events, manifest, faults: Vec::new(), said: 0, _claim: claim };
+        let mut log = RunLog { path, kind, metrics, events, manifest, faults: Vec::new(), said: 0, claim: Some(claim) };
         log.event(json!({
             "event": "start",
             "unix_s": now(),
@@ -101,7 +101,7 @@ impl RunLog {
         let (metrics, events) = (Lines::cut(path.join("metrics.csv"), first)?, Lines::cut(path.join("events.jsonl"), second)?);
         let lacks = [("metrics.csv", metrics.1), ("events.jsonl", events.1)];
         let (metrics, events) = (metrics.0, events.0);
-        let mut log = RunLog { path, kind, metrics, events, manifest, faults: Vec::new(), said: 0, _claim: claim };
+        let mut log = RunLog { path, kind, metrics, events, manifest, faults: Vec::new(), said: 0, claim: Some(claim) };
         for (name, bytes) in lacks.into_iter().filter(|(_, bytes)| *bytes > 0) {
             let shown = log.path.join(name);
             log.keep(name, Err(Error::Io(format!("{}: lacks {bytes} bytes that it had at the checkpoint", shown.display()))));
@@ -112,6 +112,17 @@ impl RunLog {
         }
         log.event(json!({ "event": "resume", "unix_s": now(), "from": at }));
         Ok(log)
+    }
+
+    /// Goes back to a checkpoint of the run that is being logged, as [`RunLog::resume`]; faults of files stay known.
+    ///
+    /// # Errors
+    /// As [`RunLog::resume`].
+    pub fn rewind(&mut self, resolved: &Resolved, device: serde_json::Value, from: &Newest) -> Result<()> {
+        let claim = self.claim.take().ok_or_else(|| Error::Io(format!("{}: is not held any more", self.path.display())))?;
+        let (faults, said) = (std::mem::take(&mut self.faults), self.said);
+        *self = RunLog { faults, said, ..RunLog::resume(claim, resolved, device, from)? };
+        Ok(())
     }
 
     /// Bytes of both logs, for a checkpoint to say how far they go.

@@ -13,6 +13,7 @@ pub mod log;
 mod opening;
 pub mod profile;
 pub mod record;
+pub mod recovery;
 pub mod result;
 pub mod resume;
 pub mod scan;

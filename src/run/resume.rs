@@ -43,6 +43,12 @@ struct Difference {
     raised: bool,
 }
 
+/// Whether a run had to make its chunks smaller than it was told to (see [`super::recovery`]), which changes no draw, and sums by their
+/// rounding alone.
+fn halved(name: &str, then: Option<&str>, now: &Resolved) -> bool {
+    name == "chunk" && then.and_then(|then| then.parse().ok()).is_some_and(|then: usize| then < now.values.get(name))
+}
+
 /// All of them.
 fn differences(head: &Head, now: &Resolved) -> Vec<Difference> {
     let plain = |text: String| Difference { text, raisable: false, raised: false };
@@ -52,7 +58,7 @@ fn differences(head: &Head, now: &Resolved) -> Vec<Difference> {
     let mut other = Vec::new();
     for (key, then) in now.values.changed(|name| head.made.settings.get(name).map(String::as_str)) {
         // what is left to the device was settled when the run began
-        if now.values.left(key.name) && then.is_some() {
+        if (now.values.left(key.name) && then.is_some()) || halved(key.name, then, now) {
             continue;
         }
         let text = format!("{} = {} then, {} now", key.name, then.unwrap_or("not told"), now.values.text(key.name));
@@ -118,7 +124,8 @@ pub fn resume(run: &Path, resolved: &mut Resolved, fork: Option<&Path>) -> Resul
         found = newest(run, Phase::Training).map_err(|e| holds_run(run, &format!(", and {e}")))?;
     }
     for name in ["batch", "chunk"] {
-        if let Some(then) = found.checkpoint.head.made.settings.get(name).filter(|_| resolved.values.left(name)) {
+        let then = found.checkpoint.head.made.settings.get(name);
+        if let Some(then) = then.filter(|then| resolved.values.left(name) || halved(name, Some(then), resolved)) {
             resolved.derive(name, then, "as the run began");
         }
     }

@@ -6,13 +6,13 @@ use std::time::Instant;
 use super::checkpoint::{Checkpoint, Head, Progress};
 use super::failures::Failures;
 use super::opening::open;
-use super::{Job, Phase, StepRecord, Summary, record};
+use super::{Job, Phase, StepRecord, Summary, record, recovery};
 use crate::archive::Archive;
 use crate::error::{Error, Result};
 use crate::estimate::Plot;
 use crate::model::file::Part;
 use crate::problem::initial::provenance;
-use crate::problem::{self, Drawn, Ending, Problem, Training, Walkers, WarmUp};
+use crate::problem::{self, Drawn, Ending, Measured, Problem, Training, Walkers, WarmUp};
 
 /// Refused updates in a row after which a run stops.
 const MOST_REFUSED: usize = 5;
@@ -36,8 +36,14 @@ impl Outcome {
 }
 
 /// Trains as `job` says: what the problem does first, training, evaluation with frozen parameters. Every step is logged and
-/// shown. State and parameters are saved now and then and whatever ends it; a run that was stopped goes on where it was.
+/// shown. State and parameters are saved now and then and whatever ends it; a run that was stopped goes on where it was, and so
+/// does one whose device was lost or could not allocate an array ([`super::recovery`]).
 pub fn train(job: &mut Job) -> Outcome {
+    recovery::train(job, attempt)
+}
+
+/// The same on one device.
+fn attempt(job: &mut Job) -> Outcome {
     let (mut problem, mut run) = match open(job) {
         Ok(opened) => opened,
         Err(e) => return Outcome::failed(late(job, e)),
@@ -47,10 +53,15 @@ pub fn train(job: &mut Job) -> Outcome {
     // in the middle of a step that failed there is no state to go on from
     let between = done.is_ok();
     let mut error = done.err().or_else(|| job.stop());
-    if let Err(e) = run.save(job, problem, between) {
-        // a lost device takes what it holds with it
-        job.warning(&format!("the last parameters cannot be read: {e}; params.safetensors holds those saved before, if any"));
-        error = error.or(Some(e));
+    // what a lost device held is gone, and without all its arrays a problem has no state: both have checkpoints to go back to
+    let lost = |e: &Error| matches!(e, Error::Lost(_) | Error::Memory(_));
+    match if error.as_ref().is_some_and(lost) { Ok(()) } else { run.save(job, problem, between) } {
+        Err(e) if lost(&e) => error = Some(e),
+        Err(e) => {
+            job.warning(&format!("the last parameters cannot be read: {e}; params.safetensors holds those saved before, if any"));
+            error = error.or(Some(e));
+        }
+        Ok(()) => {}
     }
     let ended = error.as_ref().map_or("finished".to_string(), Error::ended);
     let stopped = error.as_ref().is_some_and(Error::is_stop);
@@ -64,7 +75,7 @@ pub fn train(job: &mut Job) -> Outcome {
     match checked {
         Ok((summary, plots, walkers)) => Outcome { summary, plots, walkers, error },
         // averages that mean nothing are not shown
-        Err(e) => Outcome::failed(error.filter(|e| !e.is_stop()).unwrap_or(e)),
+        Err(e) => Outcome::failed(error.filter(|error| !error.is_stop() && !lost(&e)).unwrap_or(e)),
     }
 }
 
@@ -188,6 +199,7 @@ impl Run {
                 job.warning(&format!("step {step}: {left_out} of {all} walkers left out, not drawn or without a finite local energy"));
             }
             self.failures.add(step, measured.counted, measured.failed)?;
+            sound(job, step, &measured)?;
             let mut record = StepRecord { phase, ..StepRecord::new(step, self.seconds(), &measured) };
             drawn.values.into_iter().for_each(|(name, value)| record.values.set(name, value));
             let mut refused = None;
@@ -268,6 +280,17 @@ impl Run {
         let parts = tables.iter().zip(&vectors).filter(|_| written).map(|((table, prefix), values)| Part { table, prefix, values });
         job.save(between.then_some(&checkpoint), &parts.collect::<Vec<_>>(), updates);
         Ok(())
+    }
+}
+
+/// Refuses an average that is not finite though its walkers are: a kernel of the sums failed, and what it left must not be averaged.
+fn sound(job: &Job, step: usize, measured: &Measured) -> Result<()> {
+    let (name, counted) = (job.resolved.kind().quantities[0].name, measured.counted);
+    match measured.values[name].value.is_finite() {
+        true => Ok(()),
+        false => Err(Error::Numerics(format!(
+            "step {step}: {name} is not finite, although {counted} walkers are: a kernel that adds them failed; see `helmholtz verify`, or try another --device"
+        ))),
     }
 }
 
