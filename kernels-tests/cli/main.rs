@@ -1,10 +1,12 @@
 //! The command line as a user meets it: messages, exit codes, files.
 
+mod browser;
 mod eval;
 #[cfg(unix)]
 mod faults;
 mod inputs;
 mod manual;
+mod peers;
 mod reader;
 #[path = "../reference_data.rs"]
 mod reference_data;
@@ -14,6 +16,7 @@ mod resume;
 mod runs;
 mod scan;
 mod spins;
+mod watch;
 
 use std::path::Path;
 use std::process::{Command, Output};

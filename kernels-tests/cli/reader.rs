@@ -22,12 +22,47 @@ print(json.dumps({
 }))
 ";
 
+/// Whether python3 has numpy; if not, says past the capture of the test runner what is not tested.
+pub fn numpy(what: &str) -> bool {
+    let there = Command::new("python3").args(["-c", "import numpy"]).output().is_ok_and(|o| o.status.success());
+    if !there {
+        let _ = writeln!(std::io::stderr(), "{what}: python3 has no numpy, not tested; to test it, install python3-numpy");
+    }
+    there
+}
+
+/// What python3 says to `script` in `folder`, as JSON.
+fn python(folder: &Path, script: &str) -> serde_json::Value {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut python = Command::new("python3");
+    python.args(["-c", script]).env("PYTHONPATH", examples).env("PYTHONDONTWRITEBYTECODE", "1").current_dir(folder);
+    let o = python.output().expect("python3");
+    assert!(o.status.success(), "{}", super::err(&o));
+    serde_json::from_str(super::out(&o).trim()).expect("one JSON object")
+}
+
+const TABLES: &str = "
+import json, numpy
+from helmholtz_run import table
+found = {}
+for name in ('metrics', 'results', 'overlaps'):
+    array = numpy.load(f't/{name}.npy')
+    columns, units = table(f't/{name}.csv')
+    assert array.dtype.names == tuple(columns), (array.dtype, list(columns))
+    for column, values in columns.items():
+        assert numpy.array_equal(array[column], values, equal_nan=values.dtype.kind == 'f'), (name, column)
+    found[name] = len(array)
+a = numpy.load('t/metrics.npy')
+r = numpy.load('t/results.npy')
+f = r[r['quantity'] == 'F'][0]
+print(json.dumps({'rows': found, 'f': float(a['F'][a['phase'] == 'frozen'].mean()), 'kind': a['F'].dtype.str,
+    'unit': str(f['unit']), 'value': float(f['value']), 'distance': float(f['distance']),
+    'off': float((f['value'] - f['exact']) / f['error'])}))
+";
+
 #[test]
 fn runs_are_read_with_numpy_alone() {
-    if !Command::new("python3").args(["-c", "import numpy"]).output().is_ok_and(|o| o.status.success()) {
-        // past the capture of the test runner
-        let _ =
-            writeln!(std::io::stderr(), "examples/helmholtz_run.py: python3 has no numpy, not tested; to test it, install python3-numpy");
+    if !numpy("examples/helmholtz_run.py, report --tables") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -37,13 +72,7 @@ fn runs_are_read_with_numpy_alone() {
     // as a run that was killed in the middle of a line
     let whole = fs::read_to_string(at("a/metrics.csv")).unwrap();
     fs::write(at("a/metrics.csv"), format!("{whole}10,0.5,-0.9")).unwrap();
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    let mut python = Command::new("python3");
-    python.args(["-c", ASK]).env("PYTHONPATH", examples).env("PYTHONDONTWRITEBYTECODE", "1").current_dir(folder.path());
-    let o = python.output().expect("python3");
-    assert!(o.status.success(), "{}", super::err(&o));
-    let told: serde_json::Value = serde_json::from_str(super::out(&o).trim()).expect("one JSON object");
-
+    let told = python(folder.path(), ASK);
     assert_eq!(told["result"], super::json(&at("a/summary.json"))["result"]);
     assert!(told["unit"] == "J" && told["steps"] == 10, "{told}");
     let f: Vec<f64> = told["f"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect();
@@ -62,4 +91,13 @@ fn runs_are_read_with_numpy_alone() {
     let curves = told["curves"]["overlaps"].as_object().expect("overlaps");
     // a probability density over bins of 0.2 or so: its columns were found and are numbers
     assert!(curves.len() == 2 && curves.values().all(|v| v.as_f64().is_some_and(|v| v > 1.0)), "{told}");
+
+    // the same as arrays; the torn line is in none
+    let o = super::command(folder.path(), "report a --tables t").output().unwrap();
+    assert!(o.status.success() && super::out(&o).contains("tables: t"), "{}", super::err(&o));
+    let tables = python(folder.path(), TABLES);
+    assert!(tables["rows"]["metrics"] == 10 && tables["rows"]["overlaps"].as_u64() > Some(10), "{tables}");
+    assert!(tables["kind"] == "<f8" && tables["unit"] == "J" && tables["value"] == told["result"]["f"]["value"], "{tables}");
+    let near = |a: &serde_json::Value, b: &serde_json::Value| (a.as_f64().unwrap() - b.as_f64().unwrap()).abs() < 1e-9;
+    assert!(near(&tables["f"], &tables["value"]) && near(&tables["distance"], &tables["off"]), "{tables}");
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::json;
 use crate::reference_data;
 
-const TINY: &str = "n=3 theta=0.5 emax=4 batch=32 eval_steps=3 \
+pub const TINY: &str = "n=3 theta=0.5 emax=4 batch=32 eval_steps=3 \
                     spsize=4 tpsize=4 modelsize=4 nheads=2 nhidden=4 nlayers=1";
 
 fn command(folder: &Path, line: &str) -> Command {

@@ -78,7 +78,7 @@ enum Command {
     Exact(exact::Args),
     /// Find the couplings of spins from their correlations
     Inverse(inverse::Args),
-    /// Time every kernel of a training step against this device's own roof
+    /// Time every kernel of a training step against this device's own roof; of a run directory for its page too
     Profile(profile::Args),
     /// Print a run's table and draw its figure again
     Report(report::Args),

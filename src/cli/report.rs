@@ -1,9 +1,15 @@
 //! `helmholtz report`.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::report::{check_page, check_picture, compare, draw, notes, page, read, result_table, say, write_picture};
+use crate::report::{
+    check_page, check_picture, compare, course, draw, names, notes, page, published_json, published_table, read, result_table, say,
+    write_picture, write_tables,
+};
+use crate::run::claim::running;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -22,6 +28,14 @@ pub struct Args {
     /// Write all runs into one HTML file that needs nothing beside it: tables, notes, figures, settings
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Write steps, results, published values and the numbers of figures of a run into this folder, each as CSV and as NPY for
+    /// numpy.load; those of several runs into folders of their own in it
+    #[arg(long, value_name = "DIR")]
+    tables: Option<PathBuf>,
+    /// Follow runs that go on: read their logs again every so many seconds, show the course of F and the table, and write the
+    /// files asked for anew, until all have ended
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "5", conflicts_with = "json")]
+    watch: Option<f64>,
     /// Print one JSON object: the summary, or {"runs": [...]} of several
     #[arg(long)]
     json: bool,
@@ -37,20 +51,52 @@ pub fn run(args: Args) -> Result<()> {
     if args.figure.is_some() && args.runs.len() > 1 {
         return Err(Error::User(format!("--figure draws one run, and {} are given; --compare draws several", args.runs.len())));
     }
+    let Some(seconds) = args.watch else { return show(&args, false) };
+    let pause = Duration::try_from_secs_f64(seconds).ok().filter(|_| seconds >= 0.1);
+    let pause = pause.ok_or_else(|| Error::User(format!("--watch={seconds}: seconds between two looks, at least 0.1")))?;
+    loop {
+        // asked before the logs are read: what is shown last is the end
+        let live = args.runs.iter().any(|path| running(path));
+        if std::io::stdout().is_terminal() {
+            // an empty screen
+            say("\x1b[2J\x1b[H");
+        }
+        show(&args, live)?;
+        if !live {
+            return Ok(());
+        }
+        std::thread::sleep(pause);
+    }
+}
+
+/// All that was asked for; `live`: of runs that go on.
+fn show(args: &Args, live: bool) -> Result<()> {
     let (mut summaries, mut runs) = (Vec::new(), Vec::new());
     for path in &args.runs {
         let mut run = read(path)?;
+        let goes_on = live && running(path);
+        if goes_on {
+            run.summary.ended = "finished".into();
+        }
         if run.summary.notes.is_empty() {
             run.summary.notes = notes(&run.summary, &run.records);
         }
-        if run.torn > 0 {
+        if goes_on {
+            // nothing to be noted: half a line is one that is being written
+            run.summary.ended = "goes on".into();
+        } else if run.torn > 0 {
             run.summary.notes.push(format!("{} torn lines of metrics.csv are left out", run.torn));
         }
+        if args.watch.is_some() {
+            say(&course(&run));
+        }
         if args.json {
-            let summary = serde_json::to_value(&run.summary);
-            summaries.push(summary.map_err(|e| Error::Io(format!("the summary cannot be encoded: {e}")))?);
+            let mut summary = serde_json::to_value(&run.summary).map_err(|e| Error::Io(format!("the summary cannot be encoded: {e}")))?;
+            summary["published"] = published_json(&run);
+            summaries.push(summary);
         } else {
             say(&result_table(&run.summary));
+            published_table(&run).iter().for_each(|text| say(text));
         }
         // what was asked for is the table: a folder one may only read is no failure of it
         match super::figure(path, &run.summary, &run.records) {
@@ -80,6 +126,15 @@ pub fn run(args: Args) -> Result<()> {
         page(path, &runs)?;
         if !args.json {
             say(&format!("page: {}", path.display()));
+        }
+    }
+    if let Some(folder) = &args.tables {
+        for (run, name) in runs.iter().zip(names(&runs)) {
+            let folder = if runs.len() > 1 { folder.join(name.replace('/', "-")) } else { folder.clone() };
+            write_tables(&folder, run)?;
+            if !args.json {
+                say(&format!("tables: {}", folder.display()));
+            }
         }
     }
     match summaries.as_slice() {

@@ -2,10 +2,12 @@
 
 use super::Estimate;
 
-/// (value - exact) in standard errors; not a number where one of them is unknown.
-pub fn deviation(e: Estimate, exact: f64) -> f64 {
-    let difference = e.value - exact;
-    if difference == 0.0 { 0.0 } else { difference / e.error }
+/// How far `e` lies above `from`, an exact number or another estimate that is independent of it, in standard errors of the
+/// difference; not a number where one of them is unknown.
+pub fn deviation(e: Estimate, from: impl Into<Estimate>) -> f64 {
+    let from = from.into();
+    let (difference, error) = (e.value - from.value, e.error.hypot(from.error));
+    if difference == 0.0 && !error.is_nan() { 0.0 } else { difference / error }
 }
 
 /// S = -∂F/∂T (k_B = 1) at each of several β in rising or falling order, from the parabola through a point and its neighbours,
@@ -46,6 +48,11 @@ mod tests {
         assert_eq!(deviation(Estimate::new(-1.0, 0.0), -1.0), 0.0);
         assert!(deviation(Estimate::new(-1.0, 0.0), -1.5).is_infinite() && deviation(Estimate::default(), 1.0).is_nan());
         assert!(deviation(Estimate::new(1.0, 0.1), f64::NAN).is_nan());
+        // 3-4-5: errors of independent numbers add in squares
+        let other = Estimate::new(-3.0, 0.4);
+        assert!((deviation(Estimate::new(-2.0, 0.3), other) - 2.0).abs() < 1e-14);
+        assert!((deviation(other, Estimate::new(-2.0, 0.3)) + 2.0).abs() < 1e-14);
+        assert!(deviation(Estimate::new(-3.0, 0.3), Estimate::new(-3.0, f64::NAN)).is_nan());
     }
 
     /// F = a + bT + cT² and βF = a + bβ + cβ² are met exactly, at uneven points in either order.

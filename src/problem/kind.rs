@@ -244,6 +244,11 @@ impl Kind {
         self.results().find(|q| q.unit == Unit::Entropy)
     }
 
+    /// What the share of the exact entropy that a run reaches is called: `S/S_ideal`.
+    pub fn share(&self) -> Option<String> {
+        self.entropy().map(|q| format!("{0}/{0}_{1}", q.name, self.exact.index))
+    }
+
     /// `electron gas, n=13 dim=2 rs=10 theta=0.15`.
     pub fn words(&self, parameters: &Named<serde_json::Value>) -> String {
         let given = self.parameters.iter().map(|p| format!("{}={}", p.name, parameters.text(p.name)));

@@ -7,6 +7,7 @@ pub mod initial;
 mod kind;
 pub mod memory;
 mod named;
+pub mod published;
 pub mod spins;
 mod training;
 
@@ -17,6 +18,7 @@ use std::sync::OnceLock;
 pub use baseline::{Baseline, Baselines, method};
 pub use kind::{Beside, Course, Exact, Kind, Landmark, Means, Parameter, Parameters, Quantity, Role, Sequence, Tables, Unit};
 pub use named::Named;
+pub use published::{Published, published};
 pub use training::{TRAINING, Training};
 
 use serde::{Deserialize, Serialize};

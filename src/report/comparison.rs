@@ -111,7 +111,7 @@ fn curves(runs: &[RunDir]) -> Vec<Curve<'_>> {
 }
 
 /// The last part of each path, as much of it as tells the runs apart.
-fn names(runs: &[RunDir]) -> Vec<String> {
+pub fn names(runs: &[RunDir]) -> Vec<String> {
     let parts = |r: &RunDir| -> Vec<String> {
         let whole = std::path::absolute(&r.path).unwrap_or(r.path.clone());
         whole.components().map(|c| c.as_os_str().to_string_lossy().into_owned()).collect()

@@ -8,11 +8,14 @@ use std::path::Path;
 
 use super::comparison;
 use super::figure;
+use super::kernels;
+use super::published;
 use super::read::RunDir;
 use super::table::{beside, exact, plus_minus, remarks, share};
 use crate::atomic_file;
 use crate::error::{Error, Result};
 use crate::estimate::Estimate;
+use crate::estimate::difference::deviation;
 use crate::problem::Quantity;
 
 const STYLE: &str = "body{font:16px/1.45 system-ui,sans-serif;color:#222;max-width:1250px;margin:2em auto;padding:0 1em}\
@@ -55,6 +58,7 @@ fn files(run: &RunDir) -> Result<Files> {
     left.retain(|f| f.extension().is_some_and(|e| e == "svg") && f.file_stem().is_some_and(|n| n != "run"));
     left.sort();
     let mut figures = vec![("run".to_string(), figure::svg(&run.summary, &run.records))];
+    figures.extend(kernels::times(&run.path)?.map(|svg| ("time per kernel".to_string(), svg)));
     for file in left {
         figures.push((file.file_stem().unwrap_or_default().to_string_lossy().into_owned(), text(&file)?));
     }
@@ -87,7 +91,7 @@ fn html(runs: &[RunDir], files: &[Files]) -> String {
 fn section(run: &RunDir, files: &Files) -> String {
     let s = &run.summary;
     let name = run.path.display().to_string();
-    let mut out = format!("<h2>{}: {}</h2>\n{}", escaped(&name), escaped(&s.kind.words(&s.parameters)), results(run));
+    let mut out = format!("<h2>{}: {}</h2>\n{}", escaped(&name), escaped(&s.kind.words(&s.parameters)), results(run) + &published(run));
     for line in remarks(s) {
         let class = if line.starts_with("note:") { " class=\"note\"" } else { "" };
         out += &format!("<p{class}>{}</p>\n", escaped(&line));
@@ -132,11 +136,31 @@ fn results(run: &RunDir) -> String {
     {
         rows.push(vec![String::new(), format!("{0} / {0} of {1}", q.name, s.kind.exact.name), String::new(), plus_minus(ratio)]);
     }
-    let mut out = format!("<table>\n<caption>Values per {}</caption>\n<tr>", escaped(s.kind.per));
+    table(&format!("Values per {}", s.kind.per), &head, &rows)
+}
+
+/// Published values of the same system, where there are any.
+fn published(run: &RunDir) -> String {
+    let rows: Vec<Vec<String>> = published::beside(run)
+        .iter()
+        .map(|b| {
+            let (name, source) = (b.published.quantity.to_string(), b.source());
+            vec![name, b.unit.clone(), plus_minus(b.run), plus_minus(b.published.value), b.told(), source]
+        })
+        .collect();
+    let head = ["", "unit", "this run", "published", "distance", "source"];
+    let caption = "Published values of this system. Distance: (this run − published) in standard errors of both";
+    if rows.is_empty() { String::new() } else { table(caption, &head, &rows) }
+}
+
+fn table(caption: &str, head: &[&str], rows: &[Vec<String>]) -> String {
+    let mut out = format!("<table>\n<caption>{}</caption>\n<tr>", escaped(caption));
     out.extend(head.iter().map(|h| format!("<th>{}</th>", escaped(h))));
     out += "</tr>\n";
+    // numbers stay in one line
+    let number = |c: &str| c.starts_with(|first: char| first.is_ascii_digit() || "-+–≤".contains(first));
     for row in rows {
-        let cells = row.iter().enumerate().map(|(i, c)| format!("<td{}>{}</td>", if i > 2 { " class=\"n\"" } else { "" }, escaped(c)));
+        let cells = row.iter().map(|c| format!("<td{}>{}</td>", if number(c) { " class=\"n\"" } else { "" }, escaped(c)));
         out += &format!("<tr>{}</tr>\n", cells.collect::<String>());
     }
     out + "</table>\n"
@@ -144,10 +168,8 @@ fn results(run: &RunDir) -> String {
 
 /// How many standard errors a value lies above the exact one.
 fn distance(of: Estimate, exact: Option<f64>) -> String {
-    match exact {
-        Some(exact) if of.value.is_finite() && of.error.is_finite() && of.error > 0.0 => {
-            format!("{}{:.1}", if of.at_least { "≤ " } else { "" }, (of.value - exact) / of.error)
-        }
+    match deviation(of, exact.unwrap_or(f64::NAN)) {
+        d if d.is_finite() && of.error > 0.0 => format!("{}{d:.1}", if of.at_least { "≤ " } else { "" }),
         _ => "–".into(),
     }
 }

@@ -188,7 +188,7 @@ fn paint(picture: &mut Picture, panel: &Panel, curve: &Curve) -> Vec<(f64, f64)>
             for w in points.windows(2).filter(|w| w[0].bar() > 0.0) {
                 let middle = panel.at(0.5 * (w[0].x + w[1].x), 0.0).0;
                 let ends = [w[0].y - w[0].bar(), w[0].y + w[0].bar()].map(|y| (middle, panel.at(0.0, y).1));
-                picture.line(&ends, Stroke::new(color(curve), 1.4));
+                picture.errors(|p| p.line(&ends, Stroke::new(color(curve), 1.4)));
             }
             return panel.trace(&stairs);
         }

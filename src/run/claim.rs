@@ -114,6 +114,11 @@ fn still_there(file: &File, path: &Path) -> bool {
     }
 }
 
+/// Whether a run lasts in `path`. Where the file system has no locks nobody knows: no.
+pub fn running(path: &Path) -> bool {
+    File::open(path.join(LOCK)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 fn in_use(path: &Path, mut file: File) -> Error {
     let mut text = String::new();
     // a lock may forbid reading too
@@ -166,7 +171,7 @@ impl Claim {
         if let Err(refused) = refuse(Content::of(path, false).map_err(fail)?) {
             // nothing is written here; whether it runs is worth knowing
             return Err(match File::open(path.join(LOCK)) {
-                Ok(file) if matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) => in_use(path, file),
+                Ok(file) if running(path) => in_use(path, file),
                 _ => refused,
             });
         }

@@ -207,7 +207,8 @@ impl Panel {
         }
         let upper = points.iter().map(|p| self.at(p.x, p.y + p.bar()));
         let lower = points.iter().rev().map(|p| self.at(p.x, p.y - p.bar()));
-        picture.area(&upper.chain(lower).collect::<Vec<_>>(), color, opacity);
+        let outline: Vec<_> = upper.chain(lower).collect();
+        picture.errors(|p| p.area(&outline, color, opacity));
     }
 
     /// A horizontal line over a range of x.
@@ -226,10 +227,12 @@ impl Panel {
         let end = |y: f64| self.y.share(y).is_finite().then(|| self.at(p.x, y).1);
         let (x, at) = self.at(p.x, p.y);
         let ends = [end(p.y - p.bar()), end(p.y + p.bar())];
-        picture.line(&[(x, ends[0].unwrap_or(self.bottom())), (x, ends[1].unwrap_or(at))], Stroke::new(color, 2.0));
-        for y in ends.into_iter().flatten() {
-            picture.line(&[(x - 5.0, y), (x + 5.0, y)], Stroke::new(color, 2.0));
-        }
+        picture.errors(|picture| {
+            picture.line(&[(x, ends[0].unwrap_or(self.bottom())), (x, ends[1].unwrap_or(at))], Stroke::new(color, 2.0));
+            for y in ends.into_iter().flatten() {
+                picture.line(&[(x - 5.0, y), (x + 5.0, y)], Stroke::new(color, 2.0));
+            }
+        });
     }
 
     /// Pixels along a curve and the edges of its band, dense enough to tell what text would cover.

@@ -77,6 +77,13 @@ impl Picture {
         }
     }
 
+    /// Marks what `draw` draws as error bars, for those who read a picture.
+    pub fn errors(&mut self, draw: impl FnOnce(&mut Picture)) {
+        self.put(r#"<g class="errors">"#);
+        draw(self);
+        self.put("</g>");
+    }
+
     fn put(&mut self, element: &str) {
         self.body.push_str(element);
         self.body.push('\n');
