@@ -1,6 +1,7 @@
 //! The command line as a user meets it: messages, exit codes, files.
 
 mod browser;
+mod documents;
 mod eval;
 #[cfg(unix)]
 mod faults;
