@@ -100,6 +100,19 @@ impl Source {
         found
     }
 
+    /// A setting that all its values have.
+    pub fn number(&self, setting: &str) -> Option<f64> {
+        let value = self.settings.get(setting)?;
+        value.as_float().or_else(|| value.as_integer().map(|v| v as f64))
+    }
+
+    /// A quantity with its error (not a number: none is given) against a setting, in the source's unit.
+    pub fn curve(&self, setting: &str, quantity: &str) -> Option<Vec<[f64; 3]>> {
+        let place = |name: &str| self.columns.iter().position(|c| c == name);
+        let (x, y, error) = (place(setting)?, place(quantity)?, place(&format!("{quantity}_err")));
+        Some(self.rows.iter().map(|row| [row[x], row[y], error.map_or(f64::NAN, |e| row[e])]).collect())
+    }
+
     fn is_energy(&self, quantity: &str) -> bool {
         let kind = super::kind(&self.system);
         kind.is_some_and(|k| k.quantities.iter().any(|q| q.name == quantity && q.unit == super::Unit::Energy))

@@ -3,11 +3,12 @@
 //! S/S_ideal = m*/m is the law of the infinite system at low temperature; in a box levels are discrete, and the slopes of E_K and
 //! of -kT ln p(K) over Σ k² are other roads from the same state.
 
-use super::{Settings, ideal};
+use super::{KIND, Settings, ideal};
 use crate::config::Group;
 use crate::error::Result;
 use crate::estimate::plot::{Axis, Graph, Style};
 use crate::estimate::{Estimate, Plot};
+use crate::problem::published::sources;
 use crate::problem::{Course, Named, Sequence};
 use crate::system::IdealGas;
 
@@ -60,79 +61,6 @@ fn canonical(ideal: &IdealGas, unit: f64, entropy: Estimate) -> Result<Estimate>
     Ok(Estimate::new(1.0 / c, entropy.error / rise.abs() / (c * c)))
 }
 
-/// Published values: polarised electrons in two dimensions, rs, m*/m, error.
-struct Published {
-    label: &'static str,
-    /// Of how many electrons in the box of these runs at Θ = 0.15; none: extrapolated, at T = 0.
-    n: Option<usize>,
-    style: Style,
-    values: &'static [[f64; 3]],
-}
-
-const UNKNOWN: f64 = f64::NAN;
-
-/// Quantum Monte Carlo: doi 10.1103/PhysRevB.80.245104, 10.1103/PhysRevB.87.045131, 10.1103/PhysRevB.88.035133. S/S_ideal of the
-/// neural canonical transformation: doi 10.21468/SciPostPhys.14.6.154.
-const PUBLISHED: &[Published] = &[
-    Published {
-        label: "Phys. Rev. B 80, 245104",
-        n: None,
-        style: Style::Points,
-        values: &[[1.0, 0.863, 0.004], [5.0, 0.71, 0.01], [10.0, 0.61, 0.01]],
-    },
-    Published {
-        label: "Phys. Rev. B 87, 045131",
-        n: None,
-        style: Style::Open,
-        values: &[[1.0, 0.851, 0.005], [5.0, 0.74, 0.01], [10.0, 0.70, 0.03]],
-    },
-    Published {
-        label: "Phys. Rev. B 88, 035133",
-        n: None,
-        style: Style::Joined,
-        values: &[[1.0, 0.841, 0.003], [5.0, 0.73, 0.02], [10.0, 0.67, 0.04]],
-    },
-    Published {
-        label: "SciPost Phys. 14, 154, *n* = 29",
-        n: Some(29),
-        style: Style::Dashed,
-        values: &[
-            [0.25, 0.949, UNKNOWN],
-            [0.5, 0.882, UNKNOWN],
-            [1.0, 0.808, UNKNOWN],
-            [3.0, 0.662, UNKNOWN],
-            [5.0, 0.537, UNKNOWN],
-            [10.0, 0.382, UNKNOWN],
-        ],
-    },
-    Published {
-        label: "SciPost Phys. 14, 154, *n* = 49",
-        n: Some(49),
-        style: Style::Dotted,
-        values: &[
-            [0.25, 0.970, UNKNOWN],
-            [0.5, 0.921, UNKNOWN],
-            [1.0, 0.864, UNKNOWN],
-            [3.0, 0.628, UNKNOWN],
-            [5.0, 0.550, UNKNOWN],
-            [10.0, 0.405, UNKNOWN],
-        ],
-    },
-    Published {
-        label: "SciPost Phys. 14, 154, *n* = 57",
-        n: Some(57),
-        style: Style::DashDotted,
-        values: &[
-            [0.25, 0.897, UNKNOWN],
-            [0.5, 0.797, UNKNOWN],
-            [1.0, 0.748, UNKNOWN],
-            [3.0, 0.590, UNKNOWN],
-            [5.0, 0.487, UNKNOWN],
-            [10.0, 0.388, UNKNOWN],
-        ],
-    },
-];
-
 /// Which road, in a legend.
 type Road = (&'static str, Style, fn(&Masses) -> Estimate);
 
@@ -144,6 +72,25 @@ const ROADS: [Road; 4] = [
     ("slope of −*kT* ln *p*", Style::Open, |m| m.occupations),
 ];
 
+/// Published m*/m of electrons in two dimensions, at T = 0 of an infinite system, and S/S_ideal of as many electrons as are `there`.
+fn published(there: &[Settings]) -> Vec<(String, Style, Vec<[f64; 3]>)> {
+    let styles = |quantity: &str| match quantity {
+        "m*/m" => [Style::Points, Style::Open, Style::Joined],
+        _ => [Style::Dashed, Style::Dotted, Style::DashDotted],
+    };
+    let mut curves = Vec::new();
+    for quantity in ["m*/m", "S/S_ideal"] {
+        let of_gas = sources().iter().filter(|s| s.system == KIND.name() && s.number("dim") == Some(2.0));
+        let fitting = of_gas.filter(|s| s.number("n").is_none_or(|n| there.iter().any(|s| s.n as f64 == n)));
+        let found = fitting.filter_map(|s| Some((s, s.curve("rs", quantity)?)));
+        for ((source, points), style) in found.zip(styles(quantity).into_iter().cycle()) {
+            let n = source.number("n").map_or(String::new(), |n| format!(", *n* = {n}"));
+            curves.push((format!("{}{n}", source.citation), style, points));
+        }
+    }
+    curves
+}
+
 /// m*/m along a series, `mass`; none without a slope, where nothing interacts or all walkers were in one state.
 ///
 /// # Errors
@@ -154,9 +101,8 @@ pub fn picture(s: &Sequence) -> Result<Option<Plot>> {
     let all: Vec<Settings> = s.courses.iter().flat_map(|c| &c.runs).map(|run| settings(run.1)).collect();
     let alike = all.iter().all(|s| s.dim == 2 && (s.theta - 0.15).abs() < 1e-9);
     if s.setting == "rs" && alike && s.axis.name == "rs" {
-        let there = |p: &&Published| p.n.is_none_or(|n| all.iter().any(|s| s.n == n));
-        for p in PUBLISHED.iter().filter(there) {
-            graph = graph.beside(p.label, p.style, p.values.to_vec());
+        for (label, style, points) in published(&all) {
+            graph = graph.beside(&label, style, points);
         }
     }
     let mut any = false;

@@ -210,7 +210,8 @@ impl Observables {
         let steps = self.walkers.len();
         let total: f64 = self.walkers.iter().sum();
         let caption = |what: &str, of: &[Estimate]| {
-            let bars = if of.iter().any(|e| e.at_least) { "at least one standard error: too few steps of chains" } else { "one standard error" };
+            let bars =
+                if of.iter().any(|e| e.at_least) { "at least one standard error: too few steps of chains" } else { "one standard error" };
             format!("{what}, {total} walkers of {steps} steps with frozen parameters; bars are {bars}")
         };
         let (unit, k) = ("1/(*r*_{s} *a*_{0})", |square: u32| 2.0 * PI * f64::from(square).sqrt() / gas.length());
