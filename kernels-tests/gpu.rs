@@ -95,6 +95,33 @@ fn launches_that_drivers_would_get_wrong_are_refused() {
     assert!(gpu.read::<f32>(&y).expect("read").iter().all(|v| v.is_finite()));
 }
 
+/// A kernel that did not run, not wholly, or on nothing, is found before anybody reads what it should have written.
+#[test]
+fn a_kernel_that_does_not_run_is_found() {
+    let gpu = Gpu::open_checked(None).expect("a Vulkan driver");
+    let y = Buffer::new("y", 64);
+    // all of them count: several launches, groups and dimensions
+    let mut rec = launch(&LONG, 1, 3, &y);
+    rec.append(&launch(&LONG, 2, 5, &y));
+    if let helmholtz::gpu::Op::Dispatch(d) = &mut rec.ops[1] {
+        d.groups = [5, 2, 3];
+    }
+    gpu.run(&rec).expect("all run");
+    gpu.run_timed(&rec).expect("timed as well");
+    if let helmholtz::gpu::Op::Dispatch(d) = &mut rec.ops[1] {
+        d.groups = [0, 1, 1];
+    }
+    let text = message(gpu.run(&rec));
+    assert!(text.contains("kernel long (test) would be launched with no workgroups: its outputs would be stale"), "{text}");
+    // as from a driver that drops a launch, or some of its workgroups
+    for (to, said) in [("", "kernel long (test): 0 of 192 invocations ran"), ("if (id.x < 64u) ", "64 of 192 invocations ran")] {
+        let count = "atomicAdd(&invocations_run, 1u);";
+        let to = if to.is_empty() { count.replace("1u", "0u") } else { format!("{to}{{ {count} }}") };
+        let text = message(gpu.broken(&LONG, count, &to).run(&launch(&LONG, 1, 3, &y)));
+        assert!(text.contains(said) && text.contains("what was there before"), "{text}");
+    }
+}
+
 #[test]
 fn an_invalid_kernel_is_an_error_that_names_it() {
     let gpu = Gpu::open(None).expect("a Vulkan driver");

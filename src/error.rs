@@ -13,7 +13,7 @@ pub enum Error {
     #[error("{0}")]
     Lost(String),
     /// An array that the device could not allocate: a smaller chunk may fit.
-    #[error("{0}")]
+    #[error("{0}; use a smaller batch or chunk")]
     Memory(String),
     /// Non-finite energies, a solver that failed.
     #[error("{0}")]

@@ -163,6 +163,6 @@ fn what_cannot_be_allocated_is_tried_in_smaller_chunks() {
     assert_eq!(plain.chunk, done.chunk);
     same("halved", &done, &plain);
     let done = run(given(line), Some(1 << 17), NOW, |_| false, &[]);
-    let Some(e @ Error::Memory(text)) = &done.outcome.error else { panic!("{:?}", done.outcome.error) };
+    let Some(e @ Error::Device(text)) = &done.outcome.error else { panic!("{:?}", done.outcome.error) };
     assert!(e.exit_code() == 3 && text.contains("a smaller chunk than") && text.contains("use a smaller batch"), "{text}");
 }

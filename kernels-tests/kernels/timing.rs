@@ -63,7 +63,7 @@ fn memory_that_is_not_there_is_an_error() {
         let error = gpu.run(&rec).and_then(|()| gpu.wait()).unwrap_err();
         assert_eq!(error.exit_code(), 3);
         let text = error.to_string();
-        assert!(text.contains("absurd") && text.contains("MiB cannot be allocated") && text.contains("smaller batch"), "{text}");
+        assert!(text.contains("absurd") && text.contains("MiB) cannot be allocated") && text.contains("smaller batch"), "{text}");
         let mut rec = Recording::new();
         roof::record_fma(&mut rec, 64, 1, &x, &Buffer::new("y", 256));
         gpu.run(&rec).and_then(|()| gpu.wait()).unwrap();

@@ -44,7 +44,7 @@ pub struct Args {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// Run kernels with bounds checks and poisoned buffers
+    /// Run kernels with bounds checks and poisoned buffers, and make sure that every launch ran
     #[arg(long)]
     checked: bool,
 }

@@ -55,7 +55,7 @@ pub struct Args {
     /// Warnings and the table only
     #[arg(long)]
     quiet: bool,
-    /// Run kernels with bounds checks and poisoned buffers
+    /// Run kernels with bounds checks and poisoned buffers, and make sure that every launch ran
     #[arg(long)]
     checked: bool,
 }

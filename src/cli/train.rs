@@ -54,7 +54,7 @@ pub struct Showing {
     /// Warnings and the result only, with the path of its figure at the end
     #[arg(long)]
     quiet: bool,
-    /// Run kernels with bounds checks and poisoned buffers
+    /// Run kernels with bounds checks and poisoned buffers, and make sure that every launch ran
     #[arg(long)]
     checked: bool,
 }

@@ -239,6 +239,11 @@ impl Gpu {
     /// Reads the first `words` words of a buffer.
     pub fn read_words<T: bytemuck::Pod>(&self, buffer: &Buffer, words: usize) -> Result<Vec<T>> {
         let size = 4 * words.min(buffer.words()) as u64;
+        self.read_raw(self.raw(buffer), size)
+    }
+
+    /// Reads the first bytes of device memory.
+    pub(super) fn read_raw<T: bytemuck::Pod>(&self, raw: &wgpu::Buffer, size: u64) -> Result<Vec<T>> {
         let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("readback"),
             size,
@@ -246,11 +251,11 @@ impl Gpu {
             mapped_at_creation: false,
         });
         let mut encoder = self.device.create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(self.raw(buffer), 0, &staging, 0, size);
+        encoder.copy_buffer_to_buffer(raw, 0, &staging, 0, size);
         self.queue.submit([encoder.finish()]);
         staging.slice(..).map_async(wgpu::MapMode::Read, |_| {});
         self.wait()?;
-        let view = staging.slice(..).get_mapped_range().map_err(|e| Error::Device(format!("reading {}: {e:?}", buffer.name())))?;
+        let view = staging.slice(..).get_mapped_range().map_err(|e| Error::Device(format!("device memory cannot be read: {e:?}")))?;
         Ok(bytemuck::pod_collect_to_vec(&view[..]))
     }
 

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::launch::Dispatch;
 use super::pipelines::Pipeline;
+use super::tally::Tally;
 use super::{Gpu, Op, Recording};
 use crate::error::{Error, Result};
 
@@ -16,10 +17,11 @@ impl Gpu {
     /// Runs a recording. Returns when it is submitted; [`Gpu::wait`] or a read waits for it.
     ///
     /// It is split into submissions of about 0.1 s by the operation counts of its dispatches and the
-    /// rate this device showed so far.
+    /// rate this device showed so far. In checked mode it is waited for, and every launch must have run wholly.
     pub fn run(&self, recording: &Recording) -> Result<()> {
         recording.check()?;
         let uniforms = self.uniforms(recording);
+        let tally = self.checked.then(|| self.tally(recording.ops.len()));
         let mut start = 0;
         while start < recording.ops.len() {
             let budget = *self.rate.lock().unwrap() * SUBMISSION_S;
@@ -32,7 +34,7 @@ impl Gpu {
                 end += 1;
             }
             let begun = Instant::now();
-            self.submit(&recording.ops[start..end], start, &uniforms)?;
+            self.submit(&recording.ops[start..end], start, &uniforms, tally.as_ref())?;
             // a split recording waits between its parts: the measured rate sizes the next part
             if end < recording.ops.len() {
                 self.wait()?;
@@ -42,7 +44,8 @@ impl Gpu {
             }
             start = end;
         }
-        self.take_failures()
+        self.take_failures()?;
+        tally.map_or(Ok(()), |tally| self.compare(recording, &tally))
     }
 
     pub(super) fn uniforms(&self, recording: &Recording) -> wgpu::Buffer {
@@ -101,7 +104,7 @@ impl Gpu {
         }))
     }
 
-    pub(super) fn submit(&self, ops: &[Op], first: usize, uniforms: &wgpu::Buffer) -> Result<()> {
+    pub(super) fn submit(&self, ops: &[Op], first: usize, uniforms: &wgpu::Buffer, tally: Option<&Tally>) -> Result<()> {
         let mut encoder = self.device.create_command_encoder(&Default::default());
         let mut i = 0;
         while i < ops.len() {
@@ -117,6 +120,9 @@ impl Gpu {
                         let group = self.bind(d, first + i, uniforms, &pipeline)?;
                         pass.set_pipeline(&pipeline.raw);
                         pass.set_bind_group(0, &group, &[]);
+                        if let Some(tally) = tally {
+                            self.count(&mut pass, &pipeline, tally, first + i);
+                        }
                         pass.dispatch_workgroups(d.groups[0], d.groups[1], d.groups[2]);
                         i += 1;
                     }

@@ -12,6 +12,7 @@ mod pipelines;
 mod recording;
 mod reflect;
 mod shader;
+mod tally;
 mod timing;
 mod warm;
 

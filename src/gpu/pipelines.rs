@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::cache::Cache;
 use super::launch::Dispatch;
 use super::reflect::Declared;
+use super::tally::{COUNTER, counting};
 use super::{Constants, Gpu, Kernel, Recording};
 use crate::error::{Error, Result};
 
@@ -18,6 +19,8 @@ pub(super) struct Pipeline {
     pub raw: wgpu::ComputePipeline,
     /// Its bindings, in checked mode.
     pub declared: Option<Declared>,
+    /// Invocations of a workgroup, where they count themselves.
+    pub threads: Option<u32>,
 }
 
 /// The pipelines of a device.
@@ -107,11 +110,15 @@ impl Gpu {
     fn compile(&self, kernel: &'static Kernel, constants: &Constants) -> Result<Pipeline> {
         // scopes belong to their thread: those of other kernels are not seen here
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        // the counter is one more storage buffer
+        let room = |text: &str| text.matches("var<storage").count() < self.limits.max_storage_buffers_per_shader_stage as usize;
+        let count = |text: String| if self.checked && room(&text) { counting(&text).unwrap_or(text) } else { text };
         let text = match &self.pipelines.edit {
-            Some((name, from, to)) if *name == kernel.name => kernel.wgsl_edited(constants, |text| text.replacen(from, to, 1)),
-            _ => kernel.wgsl(constants),
+            Some((name, from, to)) if *name == kernel.name => kernel.wgsl_edited(constants, |text| count(text).replacen(from, to, 1)),
+            _ => kernel.wgsl_edited(constants, count),
         };
         let declared = if self.checked { Declared::of(&text) } else { None };
+        let threads = declared.as_ref().filter(|_| text.contains(COUNTER)).map(|declared| declared.threads);
         let descriptor = wgpu::ShaderModuleDescriptor { label: Some(kernel.name), source: wgpu::ShaderSource::Wgsl(text.into()) };
         let module = if self.checked {
             self.device.create_shader_module(descriptor)
@@ -131,7 +138,7 @@ impl Gpu {
             cache: self.pipelines.cache.as_ref().map(|c| &c.raw),
         });
         match pollster::block_on(scope.pop()) {
-            None => Ok(Pipeline { raw: pipeline, declared }),
+            None => Ok(Pipeline { raw: pipeline, declared, threads }),
             Some(e) => {
                 // a device that is gone compiles nothing
                 let _ = self.device.poll(wgpu::PollType::Poll);

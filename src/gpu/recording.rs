@@ -170,6 +170,12 @@ impl Recording {
                     d.kernel.name, d.name, d.trips
                 )));
             }
+            if d.groups.contains(&0) {
+                return Err(Error::Device(format!(
+                    "kernel {} ({}) would be launched with no workgroups: its outputs would be stale",
+                    d.kernel.name, d.name
+                )));
+            }
             if d.groups.iter().any(|&g| g > 65_535) {
                 return Err(Error::Device(format!("{}: grid {:?} exceeds 65,535 workgroups a dimension", d.name, d.groups)));
             }

@@ -8,6 +8,8 @@ pub(super) struct Declared {
     params: usize,
     /// Whether bindings 1, 2, … can be written.
     writable: Vec<bool>,
+    /// Invocations of a workgroup.
+    pub threads: u32,
 }
 
 impl Declared {
@@ -18,7 +20,7 @@ impl Declared {
         layouter.update(module.to_ctx()).ok()?;
         let (mut params, mut writable) = (0, Vec::new());
         for (_, variable) in module.global_variables.iter() {
-            let Some(binding) = &variable.binding else { continue };
+            let Some(binding) = variable.binding.as_ref().filter(|binding| binding.group == 0) else { continue };
             match binding.binding {
                 0 => params = layouter[variable.ty].size as usize,
                 place => {
@@ -30,7 +32,8 @@ impl Declared {
                 }
             }
         }
-        Some(Declared { params, writable })
+        let threads = module.entry_points.first()?.workgroup_size.iter().product();
+        Some(Declared { params, writable, threads })
     }
 
     /// What the launch states otherwise than its kernel, in words.

@@ -61,6 +61,7 @@ impl Gpu {
     fn run_waited(&self, recording: &Recording) -> Result<Vec<Timed>> {
         recording.check()?;
         let uniforms = self.uniforms(recording);
+        let tally = self.checked.then(|| self.tally(recording.ops.len()));
         self.wait()?;
         let first = Instant::now();
         let mut out = Vec::new();
@@ -70,7 +71,7 @@ impl Gpu {
                 None => 0,
             };
             let begin = first.elapsed().as_secs_f64();
-            self.submit(std::slice::from_ref(op), index, &uniforms)?;
+            self.submit(std::slice::from_ref(op), index, &uniforms, tally.as_ref())?;
             if let Op::Dispatch(d) = op {
                 self.wait()?;
                 out.push(timed(d, begin, first.elapsed().as_secs_f64() - begin, gate));
@@ -180,6 +181,8 @@ impl Gpu {
         });
         pass.set_pipeline(&pipeline.raw);
         pass.set_bind_group(0, &group, &[]);
+        // all count in one: what is timed is not compared
+        self.count(&mut pass, &pipeline, &self.tally(1), 0);
         pass.dispatch_workgroups(d.groups[0], d.groups[1], d.groups[2]);
         Ok(())
     }

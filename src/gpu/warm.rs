@@ -159,6 +159,7 @@ impl Gpu {
             let mut pass = encoder.begin_compute_pass(&Default::default());
             pass.set_pipeline(&pipeline.raw);
             pass.set_bind_group(0, &group, &[]);
+            self.count(&mut pass, &pipeline, &self.tally(1), 0);
             pass.dispatch_workgroups(0, 0, 0);
         }
         self.queue.submit([encoder.finish()]);

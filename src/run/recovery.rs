@@ -51,7 +51,7 @@ fn reopen(job: &mut Job, lost: usize, why: &str) -> Result<String> {
 fn halve(job: &mut Job, why: &str, refused: &mut String) -> Result<String> {
     let chunk = job.bill.chunk;
     if chunk < 2 || why == *refused {
-        return Err(Error::Memory(format!("{why}; a smaller chunk than {chunk} does not help: use a smaller batch, or smaller networks")));
+        return Err(Error::Device(format!("{why}; a smaller chunk than {chunk} does not help: use a smaller batch, or smaller networks")));
     }
     *refused = why.into();
     job.bill.chunk = chunk.div_ceil(2);
