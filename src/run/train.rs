@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::estimate::Plot;
 use crate::model::file::Part;
 use crate::problem::initial::provenance;
-use crate::problem::{self, Drawn, Ending, Measured, Problem, Training, Walkers, WarmUp};
+use crate::problem::{self, Drawn, Ending, Problem, SCHEDULED, Training, Walkers, WarmUp};
 
 /// Refused updates in a row after which a run stops.
 const MOST_REFUSED: usize = 5;
@@ -199,9 +199,9 @@ impl Run {
                 job.warning(&format!("step {step}: {left_out} of {all} walkers left out, not drawn or without a finite local energy"));
             }
             self.failures.add(step, measured.counted, measured.failed)?;
-            sound(job, step, &measured)?;
             let mut record = StepRecord { phase, ..StepRecord::new(step, self.seconds(), &measured) };
             drawn.values.into_iter().for_each(|(name, value)| record.values.set(name, value));
+            sound(job, &record, measured.counted)?;
             let mut refused = None;
             if update {
                 problem.gradients(&job.gpu)?;
@@ -283,15 +283,16 @@ impl Run {
     }
 }
 
-/// Refuses an average that is not finite though its walkers are: a kernel of the sums failed, and what it left must not be averaged.
-fn sound(job: &Job, step: usize, measured: &Measured) -> Result<()> {
-    let (name, counted) = (job.resolved.kind().quantities[0].name, measured.counted);
-    match measured.values[name].value.is_finite() {
-        true => Ok(()),
-        false => Err(Error::Numerics(format!(
-            "step {step}: {name} is not finite, although {counted} walkers are: a kernel that adds them failed; see `helmholtz verify`, or try another --device"
-        ))),
+/// Refuses an average that is not finite though its walkers are: a kernel of the sums failed, and what it left must not be
+/// averaged. At β = 0, where schedules begin, F is -∞.
+fn sound(job: &Job, record: &StepRecord, counted: usize) -> Result<()> {
+    let (name, step) = (job.resolved.kind().quantities[0].name, record.step);
+    if record.values[name].value.is_finite() || record.values[SCHEDULED].value == 0.0 {
+        return Ok(());
     }
+    Err(Error::Numerics(format!(
+        "step {step}: {name} is not finite, although {counted} walkers are: a kernel that adds them failed; see `helmholtz verify`, or try another --device"
+    )))
 }
 
 /// Draws samples that can be used.
