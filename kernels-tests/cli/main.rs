@@ -8,6 +8,7 @@ mod faults;
 mod inputs;
 mod manual;
 mod peers;
+mod published;
 mod reader;
 #[path = "../reference_data.rs"]
 mod reference_data;

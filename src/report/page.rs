@@ -20,7 +20,7 @@ use crate::problem::Quantity;
 
 const STYLE: &str = "body{font:16px/1.45 system-ui,sans-serif;color:#222;max-width:1250px;margin:2em auto;padding:0 1em}\
     h1{font-size:1.5em}h2{font-size:1.25em;margin-top:2.2em;border-top:1px solid #ccc;padding-top:1em}\
-    table{border-collapse:collapse}caption{text-align:left;color:#666;padding-bottom:.4em}\
+    table{border-collapse:collapse;margin-top:1em}caption{text-align:left;color:#666;padding-bottom:.4em}\
     th,td{text-align:left;padding:.25em 1.1em .25em 0;border-bottom:1px solid #ddd}\
     td.n{font-variant-numeric:tabular-nums;white-space:nowrap}img{width:100%;height:auto}figure{margin:1.5em 0}\
     figcaption{color:#666}pre{background:#f6f6f6;padding:1em;overflow:auto}.note{background:#fff6d8;padding:.3em .6em}";
@@ -139,18 +139,15 @@ fn results(run: &RunDir) -> String {
     table(&format!("Values per {}", s.kind.per), &head, &rows)
 }
 
-/// Published values of the same system, where there are any.
+/// Published values of the same system, a table for each publication.
 fn published(run: &RunDir) -> String {
-    let rows: Vec<Vec<String>> = published::beside(run)
-        .iter()
-        .map(|b| {
-            let (name, source) = (b.published.quantity.to_string(), b.source());
-            vec![name, b.unit.clone(), plus_minus(b.run), plus_minus(b.published.value), b.told(), source]
-        })
-        .collect();
-    let head = ["", "unit", "this run", "published", "distance", "source"];
-    let caption = "Published values of this system. Distance: (this run − published) in standard errors of both";
-    if rows.is_empty() { String::new() } else { table(caption, &head, &rows) }
+    let head = ["", "unit", "this run", "published", "(this run − published) / error of both"];
+    let row = |b: &published::Beside| {
+        vec![b.published.quantity.to_string(), b.unit.clone(), plus_minus(b.run), plus_minus(b.published.value), b.told()]
+    };
+    let all = published::beside(run);
+    let tables = all.chunk_by(|a, b| a.published.source == b.published.source);
+    tables.map(|rows| table(&rows[0].source(), &head, &rows.iter().map(row).collect::<Vec<_>>())).collect()
 }
 
 fn table(caption: &str, head: &[&str], rows: &[Vec<String>]) -> String {
