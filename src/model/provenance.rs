@@ -10,6 +10,8 @@ use crate::error::{Error, Result};
 
 /// Key of the metadata.
 const KEY: &str = "helmholtz";
+/// In what stands under it.
+const SEAL: &str = "\"checksum\":\"";
 
 /// Settings and length of the run that made a file's parameters.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -70,8 +72,10 @@ impl Provenance {
     /// What is wrong, in words.
     pub(super) fn open(bytes: &[u8], tensors: &SafeTensors<'_>) -> std::result::Result<Option<Provenance>, String> {
         let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| e.to_string())?;
-        let Some(text) = metadata.metadata().as_ref().and_then(|m| m.get(KEY)) else { return Ok(None) };
-        let stored: Stored = serde_json::from_str(text).map_err(|e| format!("the settings it carries are damaged ({e})"))?;
+        // under whatever name: a damaged one must not take the checksum away
+        let sealed = |m: &HashMap<String, String>| m.get(KEY).or_else(|| m.values().find(|text| text.contains(SEAL))).cloned();
+        let Some(text) = metadata.metadata().as_ref().and_then(sealed) else { return Ok(None) };
+        let stored: Stored = serde_json::from_str(&text).map_err(|e| format!("the settings it carries are damaged ({e})"))?;
         let found = digits(sum(&text.replacen(&stored.checksum, &digits(0), 1), tensors));
         if found != stored.checksum {
             return Err(format!("it is damaged: its checksum is {}, its bytes give {found}", stored.checksum));
