@@ -129,3 +129,36 @@ impl Table {
         out
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The parts of a file: version, header, whether it is padded to 64 bytes, and what follows.
+    fn parts(npy: &[u8]) -> (u8, String, bool, &[u8]) {
+        assert_eq!(&npy[..6], b"\x93NUMPY");
+        let (before, length) = match npy[6] {
+            1 => (10, u16::from_le_bytes([npy[8], npy[9]]) as usize),
+            _ => (12, u32::from_le_bytes(npy[8..12].try_into().unwrap()) as usize),
+        };
+        let end = before + length;
+        (npy[6], String::from_utf8(npy[before..end].to_vec()).unwrap(), end % 64 == 0 && npy[end - 1] == b'\n', &npy[end..])
+    }
+
+    /// Empty cells are no numbers, words are padded, names that are not ASCII take the third version of the format.
+    #[test]
+    fn arrays_are_structured_with_named_fields() {
+        let (version, header, padded, body) = {
+            let bytes = Table::of_csv("F [Ry],phase\n-0.5,é\n,frozen\n1,torn,line").npy();
+            let (v, h, p, b) = parts(&bytes);
+            (v, h, p, b.to_vec())
+        };
+        assert!(version == 1 && padded && header.starts_with("{'descr': [('F', '<f8'), ('phase', '<U6')], "), "{header}");
+        assert!(header.contains("'shape': (2,), }") && body.len() == 2 * (8 + 24), "{header}");
+        assert_eq!(body[..12], [(-0.5f64).to_le_bytes().as_slice(), &0xe9u32.to_le_bytes()].concat());
+        assert!(body[12..32].iter().all(|b| *b == 0) && f64::from_le_bytes(body[32..40].try_into().unwrap()).is_nan());
+        let bytes = Table::of_csv("β'").npy();
+        let (version, header, padded, body) = parts(&bytes);
+        assert!(version == 3 && padded && header.contains("('β\\'', '<f8')") && body.is_empty(), "{header}");
+    }
+}
