@@ -19,9 +19,10 @@ use helmholtz::run::checkpoint::{Checkpoint, Head, Progress};
 use helmholtz::run::{Goal, Phase, duration};
 use helmholtz::{Error, ParameterFile, Resolved};
 
-/// As many cases as `PROPTEST_CASES` says; what fails is printed with its input, and leaves no file.
+/// As many cases as `PROPTEST_CASES` says, or few; what fails is printed with its input, and leaves no file.
 fn config() -> Config {
-    Config { failure_persistence: None, ..Config::default() }
+    let told = Config { failure_persistence: None, ..Config::default() };
+    if std::env::var_os("PROPTEST_CASES").is_some() { told } else { Config { cases: 64, ..told } }
 }
 
 /// A user's mistake, told in words.
