@@ -96,7 +96,7 @@ fn published(there: &[Settings]) -> Vec<(String, Style, Vec<[f64; 3]>)> {
 /// # Errors
 /// Those of settings that make no gas.
 pub fn picture(s: &Sequence) -> Result<Option<Plot>> {
-    let mut graph = Graph::new(s.axis.clone(), Axis::new("mass", "*m*^{*}/*m*", ""));
+    let mut graph = Graph::new(s.axis.clone(), Axis::new("mass", "*m*∗/*m*", ""));
     let settings = |values| Settings::read(values);
     let all: Vec<Settings> = s.courses.iter().flat_map(|c| &c.runs).map(|run| settings(run.1)).collect();
     let alike = all.iter().all(|s| s.dim == 2 && (s.theta - 0.15).abs() < 1e-9);
