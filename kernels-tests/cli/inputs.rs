@@ -107,12 +107,11 @@ fn foreign_parameter_files_are_refused() {
     *bytes.last_mut().unwrap() ^= 1;
     std::fs::write(&path, &bytes).unwrap();
     refused(&train(), 2, &["p.safetensors: it is damaged: its checksum is"], "a flipped bit");
-    // nor is the checksum lost with its name
-    *bytes.last_mut().unwrap() ^= 1;
+    // the checksum is not lost with its name
     let at = bytes.windows(11).position(|w| w == b"\"helmholtz\"").unwrap();
     bytes[at + 1] ^= 1;
     std::fs::write(&path, &bytes).unwrap();
-    refused(&train(), 2, &["p.safetensors: it is damaged"], "another name of the settings");
+    refused(&train(), 2, &["p.safetensors: it is damaged: its checksum is"], "another name of the settings");
     assert!(!folder.path().join("runs").exists(), "a refused run leaves a directory");
 }
 

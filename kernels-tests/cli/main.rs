@@ -203,7 +203,7 @@ fn bad_files_are_refused_with_their_line() {
         refused(&run_in(folder.path(), &["check", "a.toml"]), 2, fragments, text);
     }
     std::fs::write(folder.path().join("a.toml"), [0xff, 0xfe, 0x00]).unwrap();
-    refused(&run_in(folder.path(), &["check", "a.toml"]), 5, &["a.toml", "cannot be read"], "not UTF-8");
+    refused(&run_in(folder.path(), &["check", "a.toml"]), 2, &["a.toml is no text", "UTF-8"], "not UTF-8");
 }
 
 #[test]

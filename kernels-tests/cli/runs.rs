@@ -81,7 +81,12 @@ fn a_run_prints_and_leaves_everything_and_repeats() {
     assert_eq!(o.status.code(), Some(0), "{}", text(&o.stderr));
     // the result alone, and where its figure is
     let said = text(&o.stdout);
-    assert!(said.starts_with("electron gas, ") && said.trim_end().ends_with("figure: f/figures/run.svg"), "{said}");
+    assert!(
+        said.starts_with("electron gas, ")
+            && said.contains("figure: f/figures/run.svg")
+            && said.trim_end().ends_with("figure: f/figures/occupations.svg"),
+        "{said}"
+    );
     assert!(!text(&o.stderr).lines().any(|l| !l.starts_with("warning: ")), "{}", text(&o.stderr));
     let o = run(folder.path(), "report a f --compare both.pdf");
     assert!(o.status.success() && std::fs::read(at("both.pdf")).is_ok_and(|b| b.starts_with(b"%PDF")), "{}", text(&o.stderr));
@@ -93,7 +98,10 @@ fn a_run_prints_and_leaves_everything_and_repeats() {
     let o = run(folder.path(), "report a f --html both.html");
     let page = std::fs::read_to_string(at("both.html")).unwrap_or_default();
     assert!(o.status.success() && text(&o.stdout).contains("page: both.html"), "{}", text(&o.stderr));
-    assert!(page.matches("<img ").count() == 3 && page.matches("src=\"data:image/svg+xml").count() == 3, "comparison and two runs");
+    assert!(
+        page.matches("<img ").count() == 9 && page.matches("src=\"data:image/svg+xml").count() == 9,
+        "comparison, two runs and their observables"
+    );
     assert!(!page.contains("src=\"http") && !page.contains("href=") && !page.contains("<script"), "{page}");
     assert!(page.contains("theta = 0.5") && page.contains("before training") && !page.contains("− exact) / error"), "{page}");
     for (bad, why) in [

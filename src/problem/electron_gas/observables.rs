@@ -252,7 +252,7 @@ impl Observables {
             .with("this run", Style::Points, curve(&self.levels.k, &measured));
         Ok(vec![
             Plot::graph("structure_factor", &title, &structure, s_of_k),
-            Plot::graph("pair_distribution", &title, &caption("Pair distribution, V/n² times ordered pairs per volume", &density), g_of_r),
+            Plot::graph("pair_distribution", &title, &caption("Pair distribution over n²/V", &density), g_of_r),
             Plot::graph("occupations", &title, &occupation, occupied),
         ])
     }
