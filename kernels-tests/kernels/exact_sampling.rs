@@ -76,7 +76,8 @@ fn trained_chains_agree(gpu: &Gpu) -> Check {
     // the networks of the default sizes in two dimensions, smaller ones in three
     for (n, dim, size) in [(7, "2", "16"), (7, "3", "8")] {
         let number = n.to_string();
-        let line = format!("n={number} dim={dim} rs=10 theta=0.15 batch=128 chunk=128 max_norm=0.02 spsize={size} tpsize={size}");
+        let line =
+            format!("n={number} dim={dim} rs=10 theta=0.15 prior=ideal batch=128 chunk=128 max_norm=0.02 spsize={size} tpsize={size}");
         let settings = Settings::of(&line).map_err(text)?;
         let mut trainer = Trainer::new(gpu, &settings, None, None).map_err(text)?;
         let fresh = trainer.flow.values(gpu).map_err(text)?;
