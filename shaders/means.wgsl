@@ -16,6 +16,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     total += partial[COLUMNS * g + lane];
     count += partial[COLUMNS * g];
   }
-  if (lane != 0u && lane != 19u) { total /= select(count, 1.0, count < 1.0); }
+  // a count that is no number must stay so: comparisons with it may come out either way
+  if (lane != 0u && lane != 19u) { total /= select(count, 1.0, finite(count) && count < 1.0); }
   mean[lane] = total;
 }

@@ -4,7 +4,7 @@
 use crate::error::Result;
 use crate::gpu::{Buffer, Gpu, Profile, Recording};
 use crate::kernels::backflow::{BackflowKernels, Directions, Order};
-use crate::kernels::{determinant, log_psi, slater, slater_gradient, slater_laplacian};
+use crate::kernels::{determinant, log_psi, momentum, slater, slater_gradient, slater_laplacian};
 use crate::model::backflow::Backflow;
 use crate::system::electron_gas::ElectronGas;
 
@@ -61,6 +61,13 @@ impl WaveFunction {
         self.flow.record_values(rec, x, walkers);
         self.record_determinants(rec, states, walkers, false);
         log_psi::record(rec, "ln psi", walkers, self.gas.ln_norm(), &self.slater.logdet, &self.jacobian.logdet, out);
+    }
+
+    /// Records Ψ but for a constant, as (ln|Ψ|, arg Ψ) into `out`, vec2 `[walker]`: see [`momentum::amplitude`].
+    pub fn record_amplitude(&self, rec: &mut Recording, x: &Buffer, states: &Buffer, walkers: usize, out: &Buffer) {
+        self.flow.record_values(rec, x, walkers);
+        self.record_determinants(rec, states, walkers, false);
+        momentum::amplitude(rec, walkers, &self.slater, &self.jacobian, out);
     }
 
     /// Records z and det J alone.

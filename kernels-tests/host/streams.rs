@@ -5,7 +5,9 @@ use std::ops::Range;
 use helmholtz::gpu::{Buffer, Dispatch, Kernel, Profile, Recording};
 use helmholtz::kernels;
 use helmholtz::kernels::mean_field::Starts;
+use helmholtz::kernels::observables::Positions;
 use helmholtz::number::philox::{Stream, purpose};
+use helmholtz::problem::electron_gas::Momentum;
 use helmholtz::problem::resolve;
 use helmholtz::sample::{Exact, Metropolis, Sampler, Settings, exact};
 use helmholtz::system::spins::Couplings;
@@ -56,6 +58,7 @@ fn numbers(d: &Dispatch) -> Option<Numbers> {
         "occupation_sample" => (number("count"), number("token")..number("token") + number("tokens")),
         "dpp" if word("begin") == 0 => return None,
         "dpp" => (number("walkers"), 0..number("n") << 16),
+        "displace" => (number("walkers"), number("index")..number("index") + 1),
         "metropolis_propose" => (number("walkers"), 0..number("size").div_ceil(4)),
         "metropolis_accept" => (number("walkers"), u64::from(u32::MAX)..1 << 32),
         "independence" => (number("chains"), 0..number("length").div_ceil(4)),
@@ -146,6 +149,23 @@ fn no_number_of_spins_is_drawn_twice() {
         assert_eq!(walkers, [0..4, 4..8, 8..10], "{line}");
         assert!(all.iter().all(|n| n.seed == [7, 0] && ![purpose::PARAMETERS, purpose::COUPLINGS].contains(&n.purpose)), "{line}");
     }
+}
+
+/// Electrons moved to measure n(k), three a walker in chunks of 4, 4 and 2.
+#[test]
+fn no_displacement_is_drawn_twice() {
+    let t = trainer(&format!("{TINY} rs=2 batch=10 chunk=4 seed=7"));
+    let momentum = Momentum::new(&t.gas, 4, 3, 3);
+    let mut rec = Recording::new();
+    for (first, walkers) in [(0, 4), (4, 4), (8, 2)] {
+        let (x, states) = (Buffer::new("x", walkers * 6), Buffer::new("states", walkers * 3));
+        let at = Positions { x: &x, walkers, n: 3, dim: 2, length: t.gas.length() };
+        let stream = Stream { seed: 7, step: 5, purpose: purpose::DISPLACEMENT, first_walker: 0 };
+        momentum.record(&mut rec, &t.wave, at, &states, stream.skip(first));
+    }
+    let all = distinct(&[rec]).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(all.len(), 9);
+    assert_eq!(all.iter().map(|n| n.counters.end - n.counters.start).sum::<u64>(), 9);
 }
 
 /// Evaluations draw with keys whose upper half is their number: it reaches every launch.

@@ -153,6 +153,21 @@ fn of_plane_waves_and_energies() {
     refuses("sums of bins", &[W * bins, 4 * (10 + W), 2 * bins * 4], |rec, b| {
         observables::bin_sums(rec, Chunk { first: 10, count: W }, bins, &b[0], &b[1], (&b[2], 3));
     });
+    let stream = philox::Stream { seed: 1, step: 0, purpose: philox::purpose::DISPLACEMENT, first_walker: 0 };
+    refuses("move one electron", &[W * size, W * size, 4 * W], |rec, b| {
+        momentum::displace(rec, of(&b[0], gas.length()), stream, 1, &b[1], &b[2]);
+    });
+    refuses("psi", &[W, W, W, W, W, 2 * W], |rec, b| {
+        let mut slater = determinant::Outputs::complex("m", N, W, false).unwrap();
+        let mut jacobian = determinant::Outputs::real("j", size, W, false).unwrap();
+        (slater.logdet, slater.sign, slater.status) = (b[0].clone(), b[1].clone(), b[2].clone());
+        (jacobian.logdet, jacobian.status) = (b[3].clone(), b[4].clone());
+        momentum::amplitude(rec, W, &slater, &jacobian, &b[5]);
+    });
+    refuses("momentum distribution", &[2 * W, 2 * W, 4 * W, 4 * 9, 5, W * 4], |rec, b| {
+        let waves = momentum::PlaneWaves { vectors: &b[3], count: 9, starts: &b[4], shells: 4, largest: 4 };
+        momentum::momentum_distribution(rec, (W, N), waves, [&b[0], &b[1], &b[2]], (true, 1.0), &b[5]);
+    });
     let ewald = Ewald::new(D, 6.0, 3).unwrap();
     let words = 16 * ewald.vectors.len().div_ceil(4);
     refuses("ewald", &[W * size, words, W], |rec, b| {

@@ -41,6 +41,7 @@ mod made_bits;
 mod mean_field;
 mod memory;
 mod metropolis;
+mod momentum;
 mod network;
 mod newton;
 mod observables;

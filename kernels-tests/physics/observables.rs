@@ -1,10 +1,15 @@
-//! S(k), g(r) and occupations of a gas without interaction are those of the canonical ideal gas.
+//! S(k), g(r), n(k) and occupations of a gas without interaction are those of the canonical ideal gas.
 
-use helmholtz::IdealGas;
+use std::f64::consts::TAU;
+
 use helmholtz::estimate::plot::{Content, Curve, Plot};
+use helmholtz::model::backflow::{Backflow, Feature};
 use helmholtz::problem::{Ending, resolve};
+use helmholtz::reference::backflow::Flow;
+use helmholtz::reference::complex::Complex;
+use helmholtz::{ElectronGas, IdealGas, Settings};
 
-use crate::harness::device;
+use crate::harness::{Noise, device};
 
 /// All states of n of the levels.
 fn states(levels: usize, n: usize) -> Vec<Vec<usize>> {
@@ -37,13 +42,15 @@ fn canonical_occupations_are_those_of_all_states() {
     }
 }
 
-/// Plots of frozen steps of plane waves without interaction.
-fn plots(line: &str, steps: usize) -> Vec<Plot> {
+/// Plots of frozen steps without a network: the ideal gas in plane waves that `flow` deforms, or without one.
+fn plots(line: &str, steps: usize, flow: Option<Vec<f32>>) -> Vec<Plot> {
     let words: Vec<String> = line.split_whitespace().map(String::from).collect();
     let resolved = resolve("electron-gas", &words).unwrap();
     let tables = (resolved.kind().tables)(&resolved.values).unwrap();
-    // no network, no flow: the ideal gas in plane waves
-    let parameters = tables.iter().map(|(table, _)| vec![0.0; table.len()]).collect();
+    let mut parameters: Vec<Vec<f32>> = tables.iter().map(|(table, _)| vec![0.0; table.len()]).collect();
+    if let Some(flow) = flow {
+        parameters[1] = flow;
+    }
     let mut problem = (resolved.kind().open)(device(), &resolved.values, Some(parameters)).unwrap();
     let mut last = None;
     for _ in 0..steps {
@@ -66,11 +73,12 @@ fn curves(plot: &Plot) -> &[Curve] {
 #[test]
 fn plane_waves_have_the_observables_of_the_ideal_gas() {
     for line in ["n=5 dim=2 theta=0.4", "n=4 dim=3 theta=0.3"] {
-        let plots = plots(&format!("{line} rs=0 prior=ideal batch=512 chunk=200 spsize=8 tpsize=8 seed=3"), 4);
-        assert_eq!(plots.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(), ["structure_factor", "pair_distribution", "occupations"]);
+        let plots = plots(&format!("{line} rs=0 prior=ideal batch=512 chunk=200 spsize=8 tpsize=8 seed=3 displacements=8"), 4, None);
+        let names: Vec<&str> = plots.iter().map(|p| p.name.as_str()).collect();
+        assert_eq!(names, ["structure_factor", "pair_distribution", "occupations", "momentum_distribution"]);
         for plot in &plots {
             let [exact, run] = curves(plot) else { panic!("{plot:?}") };
-            assert!(run.points.len() > 4 && run.points.len() == exact.points.len(), "{plot:?}");
+            assert!(run.points.len() > 3 && run.points.len() == exact.points.len(), "{plot:?}");
             let (mut chi2, mut count) = (0.0, 0.0);
             for ([x, y, error], [at, want, _]) in run.points.iter().zip(&exact.points) {
                 let off = (y - want).abs();
@@ -87,4 +95,55 @@ fn plane_waves_have_the_observables_of_the_ideal_gas() {
             assert!(count > 2.0 && (chi2 / count - 1.0).abs() < 5.0 * (2.0 / count).sqrt(), "{line}, {}: χ² {}", plot.name, chi2 / count);
         }
     }
+}
+
+/// Two electrons in state K: Ψ(x₁, x₂) = e^{iP·x₂} f(x₁ - x₂), so that n(k) = 2 |f_k|²/Σ|f|² with f on a grid from the float64 twin;
+/// averaged over the states of the canonical ideal gas. The flow takes electrons into plane waves that are no orbitals.
+#[test]
+fn the_momenta_of_two_electrons_are_those_of_their_wave_function() {
+    let line = "n=2 dim=2 theta=0.5 rs=1 emax=1 prior=ideal batch=2048 chunk=500 depth=2 spsize=6 tpsize=6 seed=3 displacements=8";
+    let gas = Settings::of(line).unwrap().gas().unwrap();
+    let model = Backflow { dim: 2, depth: 2, one: 6, pair: 6, feature: Feature::Half };
+    let parameters = Noise(7).normals(model.table().len(), 0.25);
+    let twin = Flow { model, n: 2, length: gas.length(), parameters: parameters.iter().map(|p| f64::from(*p)).collect() };
+    let plots = plots(line, 4, Some(parameters));
+    let [_, run] = curves(plots.last().unwrap()) else { panic!("{plots:?}") };
+    let (side, unit) = (24, TAU / gas.length());
+    let ideal = IdealGas::new(&gas.energies(), 2, gas.beta()).unwrap();
+    let orbitals: Vec<Vec<f64>> = gas.momenta().chunks(2).map(|m| m.iter().map(|m| unit * m).collect()).collect();
+    let waves = gas.plane_waves(2.0 * ElectronGas::fermi_square(2, 2).sqrt());
+    let mut exact = vec![0.0; waves.len()];
+    for state in states(orbitals.len(), 2) {
+        let k: Vec<f64> = state.iter().flat_map(|j| orbitals[*j].clone()).collect();
+        let points: Vec<([f64; 2], Complex)> = (0..side * side)
+            .map(|g| {
+                let s = [g / side, g % side].map(|c| gas.length() * (c as f64 + 0.5) / side as f64);
+                let (slater, phase, jacobian) = twin.log_psi(&[s[0], s[1], 0.0, 0.0], &k);
+                (s, Complex::phase(phase).scale((slater + jacobian).exp()))
+            })
+            .collect();
+        let norm: f64 = points.iter().map(|(_, f)| f.norm2()).sum();
+        let weight = ideal.log_probability(&state).exp();
+        for (m, n) in waves.iter().zip(&mut exact) {
+            let k = [0, 1].map(|c| unit * (f64::from(m[c]) + gas.twist[c]));
+            let f: Complex = points.iter().map(|(s, f)| *f * Complex::phase(-(k[0] * s[0] + k[1] * s[1]))).sum();
+            *n += weight * 2.0 * f.norm2() / norm / points.len() as f64;
+        }
+    }
+    let mut chi2 = 0.0;
+    for [k, n, error] in &run.points {
+        let of = |m: &&([i32; 3], &f64)| {
+            (unit * (0..2).map(|c| (f64::from(m.0[c]) + gas.twist[c]).powi(2)).sum::<f64>().sqrt() - k).abs() < 1e-6
+        };
+        let shell: Vec<([i32; 3], &f64)> = waves.iter().copied().zip(&exact).filter(|m| of(&m)).collect();
+        let want = shell.iter().map(|(_, n)| **n).sum::<f64>() / shell.len() as f64;
+        eprintln!("k = {k:.3}: {n:.4} ± {error:.4}, exact {want:.4}");
+        assert!((n - want).abs() < 5.0 * error, "k = {k}: {n} ± {error}, exact {want}");
+        chi2 += ((n - want) / error).powi(2);
+    }
+    let count = run.points.len() as f64;
+    assert!(chi2 / count < 1.0 + 5.0 * (2.0 / count).sqrt(), "χ² {chi2} of {count} points");
+    // the flow takes electrons out of the orbitals
+    let inside: f64 = waves.iter().zip(&exact).filter(|(m, _)| gas.orbitals().contains(m)).map(|(_, n)| n).sum();
+    assert!(inside < 1.97 && exact.iter().sum::<f64>() < 2.0, "{inside} of {exact:?}");
 }

@@ -32,7 +32,7 @@ pub static MOMENTS: Kernel = Kernel {
 pub static MEANS: Kernel = Kernel {
     name: "means",
     source: include_str!("../../shaders/means.wgsl"),
-    shared: &[],
+    shared: &["special"],
     params_bytes: size_of::<Params>(),
     variants: &[SUMS],
 };

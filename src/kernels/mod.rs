@@ -32,6 +32,7 @@ pub mod made_bits;
 pub mod masked_outer;
 pub mod mean_field;
 pub mod metropolis;
+pub mod momentum;
 pub mod newton;
 pub mod observables;
 pub mod occupation;
@@ -156,6 +157,9 @@ pub static ALL: &[&Kernel] = &[
     &metropolis::ACCEPT,
     &metropolis::ADAPT,
     &metropolis::PROPOSE,
+    &momentum::AMPLITUDE,
+    &momentum::DISPLACE,
+    &momentum::MOMENTUM_DISTRIBUTION,
     &newton::LEAVE_OUT,
     &newton::NEWTON,
     &observables::BIN_SUMS,

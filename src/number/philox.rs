@@ -28,6 +28,8 @@ pub mod purpose {
     pub const FLIP: u32 = 9;
     /// Random couplings and patterns of spin systems, made on the host.
     pub const COUPLINGS: u32 = 10;
+    /// Electrons moved to measure n(k).
+    pub const DISPLACEMENT: u32 = 11;
 }
 
 /// Where the random numbers of a launch lie: the only way to them.

@@ -19,6 +19,7 @@ pub mod log_psi;
 pub mod made;
 pub mod mean_field;
 pub mod metropolis;
+pub mod momentum;
 pub mod newton;
 pub mod observables;
 pub mod occupation;

@@ -166,6 +166,14 @@ impl ElectronGas {
         &self.orbitals
     }
 
+    /// Integer momenta m of the plane waves with |m + t| ≤ `most` (units of 2π/L), the lowest first, among the orbitals or not.
+    pub fn plane_waves(&self, most: f64) -> Vec<[i32; 3]> {
+        // the list is cut without the twist, which is shorter than 1
+        let mut all = momenta_below((most + 1.0).powi(2) as u32, self.dim, self.twist);
+        all.retain(|m| square(m, &self.twist) <= most * most);
+        all
+    }
+
     /// Number of orbitals M.
     pub fn orbital_count(&self) -> usize {
         self.orbitals.len()

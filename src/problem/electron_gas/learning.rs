@@ -70,7 +70,7 @@ pub(super) fn open(gpu: &Gpu, values: &Values, parameters: Option<Parameters>) -
         Before::Thermalisation(0)
     };
     let chunks: Vec<usize> = trainer.chunks().map(|(chunk, _)| chunk.walkers).collect();
-    let observables = Observables::new(&trainer.gas, &chunks);
+    let observables = Observables::new(&trainer.gas, &chunks, settings.displacements);
     Ok(Box::new(Gas { settings, trainer, before, chains: Split::default(), observables }))
 }
 

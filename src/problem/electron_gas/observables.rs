@@ -1,8 +1,8 @@
-//! S(k), g(r) and the occupation of orbitals at frozen parameters, with error bars, beside the exact ideal gas.
+//! S(k), g(r), n(k) and the occupation of orbitals at frozen parameters, with error bars, beside the exact ideal gas.
 
 use std::f64::consts::PI;
 
-use super::{KIND, Settings, Trainer};
+use super::{KIND, Momentum, Settings, Trainer};
 use crate::archive::Archive;
 use crate::config::Values;
 use crate::error::Result;
@@ -22,30 +22,29 @@ const REACH: f64 = 3.0;
 /// Most shells of orbitals: a twist of no symmetry makes one of each orbital, they are then put together by |k|.
 const MOST_SHELLS: usize = 100;
 
-/// Shells of the orbitals, |m + t|², the lowest first; orbitals of one shell have one occupation.
-struct Levels {
+/// Shells of plane waves of one |k|, the lowest first; those of one shell have one occupation.
+pub(super) struct Levels {
     /// |k| of each, 1/(rs a0).
-    k: Vec<f64>,
-    /// The shell of each orbital.
-    of: Vec<u32>,
-    /// One over its orbitals.
-    share: Vec<f32>,
+    pub k: Vec<f64>,
+    /// The shell of each plane wave.
+    pub of: Vec<u32>,
+    /// One over the plane waves of each.
+    pub share: Vec<f32>,
 }
 
 impl Levels {
-    fn new(gas: &ElectronGas) -> Levels {
-        let energies = gas.energies();
-        let mut order: Vec<usize> = (0..energies.len()).collect();
-        order.sort_by(|a, b| energies[*a].total_cmp(&energies[*b]));
-        let highest = order.last().map_or(0.0, |j| energies[*j].sqrt());
-        let distinct = order.windows(2).filter(|w| energies[w[1]].sqrt() - energies[w[0]].sqrt() > 1e-6 * highest).count();
+    /// Of plane waves of these |k|.
+    pub fn new(all: &[f64]) -> Levels {
+        let mut order: Vec<usize> = (0..all.len()).collect();
+        order.sort_by(|a, b| all[*a].total_cmp(&all[*b]));
+        let highest = order.last().map_or(0.0, |j| all[*j]);
+        let distinct = order.windows(2).filter(|w| all[w[1]] - all[w[0]] > 1e-6 * highest).count();
         // what |m + t|² of rounded twists is off by, or more where there are too many shells
         let width = if distinct < MOST_SHELLS { 1e-6 * highest } else { highest / MOST_SHELLS as f64 };
-        let (mut levels, mut counts) = (Levels { k: Vec::new(), of: vec![0; energies.len()], share: Vec::new() }, Vec::<f32>::new());
+        let (mut levels, mut counts) = (Levels { k: Vec::new(), of: vec![0; all.len()], share: Vec::new() }, Vec::<f32>::new());
         for j in order {
-            let k = energies[j].sqrt();
-            if levels.k.last().is_none_or(|last| k - last > width) {
-                levels.k.push(k);
+            if levels.k.last().is_none_or(|last| all[j] - last > width) {
+                levels.k.push(all[j]);
                 counts.push(0.0);
             }
             levels.of[j] = levels.k.len() as u32 - 1;
@@ -54,20 +53,34 @@ impl Levels {
         levels.share = counts.iter().map(|c| 1.0 / c).collect();
         levels
     }
+
+    /// Of the orbitals of a gas.
+    fn of_orbitals(gas: &ElectronGas) -> Levels {
+        Levels::new(&gas.energies().iter().map(|e| e.sqrt()).collect::<Vec<_>>())
+    }
+
+    /// Averages over the shells of numbers of each plane wave.
+    pub fn averaged(&self, numbers: impl Iterator<Item = f64>) -> Vec<f64> {
+        let mut averages = vec![0.0; self.k.len()];
+        for (number, level) in numbers.zip(&self.of) {
+            averages[*level as usize] += number * f64::from(self.share[*level as usize]);
+        }
+        averages
+    }
 }
 
 /// What is measured of a chunk: a row of numbers a walker.
-struct Measured {
-    columns: usize,
-    values: Buffer,
+pub(super) struct Measured {
+    pub columns: usize,
+    pub values: Buffer,
     /// f32 \[rows of all chunks\]\[2\]\[columns\].
-    partial: Buffer,
+    pub partial: Buffer,
     /// Mean and error of each column, a step after the other.
-    steps: Vec<f64>,
+    pub steps: Vec<f64>,
 }
 
 impl Measured {
-    fn new(name: &str, columns: usize, chunk: usize, rows: usize) -> Measured {
+    pub fn new(name: &str, columns: usize, chunk: usize, rows: usize) -> Measured {
         Measured {
             columns,
             values: Buffer::new(format!("{name} of walkers"), chunk * columns),
@@ -93,7 +106,7 @@ impl Measured {
     }
 
     /// Of all steps, each with its walkers. Where nothing was seen the error is that of `one` event.
-    fn averages(&self, values: &Values, walkers: &[f64], one: impl Fn(usize) -> f64) -> Vec<Estimate> {
+    pub fn averages(&self, values: &Values, walkers: &[f64], one: impl Fn(usize) -> f64) -> Vec<Estimate> {
         let (draws, total) = ((KIND.draws)(values), walkers.iter().sum::<f64>());
         let column = |c: usize| -> Estimate {
             let batch = |(step, walkers): (&[f64], &f64)| Batch { mean: step[2 * c], error: step[2 * c + 1], walkers: *walkers as usize };
@@ -116,20 +129,21 @@ pub struct Observables {
     factor: Measured,
     pairs: Measured,
     occupation: Measured,
+    /// Unless `displacements` is 0.
+    momentum: Option<Momentum>,
     /// Walkers of each step that counted.
     walkers: Vec<f64>,
 }
 
 /// |m|² up to which S(k) is measured: [`REACH`] k_F, at least the shortest vectors.
 fn reach(gas: &ElectronGas) -> u32 {
-    let fermi = if gas.dim == 2 { 2.0 } else { (4.5 * PI).cbrt() };
-    ((REACH * fermi * gas.length() / (2.0 * PI)).powi(2) as u32).max(1)
+    ((REACH * REACH * ElectronGas::fermi_square(gas.n, gas.dim)) as u32).max(1)
 }
 
 impl Observables {
-    /// Of a gas whose batch is in chunks of these sizes.
-    pub fn new(gas: &ElectronGas, chunks: &[usize]) -> Observables {
-        let (shells, levels) = (Shells::new(gas.dim, reach(gas)), Levels::new(gas));
+    /// Of a gas whose batch is in chunks of these sizes; n(k) by so many displacements a walker.
+    pub fn new(gas: &ElectronGas, chunks: &[usize], displacements: usize) -> Observables {
+        let (shells, levels) = (Shells::new(gas.dim, reach(gas)), Levels::of_orbitals(gas));
         let (chunk, total) = (chunks.iter().copied().max().unwrap_or(0), chunks.iter().map(|c| rows(*c)).sum());
         let (table, starts, of, share) = (shells.table(), shells.starts.clone(), levels.of.clone(), levels.share.clone());
         Observables {
@@ -140,18 +154,21 @@ impl Observables {
             factor: Measured::new("S(k)", shells.len(), chunk, total),
             pairs: Measured::new("g(r)", BINS, chunk, total),
             occupation: Measured::new("occupations", levels.k.len(), chunk, total),
+            momentum: (displacements > 0).then(|| Momentum::new(gas, chunk, total, displacements)),
             shells,
             levels,
             walkers: Vec::new(),
         }
     }
 
+    fn all(&mut self) -> impl Iterator<Item = &mut Measured> {
+        [&mut self.factor, &mut self.pairs, &mut self.occupation].into_iter().chain(self.momentum.iter_mut().map(|m| &mut m.measured))
+    }
+
     /// Begins anew: parameters have changed.
     pub fn clear(&mut self) {
         self.walkers.clear();
-        for m in [&mut self.factor, &mut self.pairs, &mut self.occupation] {
-            m.steps.clear();
-        }
+        self.all().for_each(|m| m.steps.clear());
     }
 
     /// Measures the walkers whose energies were measured last, `counted` of them.
@@ -172,15 +189,16 @@ impl Observables {
             let (of, share) = (&self.level_of, &self.share);
             observables::occupation_shells(&mut rec, (walkers, n), states, orbitals, of, share, &self.occupation.values);
             let place = Chunk { first: chunk.first, count: walkers };
-            for m in [&self.factor, &self.pairs, &self.occupation] {
+            if let Some(momentum) = &self.momentum {
+                momentum.record(&mut rec, &t.wave, at, states, t.displacements(chunk));
+            }
+            for m in [&self.factor, &self.pairs, &self.occupation].into_iter().chain(self.momentum.iter().map(|m| &m.measured)) {
                 observables::bin_sums(&mut rec, place, m.columns, &m.values, &t.estimators.weights, (&m.partial, row));
             }
             row += rows(walkers);
         }
         gpu.run(&rec)?;
-        for m in [&mut self.factor, &mut self.pairs, &mut self.occupation] {
-            m.take(gpu, counted)?;
-        }
+        self.all().try_for_each(|m| m.take(gpu, counted))?;
         self.walkers.push(counted as f64);
         Ok(())
     }
@@ -193,7 +211,8 @@ impl Observables {
         a.list("walkers", &mut self.walkers)?;
         a.list("structure_factor", &mut self.factor.steps)?;
         a.list("pairs", &mut self.pairs.steps)?;
-        a.list("occupations", &mut self.occupation.steps)
+        a.list("occupations", &mut self.occupation.steps)?;
+        self.momentum.as_mut().map_or(Ok(()), |m| a.list("momenta", &mut m.measured.steps))
     }
 
     /// The pictures of all steps; none of no step.
@@ -241,20 +260,25 @@ impl Observables {
         let g_of_r = Graph::new(Axis::new("r", "*r*", "*r*_{s} *a*_{0}"), Axis::new("g", "*g*(*r*)", ""))
             .beside("ideal gas, exact", Style::Line, line(&middle, &exact))
             .with("this run", Style::Points, curve(&middle, &density));
-        let mut exact = vec![0.0; self.levels.k.len()];
-        for (n, level) in ideal.occupations.iter().zip(&self.levels.of) {
-            exact[*level as usize] += n * f64::from(self.levels.share[*level as usize]);
-        }
+        let exact = self.levels.averaged(ideal.occupations.iter().copied());
         let measured = self.occupation.averages(&values, &self.walkers, |c| f64::from(self.levels.share[c]));
-        let occupation = caption("Occupation of plane waves", &measured);
+        let occupation = caption("Occupation of orbitals by quasi-particles", &measured);
         let occupied = Graph::new(wave(), Axis::new("n", "occupation", ""))
             .beside("ideal gas, exact", Style::Line, line(&self.levels.k, &exact))
             .with("this run", Style::Points, curve(&self.levels.k, &measured));
-        Ok(vec![
+        let momentum = self.momentum.as_ref().map(|m| {
+            let measured = m.measured.averages(&values, &self.walkers, |_| 0.0);
+            let graph = Graph::new(wave(), Axis::new("n", "*n*(*k*)", ""))
+                .beside("ideal gas, exact", Style::Line, line(&m.levels.k, &m.ideal(&gas, &ideal.occupations)))
+                .with("this run", Style::Points, curve(&m.levels.k, &measured));
+            Plot::graph("momentum_distribution", &title, &caption("Occupation of plane waves by the electrons", &measured), graph)
+        });
+        let plots = vec![
             Plot::graph("structure_factor", &title, &structure, s_of_k),
             Plot::graph("pair_distribution", &title, &caption("Pair distribution over n²/V", &density), g_of_r),
             Plot::graph("occupations", &title, &occupation, occupied),
-        ])
+        ];
+        Ok(plots.into_iter().chain(momentum).collect())
     }
 }
 

@@ -65,6 +65,9 @@ crate::config::settings! {
         laplacian: Laplacian = "probes", Range::Any, "", "Laplacian of the log Jacobian: exact, with random probes for one of its traces (probes), or for all (hutchinson)";
         probes: usize = "1", Range::Within(1.0, 1024.0), "", "random probes a walker, unless laplacian=exact";
     }
+    "observables" {
+        displacements: usize = "2", Range::Within(0.0, 1024.0), "", "with frozen parameters: electrons of a walker moved, one at a time, to measure n(k); its error falls as one over the root; 0: no n(k)";
+    }
     "gradient" {
         gauge: Gauge = "fixed", Range::Any, "", "project the global phase out of the flow's Fisher matrix (fixed) or keep it (published) (sr)";
         baseline: Baseline = "energy", Range::Any, "", "what local energies lose in the flow's gradient: a line in Σ k² of the state, which takes noise away (energy), or their mean (mean, as published)";

@@ -140,6 +140,11 @@ impl Trainer {
         Stream { seed: self.settings.training.seed, step: self.draws, purpose, first_walker: 0 }
     }
 
+    /// Random numbers that move electrons of a chunk of the present draw.
+    pub(super) fn displacements(&self, chunk: &Chunk) -> Stream {
+        self.stream(purpose::DISPLACEMENT).skip(chunk.first)
+    }
+
     /// Begins with another quasi-particle prior, if the settings have one.
     ///
     /// # Errors
