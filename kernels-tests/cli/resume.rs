@@ -113,6 +113,10 @@ fn runs_that_stop_anywhere_end_alike() {
             &["pretraining-000000002", "training-000000001", "frozen-000000002"],
         ),
         (&format!("ising L=4 beta=0.44 {spins}"), &["training-000000003", "frozen-000000001", "frozen-000000003"]),
+        (
+            "quantum-dot n=2 Z=1 beta=2 delta_e=2 units=4 n_steps=2 tolerance=1 batch=40 steps=5 eval_steps=3",
+            &["training-000000003", "frozen-000000001", "frozen-000000003"],
+        ),
         (&format!("sk n=8 beta=1 depth=1 optimizer=sr cooling=0 {spins}"), &["training-000000005", "frozen-000000002"]),
     ];
     for (line, names) in cases {

@@ -19,6 +19,8 @@ fn the_state_of_a_step_is_kept() {
         format!("{gas} prior=quasiparticle"),
         "ising L=4 beta=0.4 batch=20 chunk=20".into(),
         "ising L=4 beta=0.4 batch=20 chunk=12 network=pixelcnn symmetry=lattice optimizer=sr".into(),
+        "quantum-dot n=3 Z=1 beta=2 batch=20 chunk=20 units=4 n_steps=2".into(),
+        "quantum-dot n=2 Z=1 batch=20 chunk=20 units=4 n_steps=2 optimizer=adam".into(),
         "sk n=6 beta=1 batch=20 chunk=20 depth=1".into(),
     ];
     for case in &cases {

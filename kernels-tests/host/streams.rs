@@ -68,6 +68,8 @@ fn numbers(d: &Dispatch) -> Option<Numbers> {
         // what is drawn first
         "mean_field" if word("first") >= word("sites") => return None,
         "mean_field" => (number("starts"), number("first") / 4..number("end").div_ceil(4)),
+        "trap_states" => (number("walkers"), 0..1),
+        "trap_draw" => (number("walkers"), 0..u64::from(helmholtz::system::oscillator::MOST_ELECTRONS as u32) << 16),
         "z2_flip" => (number("count"), 0..1),
         "backflow_directions" if word("flags") == 0 => return None,
         "backflow_directions" => {
@@ -166,6 +168,23 @@ fn no_displacement_is_drawn_twice() {
     let all = distinct(&[rec]).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(all.len(), 9);
     assert_eq!(all.iter().map(|n| n.counters.end - n.counters.start).sum::<u64>(), 9);
+}
+
+/// Three steps of a dot.
+#[test]
+fn no_number_of_a_dot_is_drawn_twice() {
+    for line in ["n=3 Z=1 beta=2 delta_e=2", "n=2 Z=1"] {
+        let words: Vec<String> = format!("{line} batch=10 seed=7 units=4 n_steps=2").split_whitespace().map(String::from).collect();
+        let run = resolve("quantum-dot", &words).unwrap();
+        let mut problem = (run.kind().open)(device(), &run.values, None).unwrap();
+        let steps: Vec<Recording> = (0..3).map(|_| problem.record_step(device()).unwrap()).collect();
+        let all = distinct(&steps).unwrap_or_else(|e| panic!("{line}: {e}"));
+        for purpose in [purpose::OCCUPATION, purpose::POSITIONS] {
+            let drawn: Vec<_> = all.iter().filter(|n| n.purpose == purpose).map(|n| (n.step, n.walkers.clone())).collect();
+            assert_eq!(drawn, [(0, 0..10), (1, 0..10), (2, 0..10)], "{line}");
+        }
+        assert!(all.len() == 6 && all.iter().all(|n| n.seed == [7, 0]), "{line}");
+    }
 }
 
 /// Evaluations draw with keys whose upper half is their number: it reaches every launch.

@@ -1,7 +1,7 @@
 //! Every fragment of `shaders/shared/`, broken in a kernel that uses it: some test must notice.
 
 use helmholtz::gpu::Profile;
-use helmholtz::kernels::{ancestral_attention, backflow, cholesky, determinant, occupation, philox, scores, special};
+use helmholtz::kernels::{ancestral_attention, backflow, cholesky, determinant, occupation, philox, scores, special, trap};
 
 use crate::backflow::{laplacian, values};
 use crate::backflow_registers::small_values;
@@ -13,6 +13,7 @@ use crate::philox::known;
 use crate::scores::products;
 use crate::special::{exact, folded, functions};
 use crate::transformer::drawn;
+use crate::trap::moves;
 
 const SIMD: Profile = Profile::Simd;
 const WIDE: Profile = Profile::Gpu;
@@ -30,6 +31,7 @@ fn broken_fragments_are_noticed() {
     fragment("tokens", SIMD, &occupation::SAMPLE, "keep * sum + e", "sum + e", inversion);
     fragment("tokens", SIMD, &ancestral_attention::KERNEL, "weights[bias + (seen - 1u) * head.z + col]", "weights[bias + col]", drawn);
     fragment("tokens", WIDE, &ancestral_attention::KERNEL, "(flags & 2u) != 0u", "(flags & 2u) == 7u", drawn);
+    fragment("trap", SIMD, &trap::FLOW, "select(0.5, 1.0, stage == 2u)", "1.0", moves);
     fragment("triangles", SIMD, &determinant::LANE_REAL, "FOUR < vec4<u32>($ru)", "FOUR <= vec4<u32>($ru)", small_real);
 }
 

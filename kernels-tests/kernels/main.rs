@@ -61,6 +61,7 @@ mod spins;
 mod tempering;
 mod timing;
 mod transformer;
+mod trap;
 mod trial_states;
 mod two_point;
 mod variational;

@@ -37,6 +37,7 @@ pub const SHARED: &[(&str, &str)] = &[
     ("solver_state", include_str!("../../shaders/shared/solver_state.wgsl")),
     ("philox", include_str!("../../shaders/shared/philox.wgsl")),
     ("softplus_jet", include_str!("../../shaders/shared/softplus_jet.wgsl")),
+    ("trap", include_str!("../../shaders/shared/trap.wgsl")),
     ("triangles", include_str!("../../shaders/shared/triangles.wgsl")),
     ("tokens", include_str!("../../shaders/shared/tokens.wgsl")),
     ("special", include_str!("../../shaders/shared/special.wgsl")),

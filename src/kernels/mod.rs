@@ -51,6 +51,7 @@ pub mod special;
 pub mod stencil;
 pub mod tempering;
 mod tokens;
+pub mod trap;
 pub mod two_point;
 pub mod z2;
 
@@ -191,6 +192,12 @@ pub static ALL: &[&Kernel] = &[
     &stencil::KERNEL,
     &tempering::SWAP,
     &tempering::SWEEP,
+    &trap::DRAW,
+    &trap::ENERGY,
+    &trap::FLOW,
+    &trap::SCORES,
+    &trap::SOFTMAX,
+    &trap::STATES,
     &two_point::ROWS,
     &z2::FLIP,
     &z2::JOIN,

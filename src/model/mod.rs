@@ -1,6 +1,7 @@
 //! Generative models as shapes: which parameters there are and where they lie.
 
 pub mod backflow;
+pub mod continuous;
 pub mod file;
 mod initial;
 pub mod layer;

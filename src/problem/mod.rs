@@ -8,6 +8,7 @@ mod kind;
 pub mod memory;
 mod named;
 pub mod published;
+pub mod quantum_dot;
 pub mod spins;
 mod training;
 
@@ -32,8 +33,14 @@ use crate::gpu::{Gpu, Recording};
 use crate::optimize::Learner;
 
 /// Every system of this program.
-static KINDS: &[&Kind] =
-    &[&electron_gas::KIND, &spins::kinds::ISING_KIND, &spins::kinds::SK, &spins::kinds::HOPFIELD, &spins::kinds::COUPLINGS];
+static KINDS: &[&Kind] = &[
+    &electron_gas::KIND,
+    &quantum_dot::KIND,
+    &spins::kinds::ISING_KIND,
+    &spins::kinds::SK,
+    &spins::kinds::HOPFIELD,
+    &spins::kinds::COUPLINGS,
+];
 
 /// Those that another program adds.
 static ADDED: OnceLock<Vec<&'static Kind>> = OnceLock::new();

@@ -33,5 +33,6 @@ pub mod slater;
 pub mod special;
 pub mod tempering;
 pub mod transformer;
+pub mod trap;
 pub mod two_point;
 pub mod z2;

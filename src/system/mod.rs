@@ -5,6 +5,7 @@ pub mod electron_gas;
 pub mod ewald;
 pub mod ideal_gas;
 mod lattice;
+pub mod oscillator;
 pub mod spins;
 pub mod splitting;
 
@@ -12,4 +13,5 @@ pub use complete::Complete;
 pub use electron_gas::ElectronGas;
 pub use ewald::Ewald;
 pub use ideal_gas::IdealGas;
+pub use oscillator::Dot;
 pub use spins::Couplings;
