@@ -62,6 +62,7 @@ mod tempering;
 mod timing;
 mod transformer;
 mod trap;
+mod trap_draws;
 mod trial_states;
 mod two_point;
 mod variational;

@@ -34,5 +34,6 @@ pub mod special;
 pub mod tempering;
 pub mod transformer;
 pub mod trap;
+pub mod trap_draws;
 pub mod two_point;
 pub mod z2;

@@ -8,6 +8,7 @@ mod lattice;
 pub mod oscillator;
 pub mod spins;
 pub mod splitting;
+pub mod two_electrons;
 
 pub use complete::Complete;
 pub use electron_gas::ElectronGas;

@@ -19,6 +19,7 @@ use crate::error::Result;
 use crate::estimate::Draws;
 use crate::system::Dot;
 use crate::system::oscillator::free;
+use crate::system::two_electrons;
 
 /// F, E and its parts in ħω and S in nats, all of the whole dot.
 pub static KIND: Kind = Kind {
@@ -73,12 +74,14 @@ pub static KIND: Kind = Kind {
     open: state::open,
 };
 
-/// F, E and S where they are known: without interaction, all determinants together.
+/// F, E and S where they are known: without interaction, all determinants together, and of two electrons.
 pub fn exact(s: &Settings) -> Result<Named<f64>> {
-    if s.Z > 0.0 {
-        return Ok(Named::default());
-    }
-    let all = free(s.n, s.inverse_temperature().unwrap_or(f64::INFINITY))?;
+    let beta = s.inverse_temperature().unwrap_or(f64::INFINITY);
+    let all = match s.n {
+        _ if s.Z == 0.0 => free(s.n, beta)?,
+        2 => two_electrons::exact(s.Z, beta),
+        _ => return Ok(Named::default()),
+    };
     Ok([("F", all.free_energy), ("E", all.energy), ("S", all.entropy)].into())
 }
 
