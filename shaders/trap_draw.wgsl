@@ -52,8 +52,8 @@ fn quantile(k: u32, u: f32) -> f32 {
     let off = 0.5 * erfc(-x) - weight * products - share;
     if (off < 0.0) { low = x; } else { high = x; }
     let next = x - off / (weight * h[k] * h[k]);
-    // also where it is not a number
-    let inside = next > low && next < high;
+    // a step that is not a number is not inside
+    let inside = next >= low && next <= high;
     x = select(0.5 * (low + high), next, inside);
   }
   return select(x, -x, u > 0.5);

@@ -22,6 +22,7 @@ mod cholesky;
 mod couplings;
 mod determinant;
 mod distinct;
+mod dots;
 mod dpp;
 mod estimators;
 mod ewald;

@@ -97,7 +97,7 @@ impl Batch {
         let energy = mean(&Walker::energy);
         let rows: [(&str, Running); 9] = [
             ("F", mean(&|w| w.energy() + temperature * log_p(w))),
-            ("E", energy.clone()),
+            ("E", energy),
             ("S", mean(&|w| -log_p(w))),
             ("E_kinetic", mean(&|w| w.kinetic)),
             ("E_trap", mean(&|w| w.trap)),

@@ -48,7 +48,7 @@ pub static SYSTEM: System = System {
     name: "quantum-dot",
     example: &[("n", "3"), ("Z", "2"), ("beta", "10")],
     keys: &[KEYS, TRAINING, OPTIMISATION],
-    defaults: &[("steps", "400"), ("max_norm", "0.1"), ("cooling", "0.5")],
+    defaults: &[("steps", "400"), ("max_norm", "0.003"), ("cooling", "0.5")],
     derive,
     mistakes: |values| {
         let s = Settings::read(values);
