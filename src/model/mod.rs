@@ -10,5 +10,6 @@ pub mod occupation;
 pub mod parameters;
 pub mod pixel_cnn;
 pub mod provenance;
+pub mod renorm;
 pub mod transformer;
 pub mod window;

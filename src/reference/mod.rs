@@ -27,6 +27,7 @@ pub mod occupied;
 pub mod optimize;
 pub mod philox;
 pub mod pixel_cnn;
+pub mod renorm;
 pub mod roof;
 pub mod scores;
 pub mod slater;
