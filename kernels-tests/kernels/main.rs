@@ -54,6 +54,7 @@ mod optimize;
 mod philox;
 mod pixel_cnn;
 mod published;
+mod renorm;
 mod roof;
 mod scores;
 mod slater;

@@ -41,6 +41,7 @@ pub mod outer;
 pub mod pack;
 pub mod philox;
 pub mod prelu;
+pub mod renorm;
 pub mod roof;
 pub mod score_projection;
 pub mod scores;
@@ -176,6 +177,12 @@ pub static ALL: &[&Kernel] = &[
     &pack::KERNEL,
     &philox::KERNEL,
     &prelu::KERNEL,
+    &renorm::ACTION,
+    &renorm::BASE,
+    &renorm::COUPLING,
+    &renorm::JOIN,
+    &renorm::MIX,
+    &renorm::MODES,
     &roof::COPY,
     &roof::FMA,
     &scores::APPLY,

@@ -1,8 +1,10 @@
 //! What a training loop needs of a system ([`Problem`]), and what command line, logs and reports know of it ([`Kind`]).
 
 mod baseline;
+pub mod dual_ising;
 pub mod electron_gas;
 pub mod fitting;
+mod frozen;
 pub mod initial;
 mod kind;
 pub mod memory;
@@ -40,6 +42,7 @@ static KINDS: &[&Kind] = &[
     &spins::kinds::SK,
     &spins::kinds::HOPFIELD,
     &spins::kinds::COUPLINGS,
+    &dual_ising::KIND,
 ];
 
 /// Those that another program adds.

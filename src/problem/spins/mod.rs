@@ -7,7 +7,6 @@
 mod alike;
 mod annealing;
 mod energy;
-mod frozen;
 pub mod inverse;
 pub mod kinds;
 mod mean_fields;

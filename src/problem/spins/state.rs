@@ -3,7 +3,6 @@
 mod given;
 mod kept;
 
-use super::frozen::Frozen;
 use super::mean_fields::mean_fields;
 use super::oracle::pairs;
 use super::pictures::Subject;
@@ -24,6 +23,7 @@ use crate::kernels::z2::{self, Logarithms};
 use crate::network::{Autoregressive, Pass};
 use crate::number::philox::{Stream, purpose};
 use crate::optimize::{Learner, Optimizer, Options as Sr, Start};
+use crate::problem::frozen::Frozen;
 use crate::problem::{Baselines, Conclusion, Drawn, Ending, Measured, Metropolis, Named, Problem, Reweighted, Walkers};
 use crate::system::spins::{Boundary, Couplings};
 

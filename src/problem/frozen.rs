@@ -14,7 +14,7 @@ use crate::number::philox::Stream;
 const BLOCKS: usize = 64;
 
 /// Sums since the parameters last changed.
-pub(super) struct Frozen {
+pub(in crate::problem) struct Frozen {
     blocks: Vec<(Averages, Weighted)>,
     batches: usize,
     moves: Independence,
