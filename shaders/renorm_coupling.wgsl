@@ -12,7 +12,7 @@
 //   lambda    f32 [sample]
 //   weights   vec4 [couplings][2: S, T][NET]: W1 2 x H4, b H4, then M-1 times W H x H4, b H4, then the two columns of the last
 //             matrix 2 x H4, and (b, scale); H4 = H/4 rounded up, padding 0. A uniform buffer: see `backflow_registers`.
-//   partial   vec4 [invocation][end - begin][2][NET], as the weights
+//   partial   vec4 [end - begin][2][NET][invocation], otherwise as the weights: `renorm_sum` adds it up
 //   masks     a byte a coupling: the components kept, then those moved, two bits each
 // One invocation owns ROWS patches in registers: loads of weights are what costs. Trips: 3 (end - begin).
 // Hazards: exp(x) - 1 of ELU is good to eps in absolute terms, as its terms of order 1 ask for. NaN stay.
@@ -67,6 +67,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let id = flat_group(group, groups) * WG + lane;
   if (id * ROWS >= p.rows) { return; }
   let bound = p.first + p.rows - 1u;
+  let count = (p.rows + ROWS - 1u) / ROWS;
   var v: array<vec4<f32>, ROWS>;
   var c: array<vec4<f32>, ROWS>;
   var sums: array<f32, ROWS>;
@@ -161,7 +162,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       }
       #end
       if (CARRY == 1u) {
-        let q = ((id * (p.end - p.begin) + k - p.begin) * 2u + net) * NET;
+        let q = ((k - p.begin) * 2u + net) * NET;
         var e: array<vec4<f32>, ROWS * H4>;
         #for n in H4
         {
@@ -175,7 +176,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             e[$ru * H4 + $nu] = (d[$r].x * w0 + d[$r].y * w1) * slope(h);
           }
           #end
-          if (GRAD == 1u) { partial[q + LAST + $nu] = g0; partial[q + LAST + H4 + $nu] = g1; }
+          if (GRAD == 1u) { partial[(q + LAST + $nu) * count + id] = g0; partial[(q + LAST + H4 + $nu) * count + id] = g1; }
         }
         #end
         if (GRAD == 1u) {
@@ -183,7 +184,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
           #for r in ROWS
           g0 += vec4<f32>(d[$r], select(vec2<f32>(), ds[$r], net == 0u));
           #end
-          partial[q + TAIL] = g0;
+          partial[(q + TAIL) * count + id] = g0;
         }
         #for m in M1
         {
@@ -202,7 +203,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
               z$r += dot(w, e[$ru * H4 + $nu]);
               g0 += a[((M - 2u - $mu) * ROWS + $ru) * H4 + $iu / 4u][$iu % 4u] * e[$ru * H4 + $nu];
               #end
-              if (GRAD == 1u) { partial[q + 3u * H4 + (M - 2u - $mu) * STEP + $iu * H4 + $nu] = g0; }
+              if (GRAD == 1u) { partial[(q + 3u * H4 + (M - 2u - $mu) * STEP + $iu * H4 + $nu) * count + id] = g0; }
             }
             #end
             #for r in ROWS
@@ -217,7 +218,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             g0 += e[$ru * H4 + $nu];
             e[$ru * H4 + $nu] = f[$ru * H4 + $nu] * slope(a[((M - 2u - $mu) * ROWS + $ru) * H4 + $nu]);
             #end
-            if (GRAD == 1u) { partial[q + 3u * H4 + (M - 2u - $mu) * STEP + H * H4 + $nu] = g0; }
+            if (GRAD == 1u) { partial[(q + 3u * H4 + (M - 2u - $mu) * STEP + H * H4 + $nu) * count + id] = g0; }
           }
           #end
         }
@@ -235,7 +236,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             g2 += h;
           }
           #end
-          if (GRAD == 1u) { partial[q + $nu] = g0; partial[q + H4 + $nu] = g1; partial[q + 2u * H4 + $nu] = g2; }
+          if (GRAD == 1u) { partial[(q + $nu) * count + id] = g0; partial[(q + H4 + $nu) * count + id] = g1; partial[(q + 2u * H4 + $nu) * count + id] = g2; }
         }
         #end
       }

@@ -118,6 +118,7 @@ fn runs_that_stop_anywhere_end_alike() {
             &["training-000000003", "frozen-000000001", "frozen-000000003"],
         ),
         (&format!("sk n=8 beta=1 depth=1 optimizer=sr cooling=0 {spins}"), &["training-000000005", "frozen-000000002"]),
+        ("dual-ising L=4 T=2.3 hidden=4 couplings=2 steps=4 eval_steps=3 batch=100", &["training-000000003", "frozen-000000002"]),
     ];
     for (line, names) in cases {
         let whole = format!("train {line} --keep 99 --keep-every 1 --quiet --out a --fresh");

@@ -22,6 +22,7 @@ fn the_state_of_a_step_is_kept() {
         "quantum-dot n=3 Z=1 beta=2 batch=20 chunk=20 units=4 n_steps=2".into(),
         "quantum-dot n=2 Z=1 batch=20 chunk=20 units=4 n_steps=2 optimizer=adam".into(),
         "sk n=6 beta=1 batch=20 chunk=20 depth=1".into(),
+        "dual-ising L=4 T=2.3 batch=20 chunk=20".into(),
     ];
     for case in &cases {
         let (system, words) = case.split_once(' ').unwrap();

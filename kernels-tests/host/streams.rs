@@ -70,6 +70,8 @@ fn numbers(d: &Dispatch) -> Option<Numbers> {
         "mean_field" => (number("starts"), number("first") / 4..number("end").div_ceil(4)),
         "trap_states" => (number("walkers"), 0..1),
         "trap_draw" => (number("walkers"), 0..u64::from(helmholtz::system::oscillator::MOST_ELECTRONS as u32) << 16),
+        "renorm_base" if !d.constants.contains(&("DRAW", 1)) => return None,
+        "renorm_base" => (number("count"), 0..number("blocks")),
         "z2_flip" => (number("count"), 0..1),
         "backflow_directions" if word("flags") == 0 => return None,
         "backflow_directions" => {
@@ -185,6 +187,19 @@ fn no_number_of_a_dot_is_drawn_twice() {
         }
         assert!(all.len() == 6 && all.iter().all(|n| n.seed == [7, 0]), "{line}");
     }
+}
+
+/// Three steps of fields, and their chains.
+#[test]
+fn no_number_of_fields_is_drawn_twice() {
+    let words = ["L=4", "T=2.3", "batch=10", "seed=12884901895"].map(String::from);
+    let run = resolve("dual-ising", &words).unwrap();
+    let mut problem = (run.kind().open)(device(), &run.values, None);
+    let problem = problem.as_mut().unwrap();
+    let steps: Vec<Recording> = (0..3).map(|_| problem.record_step(device()).unwrap()).collect();
+    let all = distinct(&steps).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(all.len(), 3);
+    assert!(all.iter().all(|n| n.purpose == purpose::LATENT && n.walkers == (0..10) && n.counters == (0..4) && n.seed == [7, 3]));
 }
 
 /// Evaluations draw with keys whose upper half is their number: it reaches every launch.

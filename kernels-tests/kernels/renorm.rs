@@ -240,6 +240,8 @@ fn ends_are_those_of_the_twin() {
 #[test]
 fn broken_kernels_are_noticed() {
     let small = |gpu: &Gpu| flows(gpu, &SHAPES[2..3]);
+    // more invocations than lanes of the sum, in either profile
+    let wide = |gpu: &Gpu| flows(gpu, &[(32, 1, 3, false)]);
     for (from, to) in [
         ("select(a + 1.0, vec4<f32>(1.0)", "select(a, vec4<f32>(1.0)"),
         ("1.0 + y[$r] * cy[$r]", "y[$r] * cy[$r]"),
@@ -252,6 +254,8 @@ fn broken_kernels_are_noticed() {
     }
     // of several rows the last ones may be none
     mutant_in(Profile::Simd, &renorm::COUPLING, "row$r <= bound) {\n    c", "true) {\n    c", small);
+    mutant(&renorm::SUM, "r += WG", "r += WG + 1u", wide);
+    mutant(&renorm::SUM, "(p.flags & 1u) != 0u", "false", |gpu| flows(gpu, &[(4, 2, 3, true)]));
     mutant(&renorm::ACTION, "0.5 * dot(v, f)", "dot(v, f)", actions);
     mutant(&renorm::MODES, "id % p.blocks", "0u", actions);
     mutant(&renorm::BASE, "7.351508265637381", "7.3", bases);

@@ -183,6 +183,7 @@ pub static ALL: &[&Kernel] = &[
     &renorm::JOIN,
     &renorm::MIX,
     &renorm::MODES,
+    &renorm::SUM,
     &roof::COPY,
     &roof::FMA,
     &scores::APPLY,

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Kernel, Profile, Recording, grid};
-use crate::kernels::{WG, column_sum, outer, pack, pad4};
+use crate::kernels::{WG, pack, pad4};
 use crate::model::renorm::{Block, MOST_COUPLINGS, Renorm};
 
 /// Two couplings of ten units in two hidden layers.
@@ -57,6 +57,24 @@ struct Params {
     masks: [u32; MOST_COUPLINGS / 4],
 }
 
+/// `shaders/renorm_sum.wgsl`.
+pub static SUM: Kernel = Kernel {
+    name: "renorm_sum",
+    source: include_str!("../../../shaders/renorm_sum.wgsl"),
+    shared: &["grid"],
+    params_bytes: size_of::<SumParams>(),
+    variants: &[&[("WG", WG)]],
+};
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+struct SumParams {
+    columns: u32,
+    count: u32,
+    offset: u32,
+    flags: u32,
+}
+
 /// Words of a uniform buffer that every device binds.
 const UNIFORM: usize = 16_384;
 /// Most words of the sums of a launch.
@@ -91,6 +109,7 @@ pub struct Flow {
     model: Renorm,
     samples: usize,
     rows: u32,
+    lanes: u32,
     blocks: Vec<Block>,
     count: usize,
     /// vec4 of S or T of a coupling.
@@ -154,6 +173,8 @@ impl Flow {
             model: model.clone(),
             samples,
             rows,
+            // few at a time: coarse levels have a patch a sample, and every core shall have some
+            lanes: if profile == Profile::Simd { 8 } else { WG },
             blocks: model.blocks(),
             count,
             net,
@@ -234,22 +255,24 @@ impl Flow {
                 let signed = first && end == m.couplings;
                 self.launch(rec, way, block, [from, rows], [begin, end], signed, x, log_det);
                 if gradient {
-                    let (columns, row) = (8 * self.net * (end - begin), 2 * self.net * (end - begin));
-                    let p = outer::Params {
-                        batches: 1,
-                        outer: invocations as u32,
-                        inner: 1,
-                        cols: columns as u32,
-                        y_outer: row as u32,
-                        g_offset: (8 * self.net * (block.network * m.couplings + begin)) as u32,
-                        flags: if adds || from > 0 { outer::ACCUMULATE } else { 0 },
-                        ..Default::default()
-                    };
-                    column_sum::record(rec, "sums over patches", p, &self.sums, &self.packed);
+                    let at = block.network * m.couplings + begin;
+                    self.add(rec, invocations, 2 * self.net * (end - begin), 2 * self.net * at, adds || from > 0);
                 }
                 end = begin;
             }
         }
+    }
+
+    /// Records the sums over invocations, `columns` of them to be added to the packed gradient from a vec4 on, or written there.
+    fn add(&self, rec: &mut Recording, invocations: usize, columns: usize, at: usize, adds: bool) {
+        let p = SumParams { columns: columns as u32, count: invocations as u32, offset: at as u32, flags: adds as u32 };
+        let launch = rec.launch("sums over patches", &SUM, &p).constants(&[("WG", WG)]).read(&self.sums, 4 * columns * invocations);
+        let words = 4 * at..4 * (at + columns);
+        let launch = if adds { launch.update(&self.packed, words) } else { launch.write(&self.packed, words) };
+        launch
+            .trips(invocations.div_ceil(WG as usize) as u64 + 1 + WG.ilog2() as u64)
+            .flops(4.0 * (columns * invocations) as f64)
+            .groups(grid(columns));
     }
 
     #[allow(clippy::too_many_arguments)] // one launch
@@ -297,7 +320,7 @@ impl Flow {
         let invocations = rows.div_ceil(self.rows as usize);
         let (h, layers) = (m.hidden, m.hidden_layers);
         let constants = [
-            ("WG", WG),
+            ("WG", self.lanes),
             ("ROWS", self.rows),
             ("H", h as u32),
             ("H4", (pad4(h) / 4) as u32),
@@ -327,6 +350,6 @@ impl Flow {
                 4.0 * (rows * (8 + 8 * carried.is_some() as usize)) as f64
                     + 32.0 * gradient as u32 as f64 * (invocations * self.net * (end - begin)) as f64,
             )
-            .groups(grid(invocations.div_ceil(WG as usize)));
+            .groups(grid(invocations.div_ceil(self.lanes as usize)));
     }
 }
