@@ -68,10 +68,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   if (id * ROWS >= p.rows) { return; }
   let bound = p.first + p.rows - 1u;
   let count = (p.rows + ROWS - 1u) / ROWS;
-  var v: array<vec4<f32>, ROWS>;
-  var c: array<vec4<f32>, ROWS>;
-  var sums: array<f32, ROWS>;
-  var weight: array<f32, ROWS>;
+  var v: array<vec4<f32>, ROWS>; var c: array<vec4<f32>, ROWS>;
+  var sums: array<f32, ROWS>; var weight: array<f32, ROWS>;
   #for r in ROWS
   let row$r = p.first + id * ROWS + $ru;
   let at$r = places(min(row$r, bound));
@@ -84,16 +82,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   for (var j = p.begin; j < p.end; j++) {
     let k = select(j, p.begin + p.end - 1u - j, DIR == 1u);
     let code = (p.masks[k / 16u][k / 4u % 4u] >> (8u * (k % 4u))) & 255u;
-    var u: array<vec2<f32>, ROWS>;
-    var y: array<vec2<f32>, ROWS>;
-    var cy: array<vec2<f32>, ROWS>;
-    var s: array<vec2<f32>, ROWS>;
-    var t: array<vec2<f32>, ROWS>;
-    var du: array<vec2<f32>, ROWS>;
+    var u: array<vec2<f32>, ROWS>; var y: array<vec2<f32>, ROWS>; var cy: array<vec2<f32>, ROWS>;
+    var s: array<vec2<f32>, ROWS>; var t: array<vec2<f32>, ROWS>; var du: array<vec2<f32>, ROWS>;
     #for r in ROWS
-    u[$r] = pair(v[$r], code);
-    y[$r] = pair(v[$r], code >> 4u);
-    cy[$r] = pair(c[$r], code >> 4u);
+    u[$r] = pair(v[$r], code); y[$r] = pair(v[$r], code >> 4u); cy[$r] = pair(c[$r], code >> 4u);
     #end
     // of the two cotangents that of s needs t in the density direction, that of t needs s in the other
     for (var turn = 0u; turn < 2u; turn++) {
@@ -146,18 +138,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       }
       #end
       // cotangents of the last layer, and of the scales
-      var d: array<vec2<f32>, ROWS>;
-      var ds: array<vec2<f32>, ROWS>;
+      var d: array<vec2<f32>, ROWS>; var ds: array<vec2<f32>, ROWS>;
       #for r in ROWS
       if (net == 0u) {
         let h = vec2<f32>(tanh_(o[$r].x), tanh_(o[$r].y));
-        s[$r] = tail.zw * h;
-        let of_s = select(1.0 + y[$r] * cy[$r], cy[$r] * (y[$r] - t[$r]) + weight[$r], DIR == 1u);
+        s[$r] = tail.zw * h; let of_s = select(1.0 + y[$r] * cy[$r], cy[$r] * (y[$r] - t[$r]) + weight[$r], DIR == 1u);
         ds[$r] = of_s * h;
         d[$r] = of_s * tail.zw * (1.0 - h * h);
       } else {
-        t[$r] = o[$r];
-        d[$r] = cy[$r];
+        t[$r] = o[$r]; d[$r] = cy[$r];
         if (DIR == 0u) { d[$r] *= exp(-s[$r]); }
       }
       #end
@@ -171,8 +160,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
           #for r in ROWS
           {
             let h = a[((M - 1u) * ROWS + $ru) * H4 + $nu];
-            g0 += d[$r].x * h;
-            g1 += d[$r].y * h;
+            g0 += d[$r].x * h; g1 += d[$r].y * h;
             e[$ru * H4 + $nu] = (d[$r].x * w0 + d[$r].y * w1) * slope(h);
           }
           #end
@@ -231,9 +219,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
           {
             let h = e[$ru * H4 + $nu];
             du[$r] += vec2<f32>(dot(w0, h), dot(w1, h));
-            g0 += u[$r].x * h;
-            g1 += u[$r].y * h;
-            g2 += h;
+            g0 += u[$r].x * h; g1 += u[$r].y * h; g2 += h;
           }
           #end
           if (GRAD == 1u) { partial[(q + $nu) * count + id] = g0; partial[(q + H4 + $nu) * count + id] = g1; partial[(q + 2u * H4 + $nu) * count + id] = g2; }
@@ -244,12 +230,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     #for r in ROWS
     sums[$r] += s[$r].x + s[$r].y;
     if (DIR == 0u) {
-      y[$r] = y[$r] * exp(s[$r]) + t[$r];
-      cy[$r] *= exp(-s[$r]);
+      y[$r] = y[$r] * exp(s[$r]) + t[$r]; cy[$r] *= exp(-s[$r]);
       du[$r] = -du[$r];
     } else {
-      y[$r] = (y[$r] - t[$r]) * exp(-s[$r]);
-      cy[$r] *= exp(s[$r]);
+      y[$r] = (y[$r] - t[$r]) * exp(-s[$r]); cy[$r] *= exp(s[$r]);
     }
     v[$r] = put(v[$r], code >> 4u, y[$r]);
     if (CARRY == 1u) { c[$r] = put(put(c[$r], code >> 4u, cy[$r]), code, pair(c[$r], code) + du[$r]); }

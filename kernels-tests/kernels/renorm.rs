@@ -75,7 +75,7 @@ fn case(shape: Shape) -> &'static Case {
     })
 }
 
-const SHAPES: [Shape; 4] = [(4, 2, 10, false), (8, 2, 10, true), (4, 1, 3, false), (16, 4, 10, false)];
+const SHAPES: [Shape; 4] = [(4, 2, 3, false), (8, 2, 10, true), (4, 1, 3, false), (16, 4, 3, false)];
 
 /// Both directions, the carried vector, the reverse mode. Errors: a chain of up to 80 couplings, each of which rounds numbers of
 /// order 1 by a few ε and stretches what came before by the slopes of S and T; 400 ε of the largest number hold it.
