@@ -24,6 +24,7 @@ mod determinant;
 mod distinct;
 mod dots;
 mod dpp;
+mod dual_ising;
 mod estimators;
 mod ewald;
 mod exact_sampling;

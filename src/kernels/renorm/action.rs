@@ -1,7 +1,7 @@
 //! The action of the continuous dual of the Ising model: Hartley transforms by products, `dual_modes` between them,
 //! `dual_action` behind.
 
-use crate::gpu::{Buffer, Kernel, Recording, grid};
+use crate::gpu::{Buffer, Gpu, Kernel, Recording, grid};
 use crate::kernels::{WG, linear};
 use crate::system::DualIsing;
 
@@ -46,21 +46,34 @@ pub struct Action {
     pub magnetisation: Buffer,
 }
 
+fn narrow(values: &[f64]) -> Vec<f32> {
+    values.iter().map(|v| *v as f32).collect()
+}
+
+/// Eigenvalues of K'⁻¹.
+fn modes(dual: DualIsing) -> Vec<f32> {
+    narrow(&dual.eigenvalues().iter().map(|l| 1.0 / l).collect::<Vec<_>>())
+}
+
 impl Action {
     /// For batches of `samples`.
     pub fn new(dual: DualIsing, samples: usize) -> Action {
         let (side, words) = (dual.side, samples * dual.sites());
-        let narrow = |v: Vec<f64>| v.into_iter().map(|v| v as f32).collect::<Vec<f32>>();
         Action {
             side,
             samples,
-            basis: Buffer::filled("Hartley basis", side * side, move || narrow(dual.hartley())),
-            inverse: Buffer::filled("eigenvalues", side * side, move || narrow(dual.eigenvalues().iter().map(|l| 1.0 / l).collect())),
+            basis: Buffer::filled("Hartley basis", side * side, move || narrow(&dual.hartley())),
+            inverse: Buffer::filled("eigenvalues", side * side, move || modes(dual)),
             rows: Buffer::new("transformed rows", words),
             force: Buffer::result("forces", words),
             energy: Buffer::result("actions", samples),
             magnetisation: Buffer::result("magnetisations", samples),
         }
+    }
+
+    /// Goes on at the temperature of `dual`, a model of the same lattice.
+    pub fn temper(&self, gpu: &Gpu, dual: DualIsing) {
+        gpu.write(&self.inverse, &modes(dual));
     }
 
     /// Records them for x, f32 `[sample][site]`.

@@ -9,7 +9,7 @@ mod state;
 
 use serde_json::json;
 
-use settings::{DUAL, MAP};
+use settings::{COOLING, Cooling, DUAL, MAP};
 pub use settings::{Gradient, Symmetry};
 pub use state::{DualField, Options};
 
@@ -35,6 +35,7 @@ pub static KIND: Kind = Kind {
         Quantity::result("m2", "squared magnetisation of the spins", "⟨(Σ s/N)²⟩", Unit::Of(""), Beside::Own),
         Quantity::diagnostic("std_r", "standard deviation of T R/N from sample to sample, R = ln q + U", "J"),
         Quantity::diagnostic("ess", "effective share of the samples under the weights e^(-R)", ""),
+        Quantity::diagnostic("beta", "inverse temperature of the step", "1/J"),
         Quantity::diagnostic("grad", "Euclidean norm of the gradient of the loss", ""),
     ],
     parameters: &[
@@ -44,7 +45,8 @@ pub static KIND: Kind = Kind {
     ],
     scanned: &[("T", "*T*"), ("depth", "*d*"), ("L", "*L*")],
     temperature: "T",
-    warm: &[],
+    // T is where the neighbour left it
+    warm: &[("anneal", "0")],
     landmarks: |_| vec![Landmark { of: "T", value: CRITICAL, label: "transition, *L* → ∞" }],
     pictures: |_| Ok(Vec::new()),
     title: "Dual of the Ising model, *L* = <L>, *T* = <T>, <depth> levels",
@@ -60,7 +62,10 @@ pub static KIND: Kind = Kind {
     tables: settings::tables,
     settle: settings::settle,
     open: |gpu, v, parameters| {
+        // parameters that are given are not led back to 1/T = 0
+        let anneal = if parameters.is_some() && !v.moved("anneal") { 0.0 } else { Cooling::read(v).anneal };
         let options = Options {
+            anneal,
             z2: v.get::<Symmetry>("symmetry") == Symmetry::Z2,
             total: v.get::<Gradient>("gradient") == Gradient::Total,
             training: Training::read(v),
@@ -74,7 +79,7 @@ pub static KIND: Kind = Kind {
 static SYSTEM: System = System {
     name: "dual-ising",
     example: &[("L", "16"), ("T", "2.269185")],
-    keys: &[DUAL, MAP, TRAINING, OPTIMISATION],
+    keys: &[DUAL, COOLING, MAP, TRAINING, OPTIMISATION],
     defaults: &[("optimizer", "adam"), ("learning_rate", "0.01"), ("cooling", "0.5"), ("steps", "1500"), ("max_gradient", "100")],
     derive: settings::derive,
     mistakes: settings::mistakes,

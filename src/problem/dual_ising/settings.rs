@@ -38,6 +38,14 @@ crate::config::settings! {
 }
 
 crate::config::settings! {
+    /// How T is reached.
+    pub struct Cooling, COOLING
+    "temperature" {
+        anneal: f64 = "0.3", Range::Within(0.0, 1.0), "", "share of the training steps in which 1/T rises from 0; of a run that starts from parameters 0 unless given";
+    }
+}
+
+crate::config::settings! {
     /// The flow.
     pub struct Map, MAP
     "network" {

@@ -14,6 +14,7 @@ use crate::model::renorm::Renorm;
 use crate::number::philox::{Stream, purpose};
 use crate::optimize::{Learner, Optimisation, Optimizer, Start};
 use crate::problem::frozen::Frozen;
+use crate::problem::spins::{Annealing, Schedule};
 use crate::problem::{Conclusion, Drawn, Ending, Measured, Metropolis, Named, Problem, Reweighted, Training, Walkers};
 use crate::system::DualIsing;
 
@@ -24,6 +25,8 @@ pub struct Options {
     pub z2: bool,
     /// The total derivative instead of that along the path.
     pub total: bool,
+    /// Share of the training steps in which 1/T rises from 0.
+    pub anneal: f64,
     /// Batch (given), seed, steps.
     pub training: Training,
     /// Adam.
@@ -72,6 +75,9 @@ pub struct DualField {
     /// ln q, f32 `[sample]`.
     pub log_q: Buffer,
     draws: u32,
+    annealing: Annealing,
+    /// The model at the temperature of the action.
+    now: DualIsing,
     /// What is known of the samples since the parameters last changed.
     frozen: Frozen,
 }
@@ -107,6 +113,8 @@ impl DualField {
             share: Buffer::result("shares", batch),
             log_q: Buffer::result("ln q", batch),
             flow,
+            annealing: Annealing::new(Schedule::Linear, 1.0 / dual.temperature, options.anneal * options.training.steps as f64),
+            now: dual,
             options,
             draws: 0,
             frozen: Frozen::new(batch, sites),
@@ -187,15 +195,24 @@ impl DualField {
         self.flow.record_gradient(rec, &self.learner.gradient);
     }
 
-    /// F per site of a loss with its error.
+    /// F per site of a loss with its error, at the temperature of the action.
     fn free_energy(&self, loss: Estimate) -> Estimate {
-        let slope = self.dual.temperature / self.dual.sites() as f64;
-        Estimate { value: self.dual.free_energy(loss.value), error: slope * loss.error, ..loss }
+        let slope = self.now.temperature / self.now.sites() as f64;
+        Estimate { value: self.now.free_energy(loss.value), error: slope * loss.error, ..loss }
+    }
+
+    /// Sets the temperature of the action.
+    fn temper(&mut self, gpu: &Gpu, beta: f64) {
+        let at = if beta * self.dual.temperature == 1.0 { self.dual } else { DualIsing { temperature: 1.0 / beta, ..self.dual } };
+        if at != self.now {
+            self.action.temper(gpu, at);
+            self.now = at;
+        }
     }
 
     /// Standard deviation of R in units of F.
     fn spread(&self, averages: &Averages) -> f64 {
-        averages.variance(Quantity::Reduced).sqrt() * self.dual.temperature / self.dual.sites() as f64
+        averages.variance(Quantity::Reduced).sqrt() * self.now.temperature / self.now.sites() as f64
     }
 }
 
@@ -207,7 +224,10 @@ impl Problem for DualField {
     fn state(&mut self, a: &mut Archive) -> Result<()> {
         self.learner.state(a)?;
         a.value("draws", &mut self.draws)?;
-        a.schedule(|a| a.part("frozen", |a| self.frozen.state(a)))
+        a.schedule(|a| {
+            self.annealing.state(a)?;
+            a.part("frozen", |a| self.frozen.state(a))
+        })
     }
 
     fn record_step(&mut self, gpu: &Gpu) -> Result<Recording> {
@@ -227,6 +247,8 @@ impl Problem for DualField {
     }
 
     fn measure(&mut self, gpu: &Gpu, learn: bool) -> Result<Measured> {
+        let beta = if learn { self.annealing.beta() } else { 1.0 / self.dual.temperature };
+        self.temper(gpu, beta);
         let mut rec = Recording::new();
         self.record_measure(&mut rec);
         if !learn {
@@ -245,6 +267,7 @@ impl Problem for DualField {
             ("m2", averages.mean(Quantity::Square)),
             ("std_r", self.spread(&averages).into()),
             ("ess", (weighted.effective() / averages.counted() as f64).into()),
+            ("beta", beta.into()),
         ]
         .into();
         let measured = Measured { values, counted: averages.counted(), failed: averages.failed() };
@@ -259,7 +282,9 @@ impl Problem for DualField {
     fn gradients(&mut self, gpu: &Gpu) -> Result<()> {
         let mut rec = Recording::new();
         self.record_gradients(&mut rec);
-        gpu.run(&rec)
+        gpu.run(&rec)?;
+        self.annealing.advance(self.learner.updates() + 1, f64::NAN, 1.0);
+        Ok(())
     }
 
     fn walkers(&mut self, gpu: &Gpu, count: usize) -> Result<Option<Walkers>> {
