@@ -91,6 +91,37 @@ fn walkers_agree_with_float64_and_errors_are_found() {
     }
 }
 
+/// The same of fields: parameters, a logarithm, an action or a field that is off is found.
+#[test]
+fn fields_agree_with_float64_and_errors_are_found() {
+    for symmetry in ["z2", "none"] {
+        let line = format!("L=4 T=2.3 couplings=3 hidden=4 batch=20 symmetry={symmetry}");
+        let words: Vec<String> = line.split_whitespace().map(String::from).collect();
+        let mut run = resolve("dual-ising", &words).unwrap();
+        run.values.set("chunk", "20").unwrap();
+        let (parameters, walkers) = measured(&run, 7);
+        let report = audit(&run, &parameters, &walkers, "").unwrap();
+        println!("{line}\n{}", report.text());
+        assert!(
+            report.pass && report.quantities.iter().all(|q| q.count == 7 && q.tolerance < 2e-3 * q.scale.max(1.0)),
+            "{}",
+            report.text()
+        );
+        let off = |parameters: &Parameters, walkers: &Walkers, row: &str| {
+            audit(&run, parameters, walkers, "").unwrap().quantities.iter().any(|q| q.name == row && !q.pass)
+        };
+        let mut other = parameters.clone();
+        other[0].iter_mut().for_each(|v| *v *= 1.01);
+        assert!(off(&other, &walkers, "ln q"), "{line}: parameters");
+        // a field moves U by its force alone, which may be small
+        for (name, row, by) in [("ln q", "ln q", 0.02), ("U", "U", 0.02), ("ln q", "F", 0.02), ("x", "U", 0.5)] {
+            let mut other = walkers.clone();
+            other.numbers.get_mut(name).unwrap()[3] += by;
+            assert!(off(&parameters, &other, row), "{line}: {name}");
+        }
+    }
+}
+
 /// All walkers of a batch, and no more; those that failed are left out.
 #[test]
 fn walkers_are_spread_over_the_batch() {

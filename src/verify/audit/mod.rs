@@ -1,11 +1,13 @@
 //! Samples of a run computed again in float64, with the parameters as they were given.
 
 mod electrons;
+mod fields;
 mod spins;
 
 use super::Report;
 use crate::config::{Group, Resolved};
 use crate::error::{Error, Result};
+use crate::problem::dual_ising;
 use crate::problem::electron_gas::{KIND, Settings};
 use crate::problem::spins::kinds::has_couplings;
 use crate::problem::{Kind, Parameters, Walkers};
@@ -15,7 +17,7 @@ use crate::problem::{Kind, Parameters, Walkers};
 /// # Errors
 /// [`Error::User`] for those.
 pub fn check(kind: &Kind) -> Result<()> {
-    match kind == &KIND || has_couplings(kind) {
+    match kind == &KIND || kind == &dual_ising::KIND || has_couplings(kind) {
         true => Ok(()),
         false => Err(Error::User(format!("{} has no energy in float64 to compare with", kind.name()))),
     }
@@ -28,9 +30,10 @@ pub fn check(kind: &Kind) -> Result<()> {
 pub fn audit(resolved: &Resolved, parameters: &Parameters, walkers: &Walkers, device: &str) -> Result<Report> {
     let kind = resolved.kind();
     let mut report = Report::new(&format!("{} walkers in float64", walkers.count), device);
-    let rows = match kind == &KIND {
-        true => electrons::rows(&Settings::read(&resolved.values), parameters, walkers)?,
-        false => spins::rows(kind, &resolved.values, parameters, walkers)?,
+    let rows = match kind {
+        _ if kind == &KIND => electrons::rows(&Settings::read(&resolved.values), parameters, walkers)?,
+        _ if kind == &dual_ising::KIND => fields::rows(&resolved.values, parameters, walkers)?,
+        _ => spins::rows(kind, &resolved.values, parameters, walkers)?,
     };
     rows.into_iter().for_each(|q| report.push(q));
     Ok(report)
