@@ -84,7 +84,7 @@ fn a_run_prints_and_leaves_everything_and_repeats() {
     assert!(
         said.starts_with("electron gas, ")
             && said.contains("figure: f/figures/run.svg")
-            && said.trim_end().ends_with("figure: f/figures/occupations.svg"),
+            && said.trim_end().ends_with("figure: f/figures/momentum_distribution.svg"),
         "{said}"
     );
     assert!(!text(&o.stderr).lines().any(|l| !l.starts_with("warning: ")), "{}", text(&o.stderr));
@@ -106,7 +106,7 @@ fn a_run_prints_and_leaves_everything_and_repeats() {
     assert!(page.contains("theta = 0.5") && page.contains("before training") && !page.contains("− exact) / error"), "{page}");
     for (bad, why) in [
         ("report a --html a.pdf", "ends in .html"),
-        ("report a --figure b.png --plot q", "there is occupations, pair_distribution, run"),
+        ("report a --figure b.png --plot q", "there is momentum_distribution, occupations, pair_distribution, run"),
         ("report a --figure a.jpg", ".svg, .png or .pdf"),
         ("report a c --figure a.png", "--compare"),
     ] {
