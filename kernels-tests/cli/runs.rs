@@ -99,7 +99,7 @@ fn a_run_prints_and_leaves_everything_and_repeats() {
     let page = std::fs::read_to_string(at("both.html")).unwrap_or_default();
     assert!(o.status.success() && text(&o.stdout).contains("page: both.html"), "{}", text(&o.stderr));
     assert!(
-        page.matches("<img ").count() == 9 && page.matches("src=\"data:image/svg+xml").count() == 9,
+        page.matches("<img ").count() == 11 && page.matches("src=\"data:image/svg+xml").count() == 11,
         "comparison, two runs and their observables"
     );
     assert!(!page.contains("src=\"http") && !page.contains("href=") && !page.contains("<script"), "{page}");
