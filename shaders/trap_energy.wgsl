@@ -240,7 +240,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     for (var k = 0u; k < WG; k++) {
       all += parts[k];
       divergence += checks[k].x;
-      off = max(off, checks[k].y);
+      // the largest, or the first that is not finite
+      if (finite(off) && (!finite(checks[k].y) || checks[k].y > off)) { off = checks[k].y; }
     }
     for (var i = 0u; i < N; i++) { square += dot(place[i], place[i]); }
     records[2u * w] = all;

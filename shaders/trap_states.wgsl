@@ -1,7 +1,7 @@
 // trap_states: a determinant for each walker, n with probability p_n, from 32 random bits.
 //
 //   cumulative u32 [states]: p_0 + .. + p_n in units of 2^-32, rounded; the last is never passed
-//   log_table  f32 [states]: ln p_n;   index u32 [walker]: n;   log_p f32 [walker]: ln p_n
+//   index u32 [walker]: n
 // One invocation a walker; the bits are the first word of block 0 of its numbers. Trips: log2(states) + 1.
 struct Params {
   seed_low: u32, seed_high: u32, step: u32, purpose: u32,
@@ -9,9 +9,7 @@ struct Params {
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> cumulative: array<u32>;
-@group(0) @binding(2) var<storage, read> log_table: array<f32>;
-@group(0) @binding(3) var<storage, read_write> index: array<u32>;
-@group(0) @binding(4) var<storage, read_write> log_p: array<f32>;
+@group(0) @binding(2) var<storage, read_write> index: array<u32>;
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -25,5 +23,4 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     if (bits < cumulative[middle]) { high = middle; } else { low = middle + 1u; }
   }
   index[w] = low;
-  log_p[w] = log_table[low];
 }

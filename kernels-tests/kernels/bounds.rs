@@ -242,8 +242,8 @@ fn of_the_trap() {
             trap::record_draw(rec, profile, stream(philox::purpose::POSITIONS), W, 3, occupied, &b[2], &b[3], &b[4]);
         });
     }
-    refuses("trap states", &[11, 11, W, W], |rec, b| {
-        trap::record_states(rec, stream(philox::purpose::OCCUPATION), W, 11, &b[0], &b[1], &b[2], &b[3]);
+    refuses("trap states", &[11, W], |rec, b| {
+        trap::record_states(rec, stream(philox::purpose::OCCUPATION), W, 11, &b[0], &b[1]);
     });
     refuses("softmax", &[11, 2 * W, 12 * W], |rec, b| trap::record_softmax(rec, W, 11, &b[0], &b[1], &b[2]));
 }

@@ -176,22 +176,41 @@ fn scores(gpu: &Gpu) -> Check {
     Ok(())
 }
 
+/// A case whose flow is the identity.
+fn still(c: &Case) -> Case {
+    Case {
+        s: c.s,
+        dot: c.dot.clone(),
+        flow: Flow { parameters: c.flow.parameters.iter().map(|_| 0.0).collect(), steps: c.s.steps },
+        x: c.x.clone(),
+        index: c.index.clone(),
+        energies: Vec::new(),
+        scores: Vec::new(),
+        forward: Vec::new(),
+        reverse: c.x.clone(),
+    }
+}
+
+/// An electron, not the last, of which it is not known where it came from: its walker's round trip is no number, whatever the others'.
+fn lost(gpu: &Gpu) -> Check {
+    for at in 0..CASES.len() {
+        let mut c = still(case(at));
+        c.reverse[0][0][1] = f64::NAN;
+        let made = run(gpu, &c)?;
+        for (w, r) in made.records.chunks(8).enumerate() {
+            if r[7].is_nan() != (w == 0) || !r[..7].iter().all(|v| v.is_finite()) {
+                return Err(format!("case {at} walker {w}: {r:?}"));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The identity flow: every determinant has its energy at every point, and ∫ div v = ln|det| = 0.
 fn eigenstates(gpu: &Gpu) -> Check {
     for at in 0..CASES.len() {
         let c = case(at);
-        let still = Case {
-            s: c.s,
-            dot: c.dot.clone(),
-            flow: Flow { parameters: c.flow.parameters.iter().map(|_| 0.0).collect(), steps: c.s.steps },
-            x: c.x.clone(),
-            index: c.index.clone(),
-            energies: Vec::new(),
-            scores: Vec::new(),
-            forward: Vec::new(),
-            reverse: c.x.clone(),
-        };
-        let made = run(gpu, &still)?;
+        let made = run(gpu, &still(c))?;
         for (w, r) in made.records.chunks(8).enumerate() {
             let want = c.dot.energies[c.index[w] as usize];
             let (got, scale) = (f64::from(r[0] + r[2]), want + f64::from(r[1] + r[2]));
@@ -212,6 +231,11 @@ fn the_flow_moves_electrons_as_its_twin() {
 #[test]
 fn local_energies_agree_with_their_twin() {
     verify(energies);
+}
+
+#[test]
+fn an_origin_that_is_no_number_is_told() {
+    verify(lost);
 }
 
 #[test]
@@ -328,6 +352,7 @@ fn broken_kernels_are_noticed() {
     mutant(&trap::FLOW, "start += h * sum", "start += sum", moves);
     mutant(&trap::ENERGY, "2.0 * dr * r + rr * d", "dr * r + rr * d", energies);
     mutant(&trap::ENERGY, "- own_turn * own_turn", "", eigenstates);
+    mutant(&trap::ENERGY, "finite(off) && (!finite(checks[k].y) || checks[k].y > off)", "checks[k].y > off", lost);
     mutant(&trap::SCORES, "v.x * rise + v.z * l.y", "v.x * rise", scores);
     mutant(&trap::SCORES, "select(2.0, 4.0, pair)", "2.0", scores);
 }

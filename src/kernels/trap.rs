@@ -323,26 +323,13 @@ pub fn cumulative(p: &[f64]) -> Vec<u32> {
     table
 }
 
-/// Records a determinant for each walker. `cumulative`, `log_table`: of each state, see [`cumulative`]; `log_p`: f32
-/// `[walker]`, ln p of the drawn one.
-#[allow(clippy::too_many_arguments)]
-pub fn record_states(
-    rec: &mut Recording,
-    at: Stream,
-    walkers: usize,
-    states: usize,
-    cumulative: &Buffer,
-    log_table: &Buffer,
-    index: &Buffer,
-    log_p: &Buffer,
-) {
+/// Records a determinant for each walker into `index`, u32 `[walker]`; `cumulative` of each state: see [`cumulative`].
+pub fn record_states(rec: &mut Recording, at: Stream, walkers: usize, states: usize, cumulative: &Buffer, index: &Buffer) {
     let p = StateParams { at: at.address(), walkers: walkers as u32, states: states as u32, pad: 0 };
     rec.launch("states", &STATES, &p)
         .constants(&[("WG", WG)])
         .read(cumulative, states)
-        .read(log_table, states)
         .write(index, walkers)
-        .write(log_p, walkers)
         .trips(states.ilog2() as u64 + 2)
         .groups(grid(walkers.div_ceil(WG as usize)));
 }

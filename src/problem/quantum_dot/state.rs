@@ -42,11 +42,9 @@ pub struct QuantumDot {
     log_p: Vec<f64>,
     probabilities: Buffer,
     cumulative: Buffer,
-    log_table: Buffer,
     occupied: Buffer,
     quantiles: Buffer,
     index: Buffer,
-    drawn_log_p: Buffer,
     z: Buffer,
     tries: Buffer,
     /// Positions of the electrons, f32 `[walker][n][2]`.
@@ -103,11 +101,9 @@ impl QuantumDot {
             // a state alone has all of it; with others they are written before each draw
             probabilities: Buffer::filled("p", states, move || vec![1.0f32; states]),
             cumulative: Buffer::filled("cumulative p", states, move || vec![u32::MAX; states]),
-            log_table: Buffer::filled("ln p of the states", states, move || vec![0.0f32; states]),
             occupied: Buffer::filled("occupied orbitals", states * dot.n, move || table),
             quantiles: trap::quantile_table(),
             index: Buffer::result("states", walkers),
-            drawn_log_p: Buffer::result("ln p", walkers),
             z: Buffer::result("z", 2 * walkers * dot.n),
             tries: Buffer::result("candidates", walkers),
             x: Buffer::result("x", 2 * walkers * dot.n),
@@ -143,7 +139,6 @@ impl QuantumDot {
         let p: Vec<f64> = self.log_p.iter().map(|l| l.exp()).collect();
         gpu.write(&self.probabilities, &p.iter().map(|p| *p as f32).collect::<Vec<_>>());
         gpu.write(&self.cumulative, &trap::cumulative(&p));
-        gpu.write(&self.log_table, &self.log_p.iter().map(|l| *l as f32).collect::<Vec<_>>());
         Ok(())
     }
 
@@ -152,7 +147,7 @@ impl QuantumDot {
         let (walkers, states, draws) = (self.shape.walkers, self.dot.states.len(), self.draws);
         rec.phase("sampling");
         let stream = at(purpose::OCCUPATION, draws);
-        trap::record_states(rec, stream, walkers, states, &self.cumulative, &self.log_table, &self.index, &self.drawn_log_p);
+        trap::record_states(rec, stream, walkers, states, &self.cumulative, &self.index);
         let (stream, n) = (at(purpose::POSITIONS, draws), self.dot.n);
         trap::record_draw(rec, gpu.profile, stream, walkers, n, self.occupied(), &self.quantiles, &self.z, &self.tries);
         trap::record_flow(rec, gpu.profile, self.shape, &self.flow.parameters, &self.z, &self.x);
