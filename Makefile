@@ -1,4 +1,4 @@
-# `make demo`: build, make sure a Vulkan, Metal or DX12 driver is there, train for about two minutes.
+# `make demo`: build, make sure a Vulkan, Metal or DX12 driver is there, train for two to three minutes.
 # `make test`: everything that must hold before a change lands.
 
 HELMHOLTZ := target/release/helmholtz

@@ -262,7 +262,7 @@ impl Observables {
             .with("this run", Style::Points, curve(&middle, &density));
         let exact = self.levels.averaged(ideal.occupations.iter().copied());
         let measured = self.occupation.averages(&values, &self.walkers, |c| f64::from(self.levels.share[c]));
-        let occupation = caption("Occupation of orbitals by quasi-particles", &measured);
+        let occupation = caption("Occupation of orbitals", &measured);
         let occupied = Graph::new(wave(), Axis::new("n", "occupation", ""))
             .beside("ideal gas, exact", Style::Line, line(&self.levels.k, &exact))
             .with("this run", Style::Points, curve(&self.levels.k, &measured));
@@ -271,7 +271,7 @@ impl Observables {
             let graph = Graph::new(wave(), Axis::new("n", "*n*(*k*)", ""))
                 .beside("ideal gas, exact", Style::Line, line(&m.levels.k, &m.ideal(&gas, &ideal.occupations)))
                 .with("this run", Style::Points, curve(&m.levels.k, &measured));
-            Plot::graph("momentum_distribution", &title, &caption("Occupation of plane waves by the electrons", &measured), graph)
+            Plot::graph("momentum_distribution", &title, &caption("Momenta of the electrons", &measured), graph)
         });
         let plots = vec![
             Plot::graph("structure_factor", &title, &structure, s_of_k),
