@@ -1,4 +1,4 @@
-//! What Metropolis chains sample: |Ψ|² itself, with power against an exponent that is 2 % off.
+//! What Metropolis chains sample: |Ψ|² itself, with power against an exponent that is 5 % off; one of 2 % is told by single moves, in the tests of the kernel.
 
 use helmholtz::gpu::{Buffer, Recording};
 use helmholtz::kernels::{determinant, slater};
@@ -8,13 +8,13 @@ use helmholtz::system::ElectronGas;
 use crate::device;
 
 /// Two fermions in plane waves k and k': |det|^γ ~ (1 - cos u)^(γ/2), u = (k - k')·(x1 - x2). With the exponent γ,
-/// ⟨cos u⟩ = 1 - 2 (γ + 1)/(γ + 2): -0.5 for γ = 2, -0.49495 for 1.96. The spread of cos u is 0.5; 8192 walkers, each of them an
-/// average over its own rounds, tell the mean to 0.0007, so that 1.96 lies 7 errors away and 4.5 are allowed.
+/// ⟨cos u⟩ = 1 - 2 (γ + 1)/(γ + 2): -0.5 for γ = 2, -0.4872 for 1.9. The spread of cos u is 0.5; 2048 walkers, each of them an
+/// average over its own rounds, tell the mean to 0.0018, so that 1.9 lies 7 errors away and 4.5 are allowed.
 #[test]
 fn chains_sample_the_square_of_psi() {
     let gpu = device();
     let gas = ElectronGas::with(2, 2, 1.0, 0.2, Some(4), Some(&[0.0, 0.0])).unwrap();
-    let (walkers, rounds, length) = (8192, 110, gas.length());
+    let (walkers, rounds, length) = (2048, 70, gas.length());
     let occupied: Vec<usize> = gas.ground_state().collect();
     let states: Vec<u32> = (0..walkers).flat_map(|_| occupied.iter().map(|s| *s as u32)).collect();
     let (states, orbitals) = (gpu.upload("states", &states), gpu.upload("orbitals", &gas.momenta_padded()));
@@ -48,6 +48,6 @@ fn chains_sample_the_square_of_psi() {
     let error = (sums.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / (walkers as f64 * (walkers as f64 - 1.0))).sqrt();
     let sigma = (mean + 0.5) / error;
     eprintln!("⟨cos u⟩ = {mean:.5} ± {error:.5}, {sigma:.1} errors from that of |Ψ|²");
-    assert!(error < 0.000_75, "{error}: no power");
+    assert!(error < 0.0019, "{error}: no power");
     assert!(sigma.abs() < 4.5, "⟨cos u⟩ = {mean} ± {error}: {sigma} errors from -1/2");
 }

@@ -145,8 +145,8 @@ pub fn independent<M: Model>(gpu: &Gpu, s: Setup<M>) -> Check {
 /// A fixed seed; chi square has variance 2 a degree of freedom: four standard deviations. States that are expected less than
 /// 5 times are counted together.
 pub fn frequencies<M: Model>(gpu: &Gpu, s: Setup<M>) -> Check {
-    let (n, samples) = (s.model.sites(), 20_000);
-    let [spins, ..] = draw(gpu, &s, 1 << 14, samples, 0)?;
+    let (n, samples) = (s.model.sites(), 4000);
+    let [spins, ..] = draw(gpu, &s, 3000, samples, 0)?;
     let mut counts = std::collections::HashMap::new();
     spins.chunks(n).for_each(|d| *counts.entry(d.iter().map(|s| *s > 0.0).collect::<Vec<_>>()).or_insert(0.0) += 1.0);
     let twin = s.twin();

@@ -106,7 +106,7 @@ fn trained_chains_agree(gpu: &Gpu) -> Check {
 /// Means over exact draws and over long chains in the ground state of the plane waves, within 4 errors; the errors must be small
 /// against the spread.
 fn means_agree(gpu: &Gpu, n: usize, model: Backflow, values: &[f32]) -> Check {
-    let (walkers, chunk) = (256, 100);
+    let (walkers, chunk) = (160, 100);
     let s = system(gpu, n, model, values, walkers, chunk)?;
     let mut direct = Exact::new(&s.gas, exact::Settings::new(walkers, chunk, 6)).map_err(text)?;
     let mut a = [Running::default(); 4];
@@ -129,7 +129,7 @@ fn means_agree(gpu: &Gpu, n: usize, model: Backflow, values: &[f32]) -> Check {
         first: 0,
         size: n * model.dim,
         length: s.gas.length(),
-        sweeps: 40,
+        sweeps: 30,
         width: 0.2,
         acceptance: Some(0.4),
         seed: 9,

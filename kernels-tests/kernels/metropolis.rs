@@ -10,7 +10,7 @@ use helmholtz::reference::metropolis as twin;
 use helmholtz::sample::{Metropolis, Sampler, Settings};
 use helmholtz::system::ElectronGas;
 
-use crate::harness::{Check, close, mutant, mutant_in, random, verify};
+use crate::harness::{Check, close, devices, mutant, mutant_in, random, verify};
 use crate::published::{rounded, single};
 
 const SEED: u64 = 0x1234_5678_9abc_def0;
@@ -37,7 +37,8 @@ fn propose(gpu: &Gpu) -> Check {
 }
 
 fn accept(gpu: &Gpu) -> Check {
-    let (walkers, size, length, tracked) = (300, 10, 3.0, 200);
+    // as many as notice an exponent of |Ψ| that is 2 % off
+    let (walkers, size, length, tracked) = (3000, 10, 3.0, 200);
     let (x, to) = (rounded(&random(1, walkers * size)), rounded(&random(2, walkers * size)));
     let to: Vec<f64> = to.iter().map(|v| (6.0 * v) as f32 as f64).collect();
     let mut before = rounded(&random(3, walkers));
@@ -89,7 +90,7 @@ fn accept(gpu: &Gpu) -> Check {
             }
         }
     }
-    if chain[..tracked + 2].iter().any(|&v| v != -7.0) || !(100..300).contains(&taken) {
+    if chain[..tracked + 2].iter().any(|&v| v != -7.0) || !(1000..3000).contains(&taken) {
         return Err(format!("another row of the series was written, or {taken} accepted of {walkers}"));
     }
     Ok(())
@@ -245,7 +246,7 @@ fn resumed(gpu: &Gpu) -> Check {
 }
 
 #[test]
-fn kernels_agree_with_their_twins() {
+fn moves_and_decisions_are_those_of_the_twin() {
     verify(propose);
     verify(accept);
     verify(adapt);
@@ -258,14 +259,17 @@ fn chains_go_on_where_they_stopped() {
 
 #[test]
 fn free_fermions_have_their_structure_factor() {
-    verify(free_fermions);
+    // the longest of the checks; the kernels themselves are checked in both profiles
+    if let Err(text) = free_fermions(devices()[0]) {
+        panic!("{text}");
+    }
 }
 
 #[test]
 fn broken_kernels_are_noticed() {
     mutant(&metropolis::PROPOSE, "p.first_walker + w", "w", propose);
     mutant(&metropolis::PROPOSE, "noise[c]", "noise[0]", propose);
-    mutant(&metropolis::ACCEPT, "2.0 * (after - before)", "(after - before)", accept);
+    mutant(&metropolis::ACCEPT, "2.0 * (after - before)", "1.96 * (after - before)", accept);
     mutant(&metropolis::ACCEPT, "finite(v) && v > -1e29", "v > -1e29", accept);
     mutant(&metropolis::ACCEPT, "= fold(proposal[w * p.size + c])", "= proposal[w * p.size + c]", accept);
     mutant_in(Profile::Simd, &metropolis::ACCEPT, "2.0 * (after - before)", "(after - before)", free_fermions);

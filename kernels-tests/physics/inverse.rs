@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use helmholtz::Made;
-use helmholtz::optimize::Optimisation;
 use helmholtz::problem::Training;
 use helmholtz::problem::spins::Options;
 use helmholtz::problem::spins::inverse::{Inverse, residual};
@@ -21,9 +20,9 @@ fn couplings_of_a_glass_are_found_again() {
     let c = Enumeration::new(&model).unwrap().correlations(beta).0;
     let data = Correlations::new(n, c.clone()).unwrap();
     let made = Made { sites: n, depth: 2, width: 4, bias: true, prelu: true, residual: false };
-    let training = Training { eval_steps: 20, ..Options::adam(1000, 400, 0.01).training };
-    let optimisation = Optimisation { learning_rate: 0.01, ..Options::adam(1000, 400, 0.01).optimisation };
-    let options = Options { beta, training, optimisation, ..Options::adam(1000, 400, 0.01) };
+    let adam = Options::adam(1000, 350, 0.01);
+    let training = Training { eval_steps: 20, ..adam.training };
+    let options = Options { beta, training, ..adam };
     let (mut first, mut last) = (f64::NAN, f64::NAN);
     let found = Inverse::learn(device(), &data, made.into(), options, &mut |p| {
         first = if p.step == 1 { p.residual } else { first };

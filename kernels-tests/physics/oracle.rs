@@ -67,13 +67,13 @@ fn tempering_agrees_with_kaufman() {
     let (side, beta) = (8, 0.4406868);
     let model = Couplings::lattice(Lattice::Square, side, Boundary::Periodic, 1.0).unwrap();
     let exact = torus::exact(Lattice::Square, side, 1.0, beta).unwrap();
-    let found = tempered(&model, beta, Some((side, Boundary::Periodic)), &settings(1500, 0));
+    let found = tempered(&model, beta, Some((side, Boundary::Periodic)), &settings(600, 0));
     for (name, want, most) in [
-        ("ln_z", exact.ln_z, 0.1),
-        ("F", exact.free_energy_per_site(), 3e-3),
-        ("E", exact.energy_per_site().unwrap(), 0.02),
-        ("C", exact.heat_capacity_per_site().unwrap(), 0.05),
-        ("m2", 0.6469116, 0.02),
+        ("ln_z", exact.ln_z, 0.15),
+        ("F", exact.free_energy_per_site(), 5e-3),
+        ("E", exact.energy_per_site().unwrap(), 0.03),
+        ("C", exact.heat_capacity_per_site().unwrap(), 0.08),
+        ("m2", 0.6469116, 0.03),
     ] {
         within(name, found.value(name), want, most);
     }

@@ -7,11 +7,11 @@ use helmholtz::{IdealGas, Trainer};
 
 use crate::harness::{EPS, device, settings};
 
-const TEXT: &str = "n=5 dim=2 rs=0 theta=0.4 prior=quasiparticle batch=512 laplacian=exact spsize=8 tpsize=8";
+const TEXT: &str = "n=5 dim=2 rs=0 theta=0.4 prior=quasiparticle laplacian=exact spsize=8 tpsize=8";
 
 /// A gas without interaction in plane waves, p(K) that of quasi-particles with c given.
-fn plane_waves(c: f32, seed: u32) -> (Settings, Trainer) {
-    let s = settings(&format!("{TEXT} seed={seed}"));
+fn plane_waves(c: f32, more: &str) -> (Settings, Trainer) {
+    let s = settings(&format!("{TEXT} {more}"));
     let mut t = Trainer::new(device(), &s, None, Some(vec![0.0; s.backflow().table().len()])).unwrap();
     t.start_quasiparticles(Some(vec![c])).unwrap();
     let refused = t.start_quasiparticles(Some(vec![-0.5])).unwrap_err();
@@ -45,7 +45,7 @@ fn enumerated(s: &Settings, c: f64) -> (f64, f64) {
 #[test]
 fn draws_are_those_of_the_canonical_gas() {
     for c in [0.5, 1.0, 2.25] {
-        let (s, t) = plane_waves(c, 3);
+        let (s, t) = plane_waves(c, "seed=3 batch=512");
         let e = t.energies(device()).unwrap();
         let gas = IdealGas::new(&t.gas.energies(), t.gas.n, t.gas.beta()).unwrap().scaled(c as f64).unwrap();
         let ln_p: Vec<f32> = device().read_words(&t.log_probability, t.batch).unwrap();
@@ -68,7 +68,7 @@ fn draws_are_those_of_the_canonical_gas() {
 #[test]
 fn the_prior_follows_the_energies() {
     for start in [0.7, 1.6] {
-        let (s, mut t) = plane_waves(start, 4);
+        let (s, mut t) = plane_waves(start, "seed=4 batch=256 max_norm=0.01");
         let prior = |t: &Trainer| f64::from(t.quasiparticles.as_ref().unwrap().learner.values(device()).unwrap()[0]);
         let (mut c, mut steps) = (f64::from(start), 0);
         while (c - 1.0).abs() > 1e-3 && steps < 60 {
@@ -82,7 +82,7 @@ fn the_prior_follows_the_energies() {
             (c, steps) = (next, steps + 1);
             t.sample(device()).unwrap();
         }
-        assert!((10..60).contains(&steps), "{steps} steps to {c}");
+        assert!((4..60).contains(&steps), "{steps} steps to {c}");
         let e = t.energies(device()).unwrap();
         assert!((e.free_energy.mean - t.ideal.free_energy).abs() < 3e-4 * t.ideal.free_energy, "{:?}", e.free_energy);
         t.sample(device()).unwrap();

@@ -176,21 +176,21 @@ fn a_network_that_lacks_states_is_told_by_the_bonds_of_a_lattice() {
 fn other_networks_and_images_are_bounds_and_reweight_to_the_exact_values() {
     let (model, gpu) = (glass(), device());
     let residual = Made { residual: true, ..made(10, 3) };
-    let spins = Spins::new(gpu, of_couplings(&model, 500).unwrap(), residual, options(1.0, true, 150), None).unwrap();
-    holds("residual MADE", spins, &model, 1.0, 150, 5e-3);
+    let spins = Spins::new(gpu, of_couplings(&model, 500).unwrap(), residual, options(1.0, true, 80), None).unwrap();
+    holds("residual MADE", spins, &model, 1.0, 80, 8e-3);
 
     let (lattice, beta) = (Stencil { side: 3, triangular: false, periodic: true, coupling: 1.0, field: 0.0 }, 0.3);
     let model = Couplings::lattice(Lattice::Square, 3, Boundary::Periodic, 1.0).unwrap();
     let attention = Transformer { sites: 9, depth: 1, width: 8, heads: 2, bias: true };
-    let spins = Spins::new(gpu, Box::new(lattice), attention, options(beta, true, 120), None).unwrap();
-    holds("transformer", spins, &model, beta, 120, 0.02);
+    let spins = Spins::new(gpu, Box::new(lattice), attention, options(beta, true, 70), None).unwrap();
+    holds("transformer", spins, &model, beta, 70, 0.02);
 
     let (lattice, beta) = (Stencil { side: 3, triangular: true, periodic: false, coupling: 1.0, field: 0.2 }, 0.3);
     let model = Couplings::lattice(Lattice::Triangular, 3, Boundary::Open, 1.0).unwrap().with_field(0.2).unwrap();
     let network = PixelCnn { side: 3, depth: 3, width: 4, half: 1, bias: true, last: true, residual: true };
-    let images = Options { images: Lattice::Triangular.images(3), ..options(beta, false, 100) };
+    let images = Options { images: Lattice::Triangular.images(3), ..options(beta, false, 40) };
     let spins = Spins::new(gpu, Box::new(lattice), network, images, None).unwrap();
-    holds("residual PixelCNN, images of the triangle", spins, &model, beta, 100, 0.02);
+    holds("residual PixelCNN, images of the triangle", spins, &model, beta, 40, 0.02);
 }
 
 /// States that a network with all images did not draw, and products of spins that it drew: Σ q = 1, and exact correlations.
