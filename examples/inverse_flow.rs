@@ -14,7 +14,7 @@ fn main() -> anyhow::Result<()> {
     let gpu = Gpu::open(None)?;
     println!("{}", gpu.describe());
     let gas = ElectronGas::with(n, dim, 10.0, 0.15, None, Some(&[0.25, 0.25]))?;
-    let model = Backflow { dim, depth: 2, one: 16, pair: 16, feature: Feature::Half };
+    let model = Backflow { dim, depth: 2, one: 16, pair: 16, feature: Feature::Half, unlike: false };
     let wave = WaveFunction::new(&gpu, &gas, model, walkers)?;
     // a flow that moves the electrons: weights ten times larger than those training starts from
     let parameters: Vec<f32> = model.initial(1).iter().map(|v| 10.0 * v).collect();

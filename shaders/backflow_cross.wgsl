@@ -51,6 +51,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   for (var j = 0u; j < p.n; j++) {
     let live = select(1.0, 0.0, j == i);
     let t = wave(xi, particle(first + j), live);
+    let other = unlike(i, j);
     let f = features(t);
     var e: array<Point, DIM>;
     #for a in DIM
@@ -62,16 +63,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     var first_: array<array<vec4<f32>, DIM>, HB>; var second: array<array<vec4<f32>, DIM * DIM>, HB>;
     #for t in T4
     {
-      var a1 = weights[B1 + $tu];
+      var a1 = of_pair(B1 + $tu, other);
       #for f in F
-      a1 += f[$f] * weights[W1 + $fu * T4 + $tu];
+      a1 += f[$f] * of_pair(W1 + $fu * T4 + $tu, other);
       #end
       let s = softplus_jet4(a1);
-      let wq = weights[W1 + 2u * DIM * T4 + $tu];
+      let wq = of_pair(W1 + 2u * DIM * T4 + $tu, other);
       var wk: array<vec4<f32>, DIM>; var bend: array<vec4<f32>, DIM>;
       #for k in DIM
       {
-        let wc = weights[W1 + $ku * T4 + $tu]; let ws = weights[W1 + (DIM + $ku) * T4 + $tu];
+        let wc = of_pair(W1 + $ku * T4 + $tu, other); let ws = of_pair(W1 + (DIM + $ku) * T4 + $tu, other);
         wk[$k] = t.c1[$k] * wc + t.s1[$k] * ws + t.q1[$k] * wq;
         bend[$k] = kk * (t.c1[$k] * ws - t.s1[$k] * wc);
         let v = s.s * wk[$k];

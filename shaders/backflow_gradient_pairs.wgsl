@@ -41,11 +41,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   #end
   for (var j = 0u; j < p.n; j++) {
     let t = wave(xi, particle(first + j), select(1.0, 0.0, j == i));
-    let f = two_of_features(features(t));
+    let other = unlike(i, j);
+    let f = two_of_features(features(t), other);
     var s: Two; var ds: Two; var acc: Two;
     #for c in T4
     {
-      let jet = softplus_jet4(f[$c] + weights[B1 + $cu]);
+      let jet = softplus_jet4(f[$c] + of_pair(B1 + $cu, other));
       s[$c] = jet.s; ds[$c] = jet.s1;
       acc[$c] = turn2[$c] * jet.s;
     }
@@ -58,13 +59,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       e[$k] = yi[$a][$k] - inverse[y + (j * DIM + $ku) * p.ld + $au];
       fe[$k] = t.c1[$k] * e[$k]; fe[DIM + $ku] = t.s1[$k] * e[$k]; fe[2u * DIM] += t.q1[$k] * e[$k];
       #end
-      let we = two_of_features(fe);
+      let we = two_of_features(fe, other);
       var r: Two;
       #for c in T4
       r[$c] = rho2[$a][$c] * s[$c];
       acc[$c] += rho2[$a][$c] * ds[$c] * we[$c];
       #end
-      let b = features_of_two(r);
+      let b = features_of_two(r, other);
       #for k in DIM
       {
         var bend = 0.0;
@@ -77,7 +78,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       #end
     }
     #end
-    let b = features_of_two(acc);
+    let b = features_of_two(acc, other);
     #for k in DIM
     pairs[(id * p.n + j) * DIM + $ku] = value[$k] + (turn1[$k] + b[$k]) * t.c1[$k] + (turn1[DIM + $ku] + b[DIM + $ku]) * t.s1[$k]
       + (turn1[2u * DIM] + b[2u * DIM]) * t.q1[$k];

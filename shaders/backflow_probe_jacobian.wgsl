@@ -53,16 +53,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   var own: array<f32, AB * DIM>;
   for (var j = 0u; j < p.n; j++) {
     let t = wave(xi, particle(first + j), select(1.0, 0.0, j == i));
+    let other = unlike(i, j);
     var e: Point; var fe: Features;
     #for k in DIM
     e[$k] = vi[$k] - directions[(probe * p.n + j) * DIM + $ku];
     fe[$k] = t.c1[$k] * e[$k]; fe[DIM + $ku] = t.s1[$k] * e[$k]; fe[2u * DIM] += t.q1[$k] * e[$k];
     #end
-    let f = two_of_features(features(t)); let we = two_of_features(fe);
+    let f = two_of_features(features(t), other); let we = two_of_features(fe, other);
     var s: Two; var ds: Two;
     #for c in T4
     {
-      let jet = softplus_jet4(f[$c] + weights[B1 + $cu]);
+      let jet = softplus_jet4(f[$c] + of_pair(B1 + $cu, other));
       s[$c] = jet.s; ds[$c] = jet.s1 * we[$c];
     }
     #end
@@ -73,7 +74,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       r1[$c] = turn2[$a][$c] * s[$c] + rho2[$a][$c] * ds[$c];
       r2[$c] = rho2[$a][$c] * s[$c];
       #end
-      let b1 = features_of_two(r1); let b2 = features_of_two(r2);
+      let b1 = features_of_two(r1, other); let b2 = features_of_two(r2, other);
       let q1 = turn1[$a][2u * DIM] + b1[2u * DIM]; let q2 = rho1[$a][2u * DIM] + b2[2u * DIM];
       #for k in DIM
       {

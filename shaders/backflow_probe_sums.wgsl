@@ -25,6 +25,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   var d0: Features; var d1: Two;
   for (var j = 0u; j < p.n; j++) {
     let t = wave(xi, particle(first + j), select(1.0, 0.0, j == i));
+    let other = unlike(i, j);
     var f: Features;
     #for k in DIM
     {
@@ -35,9 +36,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     #for f in F
     d0[$f] += f[$f];
     #end
-    let a = two_of_features(features(t)); let e1 = two_of_features(f);
+    let a = two_of_features(features(t), other); let e1 = two_of_features(f, other);
     #for c in T4
-    d1[$c] += softplus_jet4(a[$c] + weights[B1 + $cu]).s * e1[$c];
+    d1[$c] += softplus_jet4(a[$c] + of_pair(B1 + $cu, other)).s * e1[$c];
     #end
   }
   let inv = 1.0 / f32(p.n);

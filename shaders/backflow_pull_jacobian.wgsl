@@ -36,9 +36,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   var own: array<f32, DIM * DIM>;
   for (var j = 0u; j < p.n; j++) {
     let t = wave(xi, particle(first + j), select(1.0, 0.0, j == i));
-    var s = two_of_features(features(t));
+    let other = unlike(i, j);
+    var s = two_of_features(features(t), other);
     #for c in T4
-    s[$c] = softplus_jet4(s[$c] + weights[B1 + $cu]).s;
+    s[$c] = softplus_jet4(s[$c] + of_pair(B1 + $cu, other)).s;
     #end
     #for a in DIM
     {
@@ -46,7 +47,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       #for c in T4
       r[$c] = rho2[$a][$c] * s[$c];
       #end
-      let back = features_of_two(r);
+      let back = features_of_two(r, other);
       #for k in DIM
       {
         let v = inv * ((rho1[$a][$k] + back[$k]) * t.c1[$k] + (rho1[$a][DIM + $ku] + back[DIM + $ku]) * t.s1[$k]

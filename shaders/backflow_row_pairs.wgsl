@@ -30,6 +30,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   var own: array<array<vec4<f32>, TB>, DIM>; var turn: array<array<vec4<f32>, TB>, DIM * DIM>;
   for (var j = 0u; j < p.n; j++) {
     let t = wave(xi, particle(first + j), select(1.0, 0.0, j == i));
+    let other = unlike(i, j);
     let f = features(t);
     var e: array<Point, DIM>; var q1: Point; var q3: Point; var q2: array<Point, DIM>;
     #for a in DIM
@@ -49,19 +50,19 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     #for c in TB
     {
       let column = W1 + block + $cu;
-      var a1 = weights[B1 + block + $cu];
+      var a1 = of_pair(B1 + block + $cu, other);
       #for f in F
-      a1 += f[$f] * weights[column + $fu * T4];
+      a1 += f[$f] * of_pair(column + $fu * T4, other);
       #end
       let s = softplus_jet4(a1);
-      let wq = weights[column + 2u * DIM * T4];
+      let wq = of_pair(column + 2u * DIM * T4, other);
       var wl = t.ql * wq;
       var square = vec4<f32>();
       // w_k, and its parts without q: first (wave) and second (bend) derivatives
       var wave_: array<vec4<f32>, DIM>; var bend: array<vec4<f32>, DIM>; var wk: array<vec4<f32>, DIM>;
       #for k in DIM
       {
-        let wc = weights[column + $ku * T4]; let ws = weights[column + (DIM + $ku) * T4];
+        let wc = of_pair(column + $ku * T4, other); let ws = of_pair(column + (DIM + $ku) * T4, other);
         wave_[$k] = t.c1[$k] * wc + t.s1[$k] * ws;
         bend[$k] = kk * (t.c1[$k] * ws - t.s1[$k] * wc);
         wk[$k] = wave_[$k] + t.q1[$k] * wq;

@@ -1,4 +1,5 @@
-// backflow_score_weights: each particle's share in the scores of the two-particle layer's weights W1 and bias b1.
+// backflow_score_weights: each particle's share in the scores of the two-particle layer's weights W1 and bias b1, those of pairs of
+// like spins or (flag 1) of unlike ones.
 //
 //   With y the adjoints of y1 (Re, Im), rho2_a those of backflow_particles, e_a = Y_ia,i - Y_ia,j, w_a = W1^T t0'.e_a:
 //   c_ij = (1/n) [ y s + (1/2) sum_a rho2_a s' w_a ],  bias: sum_j c_ij,  feature f: sum_j [ c_ij t0_f + (1/2n) sum_a rho2_a s (t0'.e_a)_f ];
@@ -38,6 +39,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   var gre: array<array<vec4<f32>, F + 1u>, TB>; var gim: array<array<vec4<f32>, F + 1u>, TB>;
   for (var j = 0u; j < p.n; j++) {
     let t = wave(xi, particle(first + j), select(1.0, 0.0, j == i));
+    let other = unlike(i, j);
+    if (UNLIKE > 0u && other != (p.flags == 1u)) { continue; }
     let f = features(t);
     var along: array<Features, DIM>;
     #for a in DIM
@@ -51,9 +54,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     #for c in TB
     {
       let column = W1 + block + $cu;
-      var a1 = weights[B1 + block + $cu];
+      var a1 = of_pair(B1 + block + $cu, other);
       #for f in F
-      a1 += f[$f] * weights[column + $fu * T4];
+      a1 += f[$f] * of_pair(column + $fu * T4, other);
       #end
       let s = softplus_jet4(a1);
       var value = re[$c] * s.s;
@@ -63,7 +66,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         var wa = vec4<f32>();
         let r = rho[$a][$c] * s.s;
         #for f in F
-        wa += along[$a][$f] * weights[column + $fu * T4];
+        wa += along[$a][$f] * of_pair(column + $fu * T4, other);
         gre[$c][$f] += along[$a][$f] * r;
         #end
         value += rho[$a][$c] * s.s1 * wa;

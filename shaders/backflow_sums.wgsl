@@ -28,14 +28,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let kk = 6.283185307179586 / p.length;
   for (var j = 0u; j < p.n; j++) {
     let t = wave(xi, particle(first + j), select(1.0, 0.0, first + j == id));
+    let other = unlike(id - first, j);
     let f = features(t);
     #for f in F
     y0[$f] += f[$f];
     #end
-    let a = two_of_features(f);
+    let a = two_of_features(f, other);
     if (LAPLACE == 0u) {
       #for c in T4
-      y1[$c] += softplus_jet4(a[$c] + weights[B1 + $cu]).v;
+      y1[$c] += softplus_jet4(a[$c] + of_pair(B1 + $cu, other)).v;
       #end
     } else {
       // tr t0'' and W1^T tr t0'', sum_k (W1^T t0'_k)^2
@@ -44,7 +45,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       #for k in DIM
       {
         lap[$k] = -kk * t.s1[$k]; lap[DIM + $ku] = kk * t.c1[$k];
-        let w = two_of_slope($ku, t.c1[$k], t.s1[$k], t.q1[$k]);
+        let w = two_of_slope($ku, t.c1[$k], t.s1[$k], t.q1[$k], other);
         #for c in T4
         square[$c] += w[$c] * w[$c];
         #end
@@ -59,10 +60,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       #for f in F
       l0[$f] += lap[$f];
       #end
-      let wl = two_of_features(lap);
+      let wl = two_of_features(lap, other);
       #for c in T4
       {
-        let s = softplus_jet4(a[$c] + weights[B1 + $cu]);
+        let s = softplus_jet4(a[$c] + of_pair(B1 + $cu, other));
         y1[$c] += s.v;
         l1[$c] += s.s * wl[$c] + s.s1 * square[$c];
       }

@@ -5,6 +5,9 @@
 //   y uniform in the box, v_a = e^(i k_a.y)/sqrt(n), accepted with probability 1 - sum_j<i |q_j^* v|^2, whose
 //   mean is (n - i)/n; then q_i = v orthogonalised against the q_j (Gram-Schmidt, twice), z_i = y.
 //
+// Electrons and states of spin up, the first `up`, are a process of their own, and those of spin down: v has the states of the
+// electron's spin alone, n and i count those, and the q_j of the other spin are orthogonal to it.
+//
 //   states   u32 [walker][n], indices into orbitals vec4 [M], m + t (integer momentum plus twist); the twist
 //            multiplies v by a phase, which cancels: m alone enters
 //   basis    vec4 [walker][a][ld4]: two complex entries of row a of Q each, columns j; scratch kept between launches
@@ -23,6 +26,7 @@ struct Params {
   first_walker: u32, walkers: u32, n: u32, dim: u32,
   ld4: u32, begin: u32, budget: u32, orbitals: u32,
   length: f32, twist_x: f32, twist_y: f32, twist_z: f32,
+  up: u32, pad0: u32, pad1: u32, pad2: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> states: array<u32>;
@@ -88,7 +92,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       for (var c = 0u; c < p.dim; c++) { z[(w * p.n + i) * p.dim + c] = p.length * y[c]; }
     }
   }
-  let root = inverseSqrt(f32(p.n));
   let t = vec3<f32>(p.twist_x, p.twist_y, p.twist_z);
   var spent = 64u + 4u * ((p.n + WG - 1u) / WG) * 15u;
   loop {
@@ -96,6 +99,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let i = at.x;
     if (i >= p.n || spent + cost(i) > p.budget) { break; }
     spent += cost(i);
+    let root = inverseSqrt(f32(select(p.n - p.up, p.up, i < p.up)));
 
     var y: array<vec4<f32>, TRIALS>;
     #for t in TRIALS
@@ -103,6 +107,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     #end
     for (var a = lane; a < p.n; a += WG) {
       let m = round(orbitals[min(states[w * p.n + a], p.orbitals - 1u)].xyz - t);
+      let size = select(0.0, root, (a < p.up) == (i < p.up));
       var v: array<vec2<f32>, TRIALS>;
       #for t in TRIALS
       {
@@ -110,7 +115,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         if (p.dim == 2u) { u.z = 0.0; }
         let turns = m * (u - round(u));
         let rest = turns - round(turns);
-        v[$t] = root * sincos2pi(rest.x + rest.y + rest.z).yx;
+        v[$t] = size * sincos2pi(rest.x + rest.y + rest.z).yx;
       }
       #end
       #for t in HALF

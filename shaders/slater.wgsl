@@ -1,4 +1,6 @@
-// slater: matrix of plane waves M_ia = exp(2 pi i (m_a + t).z_i / L) of each walker.
+// slater: matrix of plane waves M_ia = exp(2 pi i (m_a + t).z_i / L) of each walker, 0 for a particle and a state of unlike spins.
+//
+// The first `up` particles and states have spin up: two blocks, so that det M is the product of theirs, and M^-1 has the same blocks.
 //
 //   z         f32 [walker][n][dim], any image (at a twist, images differ by a phase)
 //   states    u32 [walker][n], indices into
@@ -10,6 +12,7 @@
 struct Params {
   walkers: u32, n: u32, dim: u32, orbitals: u32,
   inverse_length: f32, twist_x: f32, twist_y: f32, twist_z: f32,
+  up: u32, pad0: u32, pad1: u32, pad2: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> z: array<f32>;
@@ -30,5 +33,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let m = round(orbitals[min(states[w * p.n + id % p.n], p.orbitals - 1u)].xyz - t);
   let turns = m * (u - round(u));
   let part = turns - round(turns) + t * u;
-  matrix[id] = sincos2pi(part.x + part.y + part.z).yx;
+  let unlike = (row % p.n < p.up) != (id % p.n < p.up);
+  matrix[id] = select(sincos2pi(part.x + part.y + part.z).yx, vec2<f32>(), unlike);
 }

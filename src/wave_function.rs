@@ -1,7 +1,7 @@
 //! ln Ψ_K(x) = ln det e^{i k_a z_i(x)} + ½ ln|det ∂z/∂x| of a chunk of walkers, with everything the
 //! energy and the gradients need.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Gpu, Profile, Recording};
 use crate::kernels::backflow::{BackflowKernels, Directions, Order};
 use crate::kernels::{determinant, log_psi, momentum, slater, slater_gradient, slater_laplacian};
@@ -36,9 +36,24 @@ impl WaveFunction {
     /// For up to `chunk` walkers at a time.
     pub fn new(gpu: &Gpu, gas: &ElectronGas, model: Backflow, chunk: usize) -> Result<WaveFunction> {
         let (n, d) = (gas.n, gas.n * gas.dim);
+        let flow = BackflowKernels::new(gpu, model, [n, gas.up], gas.length(), chunk);
+        if model.unlike != (gas.down() > 0) {
+            return Err(Error::User(format!(
+                "a flow with unlike={} for {} electrons of spin up and {} of spin down",
+                model.unlike,
+                gas.up,
+                gas.down()
+            )));
+        }
+        if model.unlike && !flow.has_registers() {
+            return Err(Error::User(format!(
+                "a flow of {} layers of {} and {} features for electrons of both spins: it must have depth=2 and spsize and tpsize up to 32",
+                model.depth, model.one, model.pair
+            )));
+        }
         Ok(WaveFunction {
             gas: gas.clone(),
-            flow: BackflowKernels::new(gpu, model, n, gas.length(), chunk),
+            flow,
             slater: determinant::Outputs::complex("slater", n, chunk, true)?,
             jacobian: determinant::Outputs::real("jacobian", d, chunk, true)?,
             log_psi: Buffer::result("ln|psi|", chunk),

@@ -115,7 +115,7 @@ fn sampling(all: &mut Vec<Case>) {
         case(all, format!("sampling of states n {n}, batch 1024"), move |gpu| {
             let s = settings(n, 2)?;
             let gas = s.gas()?;
-            let model = s.occupation(gas.orbital_count());
+            let model = s.occupation(&gas);
             let kernels = OccupationKernels::new(&model, 1024, &gas.momenta(), None, gpu)?;
             let values = gpu.upload("parameters", &model.initial(1, s.prior));
             let mut rec = Recording::new();

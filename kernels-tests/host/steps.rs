@@ -99,7 +99,7 @@ fn results_scatter_as_their_error_bars_say() {
         // one wave function for all: parameters come from the seed otherwise
         let mut noise = Noise(5);
         let flow = (0..s.backflow().table().len()).map(|_| (0.05 * noise.normal()) as f32).collect();
-        let model = s.occupation(s.gas().unwrap().orbital_count());
+        let model = s.occupation(&s.gas().unwrap());
         let mut t = Trainer::new(gpu, &s, Some(model.initial(1, s.prior)), Some(flow)).unwrap();
         let steps: Vec<StepRecord> = (0..24)
             .map(|step| {

@@ -21,6 +21,10 @@ pub(crate) const CASES: &[(usize, usize, usize, usize, usize, Feature)] = &[
     (5, 2, 2, 9, 12, Feature::Legacy),
 ];
 
+/// The same with the number of particles of spin up, the others down.
+pub(crate) const SPINS: &[(usize, usize, usize, usize, usize, Feature, usize)] =
+    &[(5, 2, 2, 7, 6, Feature::Half, 3), (4, 3, 2, 5, 9, Feature::Legacy, 2), (2, 2, 2, 4, 3, Feature::Half, 1)];
+
 /// Those of two layers.
 pub(crate) const TWO_LAYERS: [usize; 4] = [0, 4, 6, 7];
 
@@ -36,18 +40,20 @@ pub(crate) struct Case {
 }
 
 pub(crate) fn case(gpu: &Gpu, index: usize) -> Case {
-    let (n, dim, depth, one, pair, feature) = CASES[index];
-    let model = Backflow { dim, depth, one, pair, feature };
+    // after those of one spin
+    let one_spin = |(n, dim, depth, one, pair, feature)| (n, dim, depth, one, pair, feature, n);
+    let (n, dim, depth, one, pair, feature, up) = CASES.get(index).map_or_else(|| SPINS[index - CASES.len()], |c| one_spin(*c));
+    let model = Backflow { dim, depth, one, pair, feature, unlike: up < n };
     let walkers = 3;
     let length = 2.5;
     let seed = 100 * index as u64;
     let parameters: Vec<f64> = random(seed + 1, model.table().len()).iter().map(|v| (0.8 * v) as f32 as f64).collect();
     let x: Vec<f64> = random(seed + 2, walkers * n * dim).iter().map(|v| (length * 0.5 * (v + 1.0)) as f32 as f64).collect();
-    let flow = BackflowKernels::new(gpu, model, n, length, walkers + 1);
+    let flow = BackflowKernels::new(gpu, model, [n, up], length, walkers + 1);
     let f32s = |v: &[f64]| v.iter().map(|&v| v as f32).collect::<Vec<_>>();
     let params = gpu.upload("parameters", &f32s(&parameters));
     let xb = gpu.upload("x", &f32s(&x));
-    Case { index, twin: twin::Flow { model, n, length, parameters }, flow, walkers, x, params, xb }
+    Case { index, twin: twin::Flow { model, n, up, length, parameters }, flow, walkers, x, params, xb }
 }
 
 impl Case {
@@ -254,7 +260,7 @@ fn score_differences(c: &Case) -> Derivatives {
                 let slater = |s: f64| {
                     let mut y = z.clone();
                     y[b] += s;
-                    let v = plane_waves(&y, &k, n, dim);
+                    let v = plane_waves(&y, &k, n, dim, c.twin.up);
                     if part == 0 { v.0 } else { v.1 }
                 };
                 s_z.push(twin::derivatives(1e-3, unwrapped(slater, part == 1)).0 as f32);
@@ -265,7 +271,7 @@ fn score_differences(c: &Case) -> Derivatives {
         let at = |q: usize, s: f64| {
             let mut parameters = c.twin.parameters.clone();
             parameters[q] += s;
-            twin::Flow { model: c.twin.model, n, length: c.twin.length, parameters }.log_psi(c.position(w), &k)
+            twin::Flow { model: c.twin.model, n, up: c.twin.up, length: c.twin.length, parameters }.log_psi(c.position(w), &k)
         };
         let mut scores = [Vec::new(), Vec::new()];
         for q in 0..c.flow.parameters() {
@@ -310,12 +316,13 @@ pub(crate) fn scores_of(gpu: &Gpu, cases: &[usize], registers: bool) -> Check {
     Ok(())
 }
 
-fn plane_waves(z: &[f64], k: &[f64], n: usize, dim: usize) -> (f64, f64) {
+fn plane_waves(z: &[f64], k: &[f64], n: usize, dim: usize, up: usize) -> (f64, f64) {
     let mut m = Vec::new();
     for i in 0..n {
         for a in 0..n {
             let phase: f64 = (0..dim).map(|c| k[a * dim + c] * z[i * dim + c]).sum();
-            m.extend([phase.cos(), phase.sin()]);
+            let like = f64::from((i < up) == (a < up));
+            m.extend([like * phase.cos(), like * phase.sin()]);
         }
     }
     helmholtz::reference::determinant::complex(&m, n)

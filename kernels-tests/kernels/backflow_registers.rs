@@ -1,17 +1,18 @@
 //! Flows of two layers with everything in registers: values, derivatives of ln|det J| and probes against the twin.
 
 use helmholtz::gpu::{Gpu, Recording};
-use helmholtz::kernels::backflow::{self, Signs};
+use helmholtz::kernels::backflow::{self, Order, Signs};
 
-use crate::backflow::{CASES, Case, FIRST, SECOND, TWO_LAYERS, case, differences, read, scores_of};
+use crate::backflow::{CASES, Case, FIRST, SECOND, SPINS, TWO_LAYERS, case, differences, read, scores_of};
 use crate::backflow_rows::probes;
 use crate::harness::{Check, close, mutant, verify};
 
 /// z and J, without and with the sums that derivatives need; other depths take the dense pass.
 fn values(gpu: &Gpu) -> Check {
-    for (index, laplace) in (0..CASES.len()).map(|i| (i, false)).chain(TWO_LAYERS.map(|i| (i, true))) {
+    let spins = (CASES.len()..CASES.len() + SPINS.len()).flat_map(|i| [(i, false), (i, true)]);
+    for (index, laplace) in (0..CASES.len()).map(|i| (i, false)).chain(TWO_LAYERS.map(|i| (i, true))).chain(spins) {
         let c = case(gpu, index);
-        if c.flow.has_registers() != TWO_LAYERS.contains(&index) {
+        if c.flow.has_registers() != (TWO_LAYERS.contains(&index) || index >= CASES.len()) {
             return Err(format!("case {index}: has_registers {}", c.flow.has_registers()));
         }
         let mut rec = Recording::new();
@@ -47,7 +48,8 @@ fn derivatives(c: &Case, gpu: &Gpu, signs: Option<Signs>) -> Result<(), String> 
 
 /// Δz, ∇ ln|det J| and Δ ln|det J|, the last with all unit vectors; in one pass and in as many as memory may ask for.
 fn laplacian(gpu: &Gpu) -> Check {
-    for (index, pass) in TWO_LAYERS.map(|i| (i, usize::MAX)).into_iter().chain([(0, 4)]) {
+    let spins = (CASES.len()..CASES.len() + SPINS.len()).map(|i| (i, usize::MAX));
+    for (index, pass) in TWO_LAYERS.map(|i| (i, usize::MAX)).into_iter().chain([(0, 4)]).chain(spins) {
         let mut c = case(gpu, index);
         c.flow.pass = c.flow.pass.min(pass);
         derivatives(&c, gpu, None)?;
@@ -84,6 +86,17 @@ fn derivatives_of_the_determinant() {
 #[test]
 fn scores_agree_with_differences() {
     verify(|gpu| scores_of(gpu, &[0, 6, 7], true));
+    verify(|gpu| scores_of(gpu, &[CASES.len(), CASES.len() + 1, CASES.len() + 2], true));
+}
+
+/// The dense passes do not know spins: a recording of theirs says so, and whoever asks for a flow is led past them.
+#[test]
+fn dense_passes_refuse_two_spins() {
+    verify(|gpu| {
+        let c = case(gpu, CASES.len());
+        let refused = gpu.run(&c.forward(Order::First)).err().map_or(String::new(), |e| e.to_string());
+        if refused.contains("one spin") { Ok(()) } else { Err(format!("the dense passes ran: {refused}")) }
+    });
 }
 
 /// Random signs average to the exact Laplacian; depth 2 has the probed mean field besides the trace.
@@ -124,7 +137,16 @@ fn random_signs_are_unbiased() {
 
 /// One small case, so that many mutants are compiled in little time.
 pub(crate) fn small_values(gpu: &Gpu) -> Check {
-    let c = case(gpu, 0);
+    values_of(gpu, 0)
+}
+
+/// The same of two spins.
+pub(crate) fn spin_values(gpu: &Gpu) -> Check {
+    values_of(gpu, CASES.len() + 2)
+}
+
+fn values_of(gpu: &Gpu, index: usize) -> Check {
+    let c = case(gpu, index);
     derivatives(&c, gpu, None)?;
     let (z, jacobian) = (read(gpu, &c.flow.z)?, read(gpu, &c.flow.jacobian)?);
     let (want_z, want_j) = c.twin.values(c.position(0));
@@ -134,7 +156,11 @@ pub(crate) fn small_values(gpu: &Gpu) -> Check {
 }
 
 fn small_laplacian(gpu: &Gpu) -> Check {
-    let c = case(gpu, 0);
+    laplacian_of(gpu, 0)
+}
+
+fn laplacian_of(gpu: &Gpu, index: usize) -> Check {
+    let c = case(gpu, index);
     derivatives(&c, gpu, None)?;
     let (want_lap_z, want_grad, want_lap) = differences(&c, 0);
     close("lap z", &read(gpu, &c.flow.lap_z)?, want_lap_z, SECOND)?;
@@ -174,4 +200,17 @@ fn broken_scores_are_noticed() {
     mutant(&backflow::SCORE_BOTTOM, "+ half * slope[id * H4 + $cu]", "- half * slope[id * H4 + $cu]", scores);
     mutant(&backflow::SCORE_WEIGHTS, "value += rho[$a][$c] * s.s1 * wa", "value += rho[$a][$c] * s.s * wa", scores);
     mutant(&backflow::SCORE_SUM, "sum += scores[to]", "sum = scores[to]", scores);
+}
+
+/// Each kernel that meets pairs must tell those of unlike spins from the others.
+#[test]
+fn kernels_that_mix_spins_up_are_noticed() {
+    let spins = |gpu: &Gpu| laplacian_of(gpu, CASES.len() + 2);
+    let scores = |gpu: &Gpu| scores_of(gpu, &[CASES.len() + 2], true);
+    mutant(&backflow::SUMS, "unlike(id - first, j)", "false", spin_values);
+    mutant(&backflow::PULL_JACOBIAN, "unlike(i, j)", "false", spin_values);
+    for kernel in [&backflow::ROW_PAIRS, &backflow::CROSS, &backflow::PROBE_SUMS, &backflow::PROBE_JACOBIAN, &backflow::GRADIENT_PAIRS] {
+        mutant(kernel, "unlike(i, j)", "false", spins);
+    }
+    mutant(&backflow::SCORE_WEIGHTS, "other != (p.flags == 1u)", "false", scores);
 }

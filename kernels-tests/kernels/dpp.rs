@@ -13,20 +13,27 @@ const SEED: u64 = 0x1234_5678_9abc_def0;
 const KEY: [u32; 2] = [0x9abc_def0, 0x1234_5678];
 
 fn gas(n: usize, dim: usize, twist: &[f64]) -> ElectronGas {
-    ElectronGas::with(n, dim, 1.0, 0.3, None, Some(twist)).unwrap()
+    spins([n, 0], dim, twist)
 }
 
-/// Walkers with different random states: n ascending indices each.
+fn spins(spins: [usize; 2], dim: usize, twist: &[f64]) -> ElectronGas {
+    ElectronGas::of_spins(spins, dim, 1.0, 0.3, None, Some(twist)).unwrap()
+}
+
+/// Walkers with different random states: n ascending indices each, of each spin its electrons.
 fn states(gas: &ElectronGas, walkers: usize, seed: u64) -> Vec<u32> {
     let mut out = Vec::new();
     for w in 0..walkers {
         let keys = random(seed + w as u64, gas.orbital_count());
-        let mut order: Vec<usize> = (0..gas.orbital_count()).collect();
-        // mostly low ones
-        order.sort_by(|&a, &b| (a as f64 * 0.05 + keys[a]).total_cmp(&(b as f64 * 0.05 + keys[b])));
-        let mut row: Vec<u32> = order[..gas.n].iter().map(|&a| a as u32).collect();
-        row.sort_unstable();
-        out.extend(row);
+        let m = gas.plane_wave_count();
+        for (spin, n) in gas.spins().into_iter().enumerate() {
+            let mut order: Vec<usize> = (spin * m..(spin + 1) * m).collect();
+            // mostly low ones
+            order.sort_by(|&a, &b| (a as f64 * 0.05 + keys[a]).total_cmp(&(b as f64 * 0.05 + keys[b])));
+            let mut row: Vec<u32> = order[..n].iter().map(|&a| a as u32).collect();
+            row.sort_unstable();
+            out.extend(row);
+        }
     }
     out
 }
@@ -63,21 +70,26 @@ fn draw(gpu: &Gpu, gas: &ElectronGas, states: &[u32], d: Draw, budget: u64) -> R
 
 fn agrees(gpu: &Gpu) -> Check {
     let cases = [
-        (1, 2, vec![0.25, 0.25], 3),
-        (5, 2, vec![0.0, 0.0], 40),
-        (13, 2, vec![0.25, 0.25], 40),
-        (29, 2, vec![0.25, -0.1], 20),
-        (7, 3, vec![0.1, -0.3, 0.5], 40),
-        (101, 2, vec![0.25, 0.25], 4),
+        ([1, 0], 2, vec![0.25, 0.25], 3),
+        ([5, 0], 2, vec![0.0, 0.0], 40),
+        ([13, 0], 2, vec![0.25, 0.25], 40),
+        ([29, 0], 2, vec![0.25, -0.1], 20),
+        ([7, 0], 3, vec![0.1, -0.3, 0.5], 40),
+        ([101, 0], 2, vec![0.25, 0.25], 4),
+        ([1, 1], 2, vec![0.25, 0.25], 20),
+        ([7, 6], 2, vec![0.25, 0.25], 40),
+        ([7, 7], 3, vec![0.0, 0.0, 0.0], 20),
+        ([20, 3], 2, vec![0.25, -0.1], 20),
     ];
-    for (case, (n, dim, twist, walkers)) in cases.into_iter().enumerate() {
-        let gas = gas(n, dim, &twist);
+    for (case, (numbers, dim, twist, walkers)) in cases.into_iter().enumerate() {
+        let gas = spins(numbers, dim, &twist);
+        let n = gas.n;
         let states = states(&gas, walkers, 1000 * case as u64);
         let d = Draw { at: at(SEED, 5, 77), walkers };
         let got = draw(gpu, &gas, &states, d, 60_000)?;
         let mut close_calls = 0;
         for w in 0..walkers {
-            let want = twin::dpp(&momenta(&gas, &states[w * n..][..n]), dim, KEY, 77 + w as u32, 5, POSITIONS);
+            let want = twin::dpp(&momenta(&gas, &states[w * n..][..n]), dim, gas.up, KEY, 77 + w as u32, 5, POSITIONS);
             // probabilities from sums of n numbers below 1, to n ε with columns orthogonal to a few ε: a closer decision may differ
             if want.margin < 8.0 * (n as f64).sqrt() * f32::EPSILON as f64 {
                 close_calls += 1;
@@ -102,14 +114,22 @@ fn agrees(gpu: &Gpu) -> Check {
 }
 
 /// Density and structure factor of the ground state: <rho_q> = 0 and <|rho_q|^2>/n = 1 - (pairs k, k + q)/n
-/// exactly, which fixes the pair distribution; n H_n candidates on average.
+/// exactly, pairs of one spin, which fixes the pair distribution; n H_n candidates on average, n those of a spin.
 fn statistics(gpu: &Gpu) -> Check {
-    for (n, dim, walkers) in [(5, 2, 1024), (13, 2, 512), (29, 2, 256), (7, 3, 512)] {
-        let gas = gas(n, dim, &[0.25, 0.25, 0.25][..dim]);
+    for (numbers, dim, walkers) in
+        [([5, 0], 2, 1024), ([13, 0], 2, 512), ([29, 0], 2, 256), ([7, 0], 3, 512), ([5, 3], 2, 1024), ([4, 4], 3, 512)]
+    {
+        let gas = spins(numbers, dim, &[0.25, 0.25, 0.25][..dim]);
+        let n = gas.n;
         let row: Vec<u32> = gas.ground_state().map(|s| s as u32).collect();
         let states: Vec<u32> = (0..walkers).flat_map(|_| row.clone()).collect();
         let got = draw(gpu, &gas, &states, Draw { at: at(11, 0, 0), walkers }, 60_000)?;
-        let occupied: Vec<[i32; 3]> = gas.ground_state().map(|s| gas.orbitals()[s]).collect();
+        // those of spin down in a component that q leaves alone
+        let occupied: Vec<[i32; 4]> = gas
+            .ground_state()
+            .map(|s| (gas.orbitals()[s], s / gas.plane_wave_count()))
+            .map(|(k, spin)| [k[0], k[1], k[2], spin as i32])
+            .collect();
         for q in [[1, 0, 0], [0, 1, 0], [1, 1, 0], [1, -1, 0], [2, 0, 0], [2, 1, 0], [3, 0, 0], [0, 4, 0]] {
             let (mut real, mut square) = (Running::default(), Running::default());
             for walker in got.z.chunks(n * dim) {
@@ -122,10 +142,10 @@ fn statistics(gpu: &Gpu) -> Check {
                 real.push(re);
                 square.push((re * re + im * im) / n as f64);
             }
-            let pairs = occupied.iter().filter(|k| occupied.contains(&[k[0] + q[0], k[1] + q[1], k[2] + q[2]])).count();
+            let pairs = occupied.iter().filter(|k| occupied.contains(&[k[0] + q[0], k[1] + q[1], k[2] + q[2], k[3]])).count();
             let exact = 1.0 - pairs as f64 / n as f64;
             let (a, b) = (real.mean / real.error(), (square.mean - exact) / square.error());
-            // 64 numbers: 4.2 σ is passed by chance in 2 of 1,000 seeds
+            // 96 numbers: 4.2 σ is passed by chance in 3 of 1,000 seeds
             if !(a.abs() < 4.2 && b.abs() < 4.2) {
                 return Err(format!(
                     "n = {n} dim = {dim} q = {q:?}: rho {a:.1} σ, S = {} ± {}, exact {exact}, {b:.1} σ",
@@ -138,7 +158,7 @@ fn statistics(gpu: &Gpu) -> Check {
         got.progress.chunks(4).for_each(|p| {
             candidates.push(p[2] as f64);
         });
-        let want: f64 = (1..=n).map(|i| n as f64 / i as f64).sum();
+        let want: f64 = gas.spins().iter().flat_map(|n| (1..=*n).map(|i| *n as f64 / i as f64)).sum();
         if !((candidates.mean - want).abs() < 4.2 * candidates.error()) {
             return Err(format!("n = {n}: {} ± {} candidates, want {want}", candidates.mean, candidates.error()));
         }
@@ -195,4 +215,6 @@ fn broken_kernels_are_noticed() {
     mutant(&dpp::KERNEL, "place.w = winner", "place.w = 0u", statistics);
     mutant(&dpp::KERNEL, "turn < times", "turn < 0u", statistics);
     mutant(&dpp::KERNEL, "at.y + TRIALS, at.z", "0u, at.z", agrees);
+    mutant(&dpp::KERNEL, "(a < p.up) == (i < p.up)", "true", agrees);
+    mutant(&dpp::KERNEL, "p.n - p.up, p.up, i < p.up", "p.n, p.up, i < p.up", statistics);
 }

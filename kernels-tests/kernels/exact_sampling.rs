@@ -67,7 +67,7 @@ fn observe(gpu: &Gpu, s: &System, chunk: &Chunk, states: &helmholtz::gpu::Buffer
 
 /// A random flow far from the identity: means of exact draws and of long chains agree.
 fn chains_agree(gpu: &Gpu) -> Check {
-    let model = Backflow { dim: 2, depth: 2, one: 8, pair: 8, feature: backflow::Feature::Half };
+    let model = Backflow { dim: 2, depth: 2, one: 8, pair: 8, feature: backflow::Feature::Half, unlike: false };
     means_agree(gpu, 7, model, &parameters(&model, 0.3, 4))
 }
 
@@ -167,7 +167,7 @@ fn means_agree(gpu: &Gpu, n: usize, model: Backflow, values: &[f32]) -> Check {
 
 /// Chunks and successive rounds: bits do not depend on the former, numbers do on the latter.
 fn split(gpu: &Gpu) -> Check {
-    let model = Backflow { dim: 2, depth: 2, one: 8, pair: 8, feature: backflow::Feature::Half };
+    let model = Backflow { dim: 2, depth: 2, one: 8, pair: 8, feature: backflow::Feature::Half, unlike: false };
     let draws = |chunk: usize, rounds: usize| -> Result<(Vec<f32>, Vec<f32>), String> {
         let s = system(gpu, 5, model, &parameters(&model, 0.2, 1), 9, chunk)?;
         let mut sampler = Exact::new(&s.gas, exact::Settings::new(9, chunk, 3)).map_err(text)?;
@@ -195,7 +195,7 @@ fn split(gpu: &Gpu) -> Check {
 fn inverted(gpu: &Gpu) -> Check {
     let data: serde_json::Value = published::data("n57_d2_local_energy.json")?;
     let values: Vec<f32> = data["parameters"].as_array().into_iter().flatten().filter_map(|v| v.as_f64()).map(|v| v as f32).collect();
-    let model = Backflow { dim: 2, depth: 2, one: 16, pair: 16, feature: backflow::Feature::Half };
+    let model = Backflow { dim: 2, depth: 2, one: 16, pair: 16, feature: backflow::Feature::Half, unlike: false };
     let gas = ElectronGas::with(29, 2, 10.0, 0.15, Some(25), None).map_err(text)?;
     let ground: Vec<u32> = gas.ground_state().map(|s| s as u32).collect();
     let walkers = 128;
@@ -226,7 +226,7 @@ fn inverted(gpu: &Gpu) -> Check {
 
 /// A wild flow folds space: its draws are flagged, counted and left out.
 fn folded_space(gpu: &Gpu) -> Check {
-    let model = Backflow { dim: 2, depth: 2, one: 8, pair: 8, feature: backflow::Feature::Half };
+    let model = Backflow { dim: 2, depth: 2, one: 8, pair: 8, feature: backflow::Feature::Half, unlike: false };
     let walkers = 64;
     let s = system(gpu, 5, model, &parameters(&model, 1.0, 2), walkers, walkers)?;
     let mut sampler = Exact::new(&s.gas, exact::Settings::new(walkers, walkers, 3)).map_err(text)?;

@@ -4,7 +4,7 @@ use helmholtz::gpu::Profile;
 use helmholtz::kernels::{ancestral_attention, backflow, cholesky, determinant, occupation, philox, scores, special, trap};
 
 use crate::backflow::{laplacian, values};
-use crate::backflow_registers::small_values;
+use crate::backflow_registers::{small_values, spin_values};
 use crate::cholesky::solves;
 use crate::determinant::{small_complex, small_real};
 use crate::harness::fragment;
@@ -38,6 +38,7 @@ fn broken_fragments_are_noticed() {
 #[test]
 fn broken_fragments_of_flows_are_noticed() {
     fragment("backflow_registers", SIMD, &backflow::PARTICLES, "x.w * weights", "x.z * weights", small_values);
+    fragment("backflow_registers", SIMD, &backflow::SUMS, "weights[at + UNLIKE], other", "weights[at], other", spin_values);
     fragment("backflow_jets", SIMD, &backflow::PARTICLE_GATHER, "e >= i * DIM", "e > i * DIM", values);
     fragment("backflow_places", SIMD, &backflow::PARTICLES, "SUMS = 4u + 2u * T4", "SUMS = 5u + 2u * T4", small_values);
     fragment("backflow_position", SIMD, &backflow::PULL_JACOBIAN, "x[at * DIM + $ku]", "x[at * DIM]", small_values);

@@ -88,6 +88,59 @@ fn bias_is_the_exact_conditional() {
     }
 }
 
+/// Two spins on as many levels each: probabilities, conditionals, F, E, S, occupations and their products are those of the sum over
+/// all pairs of states.
+#[test]
+fn spins_are_independent_gases() {
+    for (numbers, m) in [([2, 1], 4), ([2, 2], 4), ([3, 1], 5), ([4, 4], 4)] {
+        let [up, down] = numbers;
+        let levels: Vec<f64> = random(7 + up as u64, 2 * m).iter().map(|v| 2.0 * v).collect();
+        let (beta, n) = (1.3, up + down);
+        let gas = IdealGas::of_species(&levels, &numbers, beta).unwrap();
+        let (bias, windows) = (gas.bias(), gas.windows());
+        let pairs_of_states = states(up, m).into_iter().flat_map(|k| {
+            states(down, m).into_iter().map(move |l| k.iter().copied().chain(l.iter().map(|j| m + j)).collect::<Vec<usize>>())
+        });
+        let all: Vec<Vec<usize>> = pairs_of_states.collect();
+        let energy = |k: &[usize]| k.iter().map(|j| levels[*j]).sum::<f64>();
+        let z: f64 = all.iter().map(|k| (-beta * energy(k)).exp()).sum();
+        let weight = |k: &[usize]| (-beta * energy(k)).exp() / z;
+        let mean = |f: &dyn Fn(&[usize]) -> f64| all.iter().map(|k| weight(k) * f(k)).sum::<f64>();
+        for k in &all {
+            // the windows of orbitals of one spin: s_(i-1) < j <= M - n + i, which the table narrows
+            let mut chain = 0.0;
+            let mut choices = 0.0;
+            for i in 0..n {
+                let low = if i == 0 { 0 } else { k[i - 1] + 1 };
+                let row =
+                    |table: &[f64]| -> Vec<f64> { table[i * 2 * m + low..=i * 2 * m + 2 * m - n + i].iter().map(|v| v.exp()).collect() };
+                chain += bias[i * 2 * m + k[i]] - row(&bias).iter().sum::<f64>().ln();
+                choices += row(&windows).iter().sum::<f64>() - 1.0;
+            }
+            assert!((chain - weight(k).ln()).abs() < 1e-12 && (gas.log_probability(k) - weight(k).ln()).abs() < 1e-12, "{k:?}: {chain}");
+            assert!(choices >= 0.0 && (numbers != [4, 4] || choices == 0.0), "{k:?}");
+        }
+        let exact = [-z.ln() / beta, mean(&energy), mean(&|k| -weight(k).ln())];
+        for (got, exact) in [gas.free_energy, gas.energy, gas.entropy].into_iter().zip(exact) {
+            assert!((got - exact).abs() < 1e-12, "{numbers:?}: {got}, exact {exact}");
+        }
+        let (occupations, pairs) = (gas.occupations(), gas.pairs());
+        for i in 0..2 * m {
+            let exact = mean(&|k| f64::from(k.contains(&i)));
+            assert!((occupations[i] - exact).abs() < 1e-12, "{numbers:?}: {} of level {i}, exact {exact}", occupations[i]);
+            for j in (0..2 * m).filter(|j| *j != i) {
+                let exact = mean(&|k| f64::from(k.contains(&i) && k.contains(&j)));
+                assert!((pairs.of(i, j) - exact).abs() < 1e-11, "{numbers:?}: {} of {i}, {j}, exact {exact}", pairs.of(i, j));
+            }
+        }
+        // an effective mass is one of both
+        let heavy = gas.scaled(0.4).unwrap();
+        let of = |own: &[f64], n: usize| IdealGas::new(&own.iter().map(|e| 0.4 * e).collect::<Vec<_>>(), n, beta).unwrap().entropy;
+        assert!((heavy.entropy - of(&levels[..m], up) - of(&levels[m..], down)).abs() < 1e-12);
+    }
+    assert!(IdealGas::of_species(&[1.0, 2.0, 1.0, 2.0], &[2, 0], 1.0).is_err() && IdealGas::of_species(&[1.0; 4], &[2, 3], 1.0).is_err());
+}
+
 #[test]
 fn bad_input_is_refused() {
     assert!(IdealGas::new(&[1.0, 2.0], 3, 1.0).is_err());

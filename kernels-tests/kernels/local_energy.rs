@@ -142,7 +142,14 @@ fn whole_by(gpu: &Gpu, directions: Directions) -> Check {
         let case = Case::load(name);
         let gas = case.gas();
         let (size, count) = (gas.n * gas.dim, 8);
-        let model = Backflow { dim: gas.dim, depth: case.size("depth"), one: case.size("spsize"), pair: case.size("tpsize"), feature };
+        let model = Backflow {
+            dim: gas.dim,
+            depth: case.size("depth"),
+            one: case.size("spsize"),
+            pair: case.size("tpsize"),
+            feature,
+            unlike: false,
+        };
         let text = |e: helmholtz::Error| e.to_string();
         let path = find(&format!("{name}.params.safetensors")).ok_or("no parameters")?;
         let file = ParameterFile::read(&path).map_err(text)?;
@@ -194,7 +201,7 @@ fn fifty_seven(gpu: &Gpu) -> Check {
         |v: &serde_json::Value| -> Vec<f64> { v.as_array().map_or(Vec::new(), |a| a.iter().filter_map(|v| v.as_f64()).collect()) };
     let text = |e: helmholtz::Error| e.to_string();
     let gas = helmholtz::system::ElectronGas::with(57, 2, 10.0, 0.15, None, Some(&[0.0, 0.0])).map_err(text)?;
-    let model = Backflow { dim: 2, depth: 2, one: 16, pair: 16, feature: Feature::Half };
+    let model = Backflow { dim: 2, depth: 2, one: 16, pair: 16, feature: Feature::Half, unlike: false };
     let (mut x, mut states) = (Vec::new(), Vec::new());
     // 12 walkers tell the spread, fewer the rounding: in profile gpu, slow on CPUs, 4
     let (all, count) = (12, if gpu.profile == Profile::Simd { 8 } else { 4 });

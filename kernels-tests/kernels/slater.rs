@@ -12,17 +12,34 @@ use crate::reference_data::present;
 
 const EPS: f64 = f32::EPSILON as f64;
 
-/// A gas, positions a little outside the box, ascending states without order in the shells.
-fn system(case: u64, n: usize, dim: usize, walkers: usize) -> (ElectronGas, Vec<f64>, Vec<u32>) {
+/// A gas of so many electrons of spin up and down, positions a little outside the box, ascending states without order in the shells.
+fn system(case: u64, [up, down]: [usize; 2], dim: usize, walkers: usize) -> (ElectronGas, Vec<f64>, Vec<u32>) {
+    let n = up + down;
     let twist = [[0.25, 0.25, 0.0], [0.5, -0.125, 0.0], [0.0, 0.0, 0.0], [0.1, 0.2, -0.4]][case as usize % 4];
-    let gas = ElectronGas::with(n, dim, 1.0, 0.2, None, Some(&twist[..dim])).unwrap();
+    let gas = ElectronGas::of_spins([up, down], dim, 1.0, 0.2, None, Some(&twist[..dim])).unwrap();
     let length = gas.length();
     let z = rounded(&random(case, walkers * n * dim).iter().map(|v| (0.5 + 0.7 * v) * length).collect::<Vec<_>>());
-    let m = gas.orbital_count();
+    let m = gas.plane_wave_count();
     // excitations: every walker skips another orbital
-    let states = (0..walkers).flat_map(|w| (m - n - 1..m).filter(move |s| s - (m - n - 1) != w % (n + 1)).map(|s| s as u32)).collect();
+    let excited = |end: usize, n: usize, w: usize| (end - n - 1..end).filter(move |s| s - (end - n - 1) != w % (n + 1));
+    let lower = |w: usize| if down > 0 { excited(2 * m, down, w + 1).collect() } else { Vec::new() };
+    let row = |w: usize| excited(m, up, w).chain(lower(w)).map(|s| s as u32).collect::<Vec<_>>();
+    let states = (0..walkers).flat_map(row).collect();
     (gas, z, states)
 }
+
+/// Electrons of spin up and down, dimension, walkers.
+const SYSTEMS: &[([usize; 2], usize, usize)] = &[
+    ([13, 0], 2, 3),
+    ([5, 0], 2, 7),
+    ([7, 0], 3, 2),
+    ([1, 0], 2, 2),
+    ([6, 0], 3, 3),
+    ([4, 3], 2, 5),
+    ([3, 3], 3, 2),
+    ([1, 1], 2, 2),
+    ([5, 1], 3, 3),
+];
 
 fn wave_vectors(gas: &ElectronGas, states: &[u32]) -> Vec<f64> {
     let (all, wave) = (gas.momenta(), 2.0 * std::f64::consts::PI / gas.length());
@@ -30,8 +47,9 @@ fn wave_vectors(gas: &ElectronGas, states: &[u32]) -> Vec<f64> {
 }
 
 fn fill(gpu: &Gpu) -> Check {
-    for (case, &(n, dim, walkers)) in [(13, 2, 3), (5, 2, 7), (7, 3, 2), (1, 2, 2), (6, 3, 3)].iter().enumerate() {
-        let (gas, z, states) = system(case as u64, n, dim, walkers);
+    for (case, &(spins, dim, walkers)) in SYSTEMS.iter().enumerate() {
+        let (gas, z, states) = system(case as u64, spins, dim, walkers);
+        let n = gas.n;
         let (zb, sb, ob) = (gpu.upload("z", &single(&z)), gpu.upload("states", &states), gpu.upload("orbitals", &gas.momenta_padded()));
         let matrix = Buffer::new("matrix", 2 * walkers * n * n);
         let mut rec = Recording::new();
@@ -41,7 +59,7 @@ fn fill(gpu: &Gpu) -> Check {
         let mut want = Vec::new();
         for w in 0..walkers {
             let k = wave_vectors(&gas, &states[w * n..][..n]);
-            want.extend(twin::matrix(&z[w * n * dim..][..n * dim], &k, dim));
+            want.extend(twin::matrix(&z[w * n * dim..][..n * dim], &k, dim, gas.up));
         }
         // z/L is off by ε, its fraction times |m| ≤ 6 per axis, the products round by ε/2 each: in turns
         let turns = dim as f64 * (6.0 * 1.0 * EPS + 2.0 * EPS);
@@ -52,8 +70,9 @@ fn fill(gpu: &Gpu) -> Check {
 
 /// Device results of both derivative kernels from exact M and M⁻¹ rounded to f32, and from a given J.
 fn derivatives(gpu: &Gpu) -> Check {
-    for (case, &(n, dim, walkers)) in [(13, 2, 3), (5, 2, 9), (7, 3, 2), (1, 2, 2), (6, 3, 3), (31, 2, 1)].iter().enumerate() {
-        let (gas, z, states) = system(case as u64, n, dim, walkers);
+    for (case, &(spins, dim, walkers)) in SYSTEMS.iter().chain(&[([31, 0], 2, 1), ([17, 12], 2, 1)]).enumerate() {
+        let (gas, z, states) = system(case as u64, spins, dim, walkers);
+        let n = gas.n;
         let size = n * dim;
         let (mut m, mut inverse, mut current, mut gradient) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut jacobians, mut traces) = (Vec::new(), Vec::new());
@@ -62,7 +81,7 @@ fn derivatives(gpu: &Gpu) -> Check {
         let (mut largest, mut weight) = (0.0_f64, 0.0_f64);
         for w in 0..walkers {
             let k = wave_vectors(&gas, &states[w * n..][..n]);
-            let matrix = round(twin::matrix(&z[w * size..][..size], &k, dim));
+            let matrix = round(twin::matrix(&z[w * size..][..size], &k, dim, gas.up));
             let b = round(twin::ln_det_inverse(&matrix, n).1);
             let (c, g) = twin::current(&matrix, &b, &k, dim);
             let mut jacobian = random(100 + case as u64 * 20 + w as u64, size * size);
@@ -200,7 +219,8 @@ fn determinants_are_the_published_ones() {
 #[test]
 fn broken_kernels_are_noticed() {
     mutant(&slater::KERNEL, "t * u;", "t * (u - round(u));", fill);
-    mutant(&slater::KERNEL, "id % p.n", "row % p.n", fill);
+    mutant(&slater::KERNEL, "states[w * p.n + id % p.n]", "states[w * p.n + row % p.n]", fill);
+    mutant(&slater::KERNEL, "(id % p.n < p.up)", "(id % p.n <= p.up)", fill);
     mutant(&slater_gradient::KERNEL, "s12 = add(s12, k, v, c2)", "s12 = add(s12, k, u, c2)", derivatives);
     mutant(&slater_gradient::KERNEL, "p.wave * vec2<f32>(-s.im[c]", "p.wave * vec2<f32>(s.im[c]", derivatives);
     mutant(&slater_laplacian::KERNEL, "select(2.0, 1.0, s == 0u)", "select(2.0, 2.0, s == 0u)", derivatives);

@@ -16,8 +16,8 @@ fn no_parameters_beat_the_ideal_gas() {
         ("n=4 dim=3 theta=0.5", 0.2, 0.12),
     ] {
         let s = settings(&format!("{text} rs=0 batch=512 seed=6 spsize=8 tpsize=8"));
-        let orbitals = s.gas().unwrap().orbital_count();
-        let occupation = Noise(3).normals(s.occupation(orbitals).parameters().len(), van);
+        let gas = s.gas().unwrap();
+        let occupation = Noise(3).normals(s.occupation(&gas).parameters().len(), van);
         let mut t = Trainer::new(gpu, &s, Some(occupation), Some(Noise(4).normals(s.backflow().table().len(), flow))).unwrap();
         let round = t.sample(gpu).unwrap();
         assert!(round.failed == 0 && round.usable(), "{text}: the flow of this test folds space: {round:?}");

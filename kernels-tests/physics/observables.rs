@@ -103,9 +103,9 @@ fn plane_waves_have_the_observables_of_the_ideal_gas() {
 fn the_momenta_of_two_electrons_are_those_of_their_wave_function() {
     let line = "n=2 dim=2 theta=0.5 rs=1 emax=1 prior=ideal batch=2048 chunk=500 depth=2 spsize=6 tpsize=6 seed=3 displacements=8";
     let gas = Settings::of(line).unwrap().gas().unwrap();
-    let model = Backflow { dim: 2, depth: 2, one: 6, pair: 6, feature: Feature::Half };
+    let model = Backflow { dim: 2, depth: 2, one: 6, pair: 6, feature: Feature::Half, unlike: false };
     let parameters = Noise(7).normals(model.table().len(), 0.25);
-    let twin = Flow { model, n: 2, length: gas.length(), parameters: parameters.iter().map(|p| f64::from(*p)).collect() };
+    let twin = Flow { model, n: 2, up: 2, length: gas.length(), parameters: parameters.iter().map(|p| f64::from(*p)).collect() };
     let plots = plots(line, 4, Some(parameters));
     let [_, run] = curves(plots.last().unwrap()) else { panic!("{plots:?}") };
     let (side, unit) = (24, TAU / gas.length());

@@ -16,7 +16,7 @@ fn vectors(gas: &ElectronGas, state: &[u32]) -> Vec<f64> {
 /// Condition number of the plane-wave matrix in the Frobenius norm.
 fn condition(gas: &ElectronGas, x: &[f32], state: &[u32]) -> f64 {
     let z: Vec<f64> = x.iter().map(|v| *v as f64).collect();
-    let matrix = slater::matrix(&z, &vectors(gas, state), gas.dim);
+    let matrix = slater::matrix(&z, &vectors(gas, state), gas.dim, gas.up);
     let (_, inverse) = slater::ln_det_inverse(&matrix, gas.n);
     let norm = |m: &[helmholtz::reference::complex::Complex]| m.iter().map(|c| c.norm2()).sum::<f64>().sqrt();
     norm(&matrix) * norm(&inverse)
@@ -30,7 +30,7 @@ fn condition(gas: &ElectronGas, x: &[f32], state: &[u32]) -> f64 {
 fn plane_waves_have_no_variance() {
     for (n, dim, walkers) in [(13, 2, 64), (7, 3, 64), (2, 2, 16), (1, 3, 4)] {
         let gas = ElectronGas::new(n, dim, 0.0, 0.3).unwrap();
-        let model = Backflow { dim, depth: 2, one: 8, pair: 8, feature: Feature::Half };
+        let model = Backflow { dim, depth: 2, one: 8, pair: 8, feature: Feature::Half, unlike: false };
         let mut noise = Noise(n as u64);
         let mut states: Vec<u32> = gas.ground_state().map(|j| j as u32).collect();
         (1..walkers).for_each(|_| states.extend(noise.state(n, gas.orbital_count())));
@@ -59,7 +59,7 @@ fn plane_waves_have_no_variance() {
 
 /// Flow with random parameters that still keeps its orientation everywhere it is looked at.
 fn warped(gas: &ElectronGas, walkers: usize, depth: usize, deviation: f64) -> Wave {
-    let model = Backflow { dim: gas.dim, depth, one: 6, pair: 6, feature: Feature::Half };
+    let model = Backflow { dim: gas.dim, depth, one: 6, pair: 6, feature: Feature::Half, unlike: false };
     let parameters = Noise(5 + depth as u64).normals(model.table().len(), deviation);
     Wave::new(gas, model, &parameters, walkers)
 }

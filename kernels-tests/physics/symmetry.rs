@@ -39,7 +39,7 @@ struct Case {
 fn check(case: Case) {
     let Case { n, dim, depth, feature, deviation, twist } = case;
     let gas = ElectronGas::with(n, dim, 3.0, 0.3, None, Some(&twist[..dim])).unwrap();
-    let model = Backflow { dim, depth, one: 8, pair: 8, feature };
+    let model = Backflow { dim, depth, one: 8, pair: 8, feature, unlike: false };
     let (size, kinds, samples) = (n * dim, 3 + dim, 6);
     let mut noise = Noise(900 + 7 * n as u64 + depth as u64);
     let parameters = noise.normals(model.table().len(), deviation);

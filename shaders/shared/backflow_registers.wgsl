@@ -1,7 +1,8 @@
 // Registers of the kernels whose invocations own a particle: one-particle vectors of H = 4 H4 numbers, two-particle
 // vectors of T = 4 T4, features (cos, sin, q) of F = 2 DIM + 1. The weights lie in a uniform buffer, which real GPUs read
 // through their constant cache and CPU drivers once for all lanes; V1 (F x H), V_h, V_g (H x H), V_y (T x H), W1 (F x T),
-// W (H x DIM) are places in it (vec4), a trailing t marks the transposed.
+// W (H x DIM) are places in it (vec4), a trailing t marks the transposed. Pairs of unlike spins have a W1 and b1 of their own,
+// UNLIKE vec4 further: 0 where there is one spin.
 alias One = array<vec4<f32>, H4>;
 alias Two = array<vec4<f32>, T4>;
 alias Features = array<f32, F>;
@@ -11,6 +12,12 @@ alias Point = array<f32, DIM>;
 fn product4(x: vec4<f32>, at: u32, stride: u32) -> vec4<f32> {
   return x.x * weights[at] + x.y * weights[at + stride] + x.z * weights[at + 2u * stride] + x.w * weights[at + 3u * stride];
 }
+
+// Whether particles i and j of a walker have unlike spins, and weights of the two-particle layer of such a pair (`other`) or of one of
+// like spins.
+fn unlike(i: u32, j: u32) -> bool { return (i < p.up) != (j < p.up); }
+
+fn of_pair(at: u32, other: bool) -> vec4<f32> { return select(weights[at], weights[at + UNLIKE], other); }
 
 // H -> H by the matrix at `at` (and likewise below).
 fn one_of_one(x: One, at: u32) -> One {
@@ -53,11 +60,11 @@ fn one_of_features(t: Features) -> One {
   return y;
 }
 
-fn two_of_features(t: Features) -> Two {
+fn two_of_features(t: Features, other: bool) -> Two {
   var y: Two;
   #for c in T4
   #for f in F
-  y[$c] += t[$f] * weights[W1 + $fu * T4 + $cu];
+  y[$c] += t[$f] * of_pair(W1 + $fu * T4 + $cu, other);
   #end
   #end
   return y;
@@ -74,11 +81,11 @@ fn features_of_one(x: One) -> Features {
   return t;
 }
 
-fn features_of_two(x: Two) -> Features {
+fn features_of_two(x: Two, other: bool) -> Features {
   var t: Features;
   #for f in F
   #for c in T4
-  t[$f] += dot(weights[W1 + $fu * T4 + $cu], x[$c]);
+  t[$f] += dot(of_pair(W1 + $fu * T4 + $cu, other), x[$c]);
   #end
   #end
   return t;
@@ -93,10 +100,10 @@ fn one_of_slope(k: u32, c: f32, s: f32, q: f32) -> One {
   return y;
 }
 
-fn two_of_slope(k: u32, c: f32, s: f32, q: f32) -> Two {
+fn two_of_slope(k: u32, c: f32, s: f32, q: f32, other: bool) -> Two {
   var y: Two;
   #for c in T4
-  y[$c] = c * weights[W1 + k * T4 + $cu] + s * weights[W1 + (DIM + k) * T4 + $cu] + q * weights[W1 + 2u * DIM * T4 + $cu];
+  y[$c] = c * of_pair(W1 + k * T4 + $cu, other) + s * of_pair(W1 + (DIM + k) * T4 + $cu, other) + q * of_pair(W1 + 2u * DIM * T4 + $cu, other);
   #end
   return y;
 }

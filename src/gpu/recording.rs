@@ -191,6 +191,11 @@ impl Recording {
         Ok(())
     }
 
+    /// The recording asks for what is not to be had: it will not run.
+    pub(crate) fn refuse(&mut self, why: &str) {
+        self.fault.get_or_insert_with(|| why.into());
+    }
+
     /// Floating-point operations of all dispatches.
     pub fn flops(&self) -> f64 {
         self.dispatches().map(|d| d.flops).sum()

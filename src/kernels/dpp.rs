@@ -1,4 +1,4 @@
-//! `dpp`: exact draws of n free fermions in given plane waves, z ~ |det e^(i k_a·z_i)|² / (n! L^(n dim)).
+//! `dpp`: exact draws of n free fermions in given plane waves, z ~ |det e^(i k_a·z_i)|² / (n! L^(n dim)), of each spin for itself.
 
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Kernel, MAX_TRIPS, Profile, Recording, grid};
@@ -38,6 +38,8 @@ struct Params {
     orbitals: u32,
     length: f32,
     twist: [f32; 3],
+    up: u32,
+    pad: [u32; 3],
 }
 
 /// Walkers to draw and their random numbers.
@@ -119,11 +121,12 @@ fn preparation(n: usize, s: Shape) -> u64 {
     64 + 60 * n.div_ceil(s.lanes) as u64
 }
 
-/// Trips that a walker needs with a probability above 1 - [`UNFINISHED`]: candidates of particle i are refused
+/// Trips that a walker needs with a probability above 1 - [`UNFINISHED`]: candidates of particle i of n of its spin are refused
 /// independently with probability i/n, so the rounds R_i are geometric and Chernoff's bound holds for Σ cost_i R_i:
 /// t = (ln 1/δ + Σ ln E e^(s cost_i R_i)) / s, for the best s.
-fn enough(n: usize, shape: Shape) -> u64 {
-    let rounds: Vec<(f64, f64)> = (0..n).map(|i| (cost(n, i, shape) as f64, (i as f64 / n as f64).powi(TRIALS as i32))).collect();
+fn enough(n: usize, up: usize, shape: Shape) -> u64 {
+    let refused = |i: usize| if i < up { i as f64 / up as f64 } else { (i - up) as f64 / (n - up) as f64 };
+    let rounds: Vec<(f64, f64)> = (0..n).map(|i| (cost(n, i, shape) as f64, refused(i).powi(TRIALS as i32))).collect();
     // E e^(s c R) = (1 - q) e^(s c) / (1 - q e^(s c)) for s < ln(1/q)/c
     let pole = rounds.iter().map(|(c, q)| -q.ln() / c).fold(f64::INFINITY, f64::min).min(1.0);
     let bound = |s: f64| {
@@ -169,7 +172,7 @@ pub fn record_parts(
     }
     // a launch may stop short by what a round of the last particle costs
     let useful = budget.saturating_sub(preparation(n, shape) + cost(n, n - 1, shape)).max(1);
-    let launches = enough(n, shape).div_ceil(useful);
+    let launches = enough(n, gas.up, shape).div_ceil(useful);
     // multiply-adds of complex numbers: candidates against the columns so far, orthogonalisation
     let (m, harmonic) = (n as f64, (1..=n).map(|i| 1.0 / i as f64).sum::<f64>());
     let flops = d.walkers as f64 * (8.0 * m.powi(3) * (harmonic - 1.0) + 16.0 * m.powi(3) + 45.0 * m * m * harmonic);
@@ -185,6 +188,8 @@ pub fn record_parts(
             orbitals: gas.orbital_count() as u32,
             length: gas.length() as f32,
             twist: gas.twist.map(|t| t as f32),
+            up: gas.up as u32,
+            pad: [0; 3],
         };
         rec.launch("free fermions", &KERNEL, &p)
             .constants(&[

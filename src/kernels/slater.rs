@@ -28,6 +28,9 @@ pub struct Params {
     pub inverse_length: f32,
     /// Twist in units of 2π/L.
     pub twist: [f32; 3],
+    /// Particles and states of spin up.
+    pub up: u32,
+    pub pad: [u32; 3],
 }
 
 impl Params {
@@ -40,6 +43,8 @@ impl Params {
             orbitals: gas.orbital_count() as u32,
             inverse_length: (1.0 / gas.length()) as f32,
             twist: gas.twist.map(|t| t as f32),
+            up: gas.up as u32,
+            pad: [0; 3],
         }
     }
 }

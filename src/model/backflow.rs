@@ -1,7 +1,7 @@
 //! The normalizing flow z(x): periodic pair features, one- and two-particle layers.
 //!
-//! Equivariant under permutations and translations. Widths, names and order of the parameters are
-//! those of Xie, Zhang, Wang, SciPost Phys. 14, 154 (2023).
+//! Equivariant under permutations (of electrons of one spin) and translations. Widths, names and order of the parameters are
+//! those of Xie, Zhang, Wang, SciPost Phys. 14, 154 (2023); with two spins, which that work has not, one layer is added.
 
 use super::parameters::Table;
 use crate::number::philox::{Stream, normal4, purpose};
@@ -40,6 +40,8 @@ pub struct Backflow {
     pub pair: usize,
     /// Distance feature of a pair.
     pub feature: Feature,
+    /// There are two spins, and pairs of unlike ones have a two-particle layer of their own; at depth 2 alone.
+    pub unlike: bool,
 }
 
 impl Backflow {
@@ -82,6 +84,9 @@ impl Backflow {
         for l in 0..self.depth - 1 {
             linear(self.pair_name(l), self.pair_in(l), self.pair);
         }
+        if self.unlike {
+            linear(UNLIKE.into(), self.features(), self.pair);
+        }
         Table::new(entries)
     }
 }
@@ -102,6 +107,8 @@ impl Backflow {
     }
 }
 
+/// Name of the two-particle layer of pairs of unlike spins.
+pub const UNLIKE: &str = "flow/unlike/linear";
 /// Name of the output layer (weights C of shape (one, dim)).
 pub const OUTPUT: &str = "flow/fermi_net/linear";
 

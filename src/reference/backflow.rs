@@ -4,13 +4,15 @@
 //! sixth order, so that they share nothing with the kernels' derivation.
 
 use super::determinant;
-use crate::model::backflow::{Backflow, OUTPUT};
+use crate::model::backflow::{Backflow, OUTPUT, UNLIKE};
 use crate::model::parameters::Table;
 
 /// The model with its parameters (flat, published order).
 pub struct Flow {
     pub model: Backflow,
     pub n: usize,
+    /// Those of spin up, the first ones.
+    pub up: usize,
     pub length: f64,
     pub parameters: Vec<f64>,
 }
@@ -79,7 +81,10 @@ impl Flow {
                 })
                 .collect();
             if l + 1 < self.model.depth {
-                let next: Vec<Vec<Jet>> = t.iter().map(|p| activate(&self.linear(&table, &self.model.pair_name(l), p))).collect();
+                let name = self.model.pair_name(l);
+                let unlike = |p: usize| self.model.unlike && (p / n < self.up) != (p % n < self.up);
+                let layer = |(p, t): (usize, &Vec<Jet>)| activate(&self.linear(&table, if unlike(p) { UNLIKE } else { &name }, t));
+                let next: Vec<Vec<Jet>> = t.iter().enumerate().map(layer).collect();
                 t = if l == 0 { next } else { add(&t, &next) };
             }
             h = if l == 0 { new } else { add(&h, &new) };
@@ -90,7 +95,7 @@ impl Flow {
         (z, jacobian)
     }
 
-    /// (ln|det e^{i k_a z_i}|, its phase, ½ ln|det J|); `k`: n wave vectors.
+    /// (ln|det e^{i k_a z_i}|, its phase, ½ ln|det J|); `k`: n wave vectors, those of spin up first. Of two spins: det↑ det↓.
     pub fn log_psi(&self, x: &[f64], k: &[f64]) -> (f64, f64, f64) {
         let (z, jacobian) = self.values(x);
         let (n, dim) = (self.n, self.model.dim);
@@ -98,7 +103,8 @@ impl Flow {
         for i in 0..n {
             for a in 0..n {
                 let phase: f64 = (0..dim).map(|c| k[a * dim + c] * z[i * dim + c]).sum();
-                m.extend([phase.cos(), phase.sin()]);
+                let like = f64::from((i < self.up) == (a < self.up));
+                m.extend([like * phase.cos(), like * phase.sin()]);
             }
         }
         let (re, im) = determinant::complex(&m, n);

@@ -36,17 +36,20 @@ impl Complete {
     /// # Errors
     /// [`Error::User`] where the temperature is so high that two million orbitals do not suffice.
     pub fn new(gas: &ElectronGas) -> Result<Self> {
-        Self::of(gas.n, gas.dim, gas.theta, gas.twist)
+        Self::of([gas.up, gas.down()], gas.dim, gas.theta, gas.twist)
     }
 
-    /// The gas of n electrons at T/T_F = theta and this twist.
+    /// The gas of so many electrons of spin up and down at T/T_F = theta and this twist.
     ///
     /// # Errors
     /// As [`Complete::new`].
-    pub fn of(n: usize, dim: usize, theta: f64, twist: [f64; 3]) -> Result<Self> {
-        let (beta, unit) = (ElectronGas::inverse_temperature(dim, theta), (2.0 * PI / ElectronGas::side(n, dim)).powi(2));
-        let fermi = ElectronGas::fermi_square(n, dim);
-        let mut growing = Growing::new(n, beta);
+    pub fn of([up, down]: [usize; 2], dim: usize, theta: f64, twist: [f64; 3]) -> Result<Self> {
+        let n = up + down;
+        let beta = ElectronGas::inverse_temperature(dim, theta, up as f64 / n as f64);
+        let unit = (2.0 * PI / ElectronGas::side(n, dim)).powi(2);
+        let fermi = ElectronGas::fermi_square(up, dim);
+        // both spins have the same levels
+        let mut growing = Growing::new(up, beta);
         let mut shells: Vec<(u32, f64)> = Vec::new();
         let (mut done, mut limit): (Option<u32>, f64) = (None, (fermi * (1.0 + 10.0 * theta)).max(4.0));
         loop {
@@ -65,9 +68,12 @@ impl Complete {
             levels.sort_by_key(|(m2, _)| *m2);
             for shell in levels.chunk_by(|a, b| a.0 == b.0) {
                 shell.iter().for_each(|(_, level)| growing.add(*level));
-                shells.push((shell[0].0, growing.log_e[n]));
-                if missing(&growing, dim, beta * unit, &twist, shell[0].0) < NEGLECTED {
-                    let (energy, free_energy) = (growing.mean[n], -growing.log_e[n] / beta);
+                shells.push((shell[0].0, growing.log_e[up] + growing.log_e[down]));
+                // that of the more electrons bounds the other's
+                let spins = if down > 0 { 2.0 } else { 1.0 };
+                if spins * missing(&growing, dim, beta * unit, &twist, shell[0].0) < NEGLECTED {
+                    let energy = growing.mean[up] + growing.mean[down];
+                    let free_energy = -(growing.log_e[up] + growing.log_e[down]) / beta;
                     return Ok(Complete { free_energy, energy, entropy: beta * (energy - free_energy), n, shells });
                 }
             }
@@ -128,7 +134,7 @@ mod tests {
     fn what_a_cut_removes_is_the_ratio_of_partition_functions() {
         for (n, dim, theta, twist) in [(5, 2, 0.3, [0.25, 0.25, 0.0]), (9, 2, 1.0, [0.0; 3]), (7, 3, 0.25, [0.0; 3]), (4, 3, 0.5, [0.5; 3])]
         {
-            let whole = Complete::of(n, dim, theta, twist).unwrap();
+            let whole = Complete::of([n, 0], dim, theta, twist).unwrap();
             let of = |emax: u32| {
                 let gas = ElectronGas::with(n, dim, 1.0, theta, Some(emax), Some(&twist[..dim])).unwrap();
                 IdealGas::new(&gas.energies(), n, gas.beta()).unwrap()
@@ -152,8 +158,8 @@ mod tests {
     #[test]
     fn one_electron_sits_above_as_often_as_boltzmann_says() {
         let (twist, theta) = ([0.1, -0.2, 0.3], 2.0);
-        let whole = Complete::of(1, 3, theta, twist).unwrap();
-        let b = ElectronGas::inverse_temperature(3, theta) * (2.0 * PI / ElectronGas::side(1, 3)).powi(2);
+        let whole = Complete::of([1, 0], 3, theta, twist).unwrap();
+        let b = ElectronGas::inverse_temperature(3, theta, 1.0) * (2.0 * PI / ElectronGas::side(1, 3)).powi(2);
         let weight = |emax: u32| momenta_below(emax, 3, twist).iter().map(|m| (-b * square(m, &twist)).exp()).sum::<f64>();
         for emax in [0, 1, 2, 3, 5, 9] {
             let above = 1.0 - weight(emax) / weight(400);
@@ -163,7 +169,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_summed_is_refused() {
-        let text = Complete::of(7, 3, 1e6, [0.0; 3]).unwrap_err().to_string();
+        let text = Complete::of([7, 0], 3, 1e6, [0.0; 3]).unwrap_err().to_string();
         assert!(text.contains("theta = 1000000") && text.contains("lower theta"), "{text}");
     }
 }

@@ -1,13 +1,19 @@
-//! The uniform electron gas: n spin-polarised electrons in a periodic box at temperature T > 0.
+//! The uniform electron gas: n electrons, of one spin or of both, in a periodic box at temperature T > 0.
 //!
 //! Lengths are in units of rs a0 (the density parameter times the Bohr radius), energies in
 //! **Ry/rs²** (ħ = 2m = 1: H = -Σ ∇² + Σ 2 rs/r + background), β in (Ry/rs²)⁻¹. Divide an energy by rs² to
 //! get Ry. Conventions of Xie, Zhang and Wang, SciPost Phys. 14, 154 (2023), doi 10.21468/SciPostPhys.14.6.154.
+//!
+//! Electrons of spin up come first, then those of spin down, which are never more. With both, an orbital is a spin orbital: the
+//! table holds the plane waves of spin up, then the same ones of spin down, so that a state is an ascending row of n orbitals as
+//! without spin. rs is that of all electrons; T_F is that of spin up, k_F = (6π² n↑/V)^(1/3) in 3D and (4π n↑/A)^(1/2) in 2D, as
+//! for the spin-resolved gas of Groth et al., Phys. Rev. Lett. 119, 135001 (2017), doi 10.1103/PhysRevLett.119.135001: the usual
+//! one of the polarised and of the unpolarised gas.
 
 use std::f64::consts::PI;
 
-use super::Complete;
 use super::lattice::{key, momenta_below, square};
+use super::{Complete, IdealGas};
 use crate::error::{Error, Result};
 
 /// Largest emax: 31,000 orbitals in 2D and 4 million in 3D, past any use.
@@ -19,8 +25,10 @@ pub const LEFT_OUT: f64 = 1e-4;
 /// Cell, temperature and one-particle orbitals of the electron gas.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ElectronGas {
-    /// Number of electrons, all of one spin.
+    /// Number of electrons.
     pub n: usize,
+    /// Those of spin up, the first ones: at least half of them. All by default: the polarised gas.
+    pub up: usize,
     /// Dimension of space, 2 or 3.
     pub dim: usize,
     /// Wigner-Seitz radius over the Bohr radius; 0 is the ideal gas.
@@ -48,12 +56,24 @@ impl ElectronGas {
     /// theta ≤ 0, a twist outside (-1/2, 1/2], and anything that is not finite. An open shell is no
     /// error: see [`ElectronGas::closed_shell`].
     pub fn with(n: usize, dim: usize, rs: f64, theta: f64, emax: Option<u32>, twist: Option<&[f64]>) -> Result<Self> {
+        Self::of_spins([n, 0], dim, rs, theta, emax, twist)
+    }
+
+    /// The same of so many electrons of spin up and down.
+    ///
+    /// # Errors
+    /// As [`ElectronGas::with`], and for more electrons of spin down than up.
+    pub fn of_spins([up, down]: [usize; 2], dim: usize, rs: f64, theta: f64, emax: Option<u32>, twist: Option<&[f64]>) -> Result<Self> {
+        let n = up + down;
         let wrong = |text: String| Err(Error::User(format!("electron gas: {text}")));
         if dim != 2 && dim != 3 {
             return wrong(format!("dim = {dim}; only 2 and 3 are possible"));
         }
         if n == 0 {
             return wrong("n = 0; give at least one electron".into());
+        }
+        if down > up {
+            return wrong(format!("{up} electrons of spin up and {down} of spin down; call the more of them up"));
         }
         if !rs.is_finite() || rs < 0.0 {
             return wrong(format!("rs = {rs}; give a finite number ≥ 0 (0 is the ideal gas)"));
@@ -73,42 +93,47 @@ impl ElectronGas {
         twist[..dim].copy_from_slice(given);
         let emax = match emax {
             Some(emax) => emax,
-            None => Self::default_emax(n, dim, theta, twist)?,
+            None => Self::default_emax([up, down], dim, theta, twist)?,
         };
         if emax > MOST_EMAX {
             return wrong(format!("emax = {emax}; at most {MOST_EMAX} (if it was chosen for you, theta = {theta} is too high)"));
         }
         let mut orbitals = momenta_below(emax, dim, twist);
         orbitals.reverse();
-        if n > orbitals.len() {
-            let few = format!("n = {n} electrons but only {} orbitals with |m|² ≤ emax = {emax}", orbitals.len());
+        if up > orbitals.len() {
+            let few = format!(
+                "n = {up} electrons{} but only {} orbitals with |m|² ≤ emax = {emax}",
+                if down > 0 { " of spin up" } else { "" },
+                orbitals.len()
+            );
             // a little below the ball that holds n cubes, or there is none to be had
-            let least = (Self::fermi_square(n, dim).min(1e6) as u32 * 2 / 3).max(emax + 1);
-            return match (least..=MOST_EMAX).find(|&e| momenta_below(e, dim, twist).len() >= n) {
+            let least = (Self::fermi_square(up, dim).min(1e6) as u32 * 2 / 3).max(emax + 1);
+            return match (least..=MOST_EMAX).find(|&e| momenta_below(e, dim, twist).len() >= up) {
                 Some(needed) => wrong(format!("{few}; raise emax to {needed} or more")),
                 None => wrong(format!("{few}, and emax = {MOST_EMAX} is the most; give fewer electrons")),
             };
         }
-        Ok(ElectronGas { n, dim, rs, theta, emax, twist, orbitals })
+        let orbitals = spin_orbitals(orbitals, down);
+        Ok(ElectronGas { n, up, dim, rs, theta, emax, twist, orbitals })
     }
 
-    /// Replaces the orbital table by a stored one, which may order degenerate shells otherwise.
+    /// Replaces the table of plane waves by a stored one, which may order degenerate shells otherwise.
     ///
     /// # Errors
     /// [`Error::User`] if it is not a permutation of this gas's table.
     pub fn with_orbitals(mut self, table: Vec<[i32; 3]>) -> Result<Self> {
-        let (mut a, mut b) = (self.orbitals.clone(), table.clone());
+        let (mut a, mut b) = (self.orbitals[..self.plane_wave_count()].to_vec(), table.clone());
         a.sort_unstable();
         b.sort_unstable();
         if a != b {
             return Err(Error::User(format!(
                 "electron gas: the stored table of {} orbitals does not hold the {} momenta with |m|² ≤ {}; the file belongs to another emax or dim",
                 table.len(),
-                self.orbitals.len(),
+                self.plane_wave_count(),
                 self.emax
             )));
         }
-        self.orbitals = table;
+        self.orbitals = spin_orbitals(table, self.down());
         Ok(self)
     }
 
@@ -122,19 +147,19 @@ impl ElectronGas {
     ///
     /// # Errors
     /// [`Error::User`] at temperatures where millions of orbitals would be needed.
-    pub fn default_emax(n: usize, dim: usize, theta: f64, twist: [f64; 3]) -> Result<u32> {
-        let published = match (dim, n) {
+    pub fn default_emax([up, down]: [usize; 2], dim: usize, theta: f64, twist: [f64; 3]) -> Result<u32> {
+        let published = match (dim, up) {
             (2, 0..=29) => 25,
             (2, 30..=49) => 36,
             (2, 50..=57) => 49,
             (2, _) => 0,
             _ => 4,
         };
-        let usual = (Self::fermi_square(n, dim) * (1.0 + 7.0 * theta)).ceil().min(1e6) as u32;
-        Ok(usual.max(published).max(Complete::of(n, dim, theta, twist)?.emax(LEFT_OUT)))
+        let usual = (Self::fermi_square(up, dim) * (1.0 + 7.0 * theta)).ceil().min(1e6) as u32;
+        Ok(usual.max(published).max(Complete::of([up, down], dim, theta, twist)?.emax(LEFT_OUT)))
     }
 
-    /// Square of the Fermi momentum of an infinite system in units of (2π/L)².
+    /// Square of the Fermi momentum of an infinite system in units of (2π/L)², of n electrons of one spin.
     pub fn fermi_square(n: usize, dim: usize) -> f64 {
         if dim == 2 { n as f64 / PI } else { (3.0 * n as f64 / (4.0 * PI)).powf(2.0 / 3.0) }
     }
@@ -144,9 +169,19 @@ impl ElectronGas {
         if dim == 2 { (PI * n as f64).sqrt() } else { (4.0 * PI * n as f64 / 3.0).cbrt() }
     }
 
-    /// β in (Ry/rs²)⁻¹ at T/T_F = theta.
-    pub fn inverse_temperature(dim: usize, theta: f64) -> f64 {
-        if dim == 2 { 1.0 / (4.0 * theta) } else { 1.0 / ((4.5 * PI).powf(2.0 / 3.0) * theta) }
+    /// β in (Ry/rs²)⁻¹ at T/T_F = theta, T_F that of spin up, of which are so many of all electrons.
+    pub fn inverse_temperature(dim: usize, theta: f64, share: f64) -> f64 {
+        if dim == 2 { 1.0 / (4.0 * share * theta) } else { 1.0 / ((4.5 * PI * share).powf(2.0 / 3.0) * theta) }
+    }
+
+    /// Electrons of spin down, the last ones.
+    pub fn down(&self) -> usize {
+        self.n - self.up
+    }
+
+    /// How many electrons each spin has that has any.
+    pub fn spins(&self) -> Vec<usize> {
+        [self.up, self.down()].into_iter().filter(|n| *n > 0).collect()
     }
 
     /// Side L of the box in units of rs a0: one electron a disk (ball) of radius 1.
@@ -156,12 +191,12 @@ impl ElectronGas {
 
     /// Inverse temperature in (Ry/rs²)⁻¹.
     pub fn beta(&self) -> f64 {
-        Self::inverse_temperature(self.dim, self.theta)
+        Self::inverse_temperature(self.dim, self.theta, self.up as f64 / self.n as f64)
     }
 
     /// Integer momenta m, highest energy first: sorted by |m+t|² ascending, equal energies in the order
     /// of the lattice (first component slowest, each from low to high), then reversed. The free ground
-    /// state is the last n entries. Unused components are 0.
+    /// state is the last n entries. Unused components are 0. With two spins all of them twice: for spin up, then for down.
     pub fn orbitals(&self) -> &[[i32; 3]] {
         &self.orbitals
     }
@@ -174,14 +209,40 @@ impl ElectronGas {
         all
     }
 
-    /// Number of orbitals M.
+    /// Number of orbitals M: of spin orbitals where there are two spins.
     pub fn orbital_count(&self) -> usize {
         self.orbitals.len()
+    }
+
+    /// Number of plane waves that each spin has.
+    pub fn plane_wave_count(&self) -> usize {
+        self.orbitals.len() / self.spins().len()
+    }
+
+    /// The canonical ideal gas of these electrons in these orbitals.
+    ///
+    /// # Errors
+    /// As [`IdealGas::of_species`].
+    pub fn ideal(&self) -> Result<IdealGas> {
+        IdealGas::of_species(&self.energies(), &self.spins(), self.beta())
     }
 
     /// m + t of every orbital, M x `dim`, row-major. Times 2π/L this is the wave vector.
     pub fn momenta(&self) -> Vec<f64> {
         self.orbitals.iter().flat_map(|m| (0..self.dim).map(|c| m[c] as f64 + self.twist[c])).collect()
+    }
+
+    /// What tells orbitals apart, M rows of [`ElectronGas::label_count`] numbers: m + t, and with two spins s = ±1/2.
+    pub fn labels(&self) -> Vec<f64> {
+        let spin = |j: usize| if j < self.plane_wave_count() { 0.5 } else { -0.5 };
+        let momenta = self.momenta();
+        let row = |j: usize| momenta[j * self.dim..][..self.dim].iter().copied().chain((self.down() > 0).then(|| spin(j)));
+        (0..self.orbital_count()).flat_map(row).collect()
+    }
+
+    /// Numbers of a label.
+    pub fn label_count(&self) -> usize {
+        self.dim + usize::from(self.down() > 0)
     }
 
     /// m + t as f32 rows of 4 (M x 4, zero padded): the table kernels read.
@@ -198,9 +259,10 @@ impl ElectronGas {
         self.orbitals.iter().map(|m| k2 * square(m, &self.twist)).collect()
     }
 
-    /// Indices of the free ground state: the last n.
-    pub fn ground_state(&self) -> std::ops::Range<usize> {
-        self.orbitals.len() - self.n..self.orbitals.len()
+    /// Indices of the free ground state, ascending: the last orbitals of each spin.
+    pub fn ground_state(&self) -> impl Iterator<Item = usize> {
+        let (m, all) = (self.plane_wave_count(), self.orbitals.len());
+        (m - self.up..m).chain(all - self.down()..all)
     }
 
     /// ln of the normalisation L^(-nd/2) of the plane waves: add it to ln|det e^(ik·z)|.
@@ -210,7 +272,8 @@ impl ElectronGas {
 
     /// Whether the free ground state at T = 0 is unique (a closed shell).
     pub fn closed_shell(&self) -> bool {
-        Self::closed_shells(self.dim, &self.twist[..self.dim], self.n).last() == Some(&self.n)
+        let closed = Self::closed_shells(self.dim, &self.twist[..self.dim], self.up);
+        self.spins().iter().all(|n| closed.contains(n))
     }
 
     /// Numbers of electrons up to `most` whose free ground state is unique at this twist.
@@ -230,6 +293,11 @@ impl ElectronGas {
             emax *= 2;
         }
     }
+}
+
+/// The plane waves of spin up, and those of spin down if there are such electrons.
+fn spin_orbitals(plane_waves: Vec<[i32; 3]>, down: usize) -> Vec<[i32; 3]> {
+    if down == 0 { plane_waves } else { [plane_waves.clone(), plane_waves].concat() }
 }
 
 #[cfg(test)]
@@ -281,7 +349,7 @@ mod tests {
             let gas = ElectronGas::with(7, dim, 1.0, 0.3, Some(9), Some(&[0.1, -0.3, 0.5][..dim])).unwrap();
             let e = gas.energies();
             assert!(e.windows(2).all(|w| w[0] >= w[1] - 1e-9));
-            assert_eq!(gas.ground_state().end, gas.orbital_count());
+            assert_eq!(gas.ground_state().last(), Some(gas.orbital_count() - 1));
         }
     }
 

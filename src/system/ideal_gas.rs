@@ -1,9 +1,11 @@
-//! The canonical ideal Fermi gas: n spinless fermions on given one-particle levels.
+//! The canonical ideal Fermi gas: n fermions, of one species or of several (spins), on given one-particle levels.
 //!
 //! Everything follows from the elementary symmetric polynomials e_k of the Boltzmann weights
 //! w_j = exp(-beta E_j). They are summed in log space, where all terms are positive: no cancellation,
 //! unlike in the recursion over alternating power sums (Borrmann, Franke, J. Chem. Phys. 98, 2484
 //! (1993), doi 10.1063/1.464180), which needs hundreds of digits.
+
+use std::ops::Range;
 
 use crate::error::{Error, Result};
 
@@ -14,7 +16,7 @@ pub struct IdealGas {
     pub n: usize,
     /// Inverse temperature, 1 / energy.
     pub beta: f64,
-    /// Levels E_j.
+    /// Levels E_j, of one species after the other.
     pub levels: Vec<f64>,
     /// F = -ln Z / beta.
     pub free_energy: f64,
@@ -22,8 +24,25 @@ pub struct IdealGas {
     pub energy: f64,
     /// S = beta (E - F), in k_B.
     pub entropy: f64,
-    /// ln e_k(w_j, w_(j+1), ...) at j (n + 1) + k.
+    species: Vec<Species>,
+}
+
+/// Fermions that no others can tell from one another, on levels of their own.
+#[derive(Clone, Debug)]
+struct Species {
+    n: usize,
+    /// Places of its levels, and of its fermions among those of all species.
+    levels: Range<usize>,
+    first: usize,
+    /// ln e_k(w_j, w_(j+1), ...) at j (n + 1) + k, j counted from its first level.
     suffix: Vec<f64>,
+}
+
+impl Species {
+    /// ln Z.
+    fn log_sum(&self) -> f64 {
+        self.suffix[self.n]
+    }
 }
 
 /// What [`IdealGas::bias`] gives orbitals that can never be chosen.
@@ -33,8 +52,14 @@ impl IdealGas {
     /// Sums the gas of `n` fermions on `levels` at inverse temperature `beta`; O(n x levels).
     /// The relative error of F and E is about 1e-15.
     pub fn new(levels: &[f64], n: usize, beta: f64) -> Result<Self> {
-        let m = levels.len();
-        if n == 0 || n > m {
+        Self::of_species(levels, &[n], beta)
+    }
+
+    /// The same of several species, spins for example, each with its number of fermions on as many levels of its own: the levels
+    /// of one after those of the other. Nothing but the temperature is common to them, so Z is a product.
+    pub fn of_species(levels: &[f64], numbers: &[usize], beta: f64) -> Result<Self> {
+        let m = levels.len() / numbers.len().max(1);
+        if let Some(n) = numbers.iter().copied().chain(numbers.is_empty().then_some(0)).find(|n| *n == 0 || *n > m) {
             return Err(Error::User(format!("ideal gas: n = {n} fermions on {m} levels; n must lie between 1 and the number of levels")));
         }
         if !(beta.is_finite() && beta > 0.0) {
@@ -43,16 +68,23 @@ impl IdealGas {
         if let Some(bad) = levels.iter().find(|e| !e.is_finite()) {
             return Err(Error::User(format!("ideal gas: a level of energy {bad}; levels must be finite")));
         }
-        let row = n + 1;
-        let mut suffix = vec![0.0; (m + 1) * row];
-        let mut growing = Growing::new(n, beta);
-        suffix[m * row..].copy_from_slice(&growing.log_e);
-        for j in (0..m).rev() {
-            growing.add(levels[j]);
-            suffix[j * row..(j + 1) * row].copy_from_slice(&growing.log_e);
+        let (mut species, mut energy, mut log_sum, mut first) = (Vec::new(), 0.0, 0.0, 0);
+        for (s, &n) in numbers.iter().enumerate() {
+            let (row, own) = (n + 1, s * m..(s + 1) * m);
+            let mut suffix = vec![0.0; (m + 1) * row];
+            let mut growing = Growing::new(n, beta);
+            suffix[m * row..].copy_from_slice(&growing.log_e);
+            for j in (0..m).rev() {
+                growing.add(levels[own.start + j]);
+                suffix[j * row..(j + 1) * row].copy_from_slice(&growing.log_e);
+            }
+            energy += growing.mean[n];
+            log_sum += suffix[n];
+            species.push(Species { n, levels: own, first, suffix });
+            first += n;
         }
-        let (energy, free_energy) = (growing.mean[n], -suffix[n] / beta);
-        Ok(IdealGas { n, beta, levels: levels.to_vec(), free_energy, energy, entropy: beta * (energy - free_energy), suffix })
+        let free_energy = -log_sum / beta;
+        Ok(IdealGas { n: first, beta, levels: levels.to_vec(), free_energy, energy, entropy: beta * (energy - free_energy), species })
     }
 
     /// The gas of as many quasi-particles with the levels `scale` E_j: an effective mass 1/`scale`.
@@ -63,27 +95,40 @@ impl IdealGas {
         if !(scale.is_finite() && scale > 0.0) {
             return Err(Error::User(format!("ideal gas: levels times {scale}; the scale must be positive and finite")));
         }
-        IdealGas::new(&self.levels.iter().map(|e| scale * e).collect::<Vec<_>>(), self.n, self.beta)
+        let numbers: Vec<usize> = self.species.iter().map(|s| s.n).collect();
+        IdealGas::of_species(&self.levels.iter().map(|e| scale * e).collect::<Vec<_>>(), &numbers, self.beta)
     }
 
-    /// ln of the exact probability of n occupied levels.
+    /// ln of the exact probability of n occupied levels, of each species as many as it has fermions.
     pub fn log_probability(&self, state: &[usize]) -> f64 {
-        -self.beta * state.iter().map(|&j| self.levels[j]).sum::<f64>() - self.suffix[self.n]
+        -self.beta * state.iter().map(|&j| self.levels[j]).sum::<f64>() - self.species.iter().map(Species::log_sum).sum::<f64>()
     }
 
     /// Logits (n x levels, row-major) whose softmax over s_(i-1) < j <= levels - n + i is the exact
     /// conditional probability that the i-th occupied level is j, given the one before it:
-    /// -beta E_j + ln e_(n-i-1)(w_(j+1), ...). The largest of each row is 0, so that the likely
-    /// choices keep all digits in float32; levels outside every window have [`FORBIDDEN`].
+    /// -beta E_j + ln e_(n-i-1)(w_(j+1), ...), n and levels those of its species. The largest of each row is 0, so that the likely
+    /// choices keep all digits in float32; levels outside every window, those of other species among them, have [`FORBIDDEN`].
     pub fn bias(&self) -> Vec<f64> {
-        let (m, n) = (self.levels.len(), self.n);
-        let mut table = vec![FORBIDDEN; n * m];
-        for (i, row) in table.chunks_mut(m).enumerate() {
-            for (j, v) in row.iter_mut().enumerate().take(m - n + i + 1).skip(i) {
-                *v = self.suffix[(j + 1) * (n + 1) + n - i - 1] - self.beta * self.levels[j];
+        self.table(|s, i, j| s.suffix[(j + 1) * (s.n + 1) + s.n - i - 1] - self.beta * self.levels[s.levels.start + j])
+    }
+
+    /// The same table for logits of no prior: 0 where a level can be chosen, else [`FORBIDDEN`].
+    pub fn windows(&self) -> Vec<f64> {
+        self.table(|_, _, _| 0.0)
+    }
+
+    /// n x levels: `logit` of fermion i and level j of a species, less the largest of its row.
+    fn table(&self, logit: impl Fn(&Species, usize, usize) -> f64) -> Vec<f64> {
+        let all = self.levels.len();
+        let mut table = vec![FORBIDDEN; self.n * all];
+        for s in &self.species {
+            let m = s.levels.len();
+            for (i, row) in table[s.first * all..][..s.n * all].chunks_mut(all).enumerate() {
+                let window = &mut row[s.levels.start + i..=s.levels.start + m - s.n + i];
+                window.iter_mut().enumerate().for_each(|(j, v)| *v = logit(s, i, i + j));
+                let most = window.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
+                window.iter_mut().for_each(|v| *v -= most);
             }
-            let most = row.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
-            row[i..=m - n + i].iter_mut().for_each(|v| *v -= most);
         }
         table
     }
@@ -92,28 +137,34 @@ impl IdealGas {
 impl IdealGas {
     /// Mean occupation of every level: w_j e_(n-1)(all others)/e_n, from sums of positive terms.
     pub fn occupations(&self) -> Vec<f64> {
-        let (n, row) = (self.n, self.n + 1);
-        let mut before = Growing::new(n, self.beta);
-        let mut all = Vec::with_capacity(self.levels.len());
-        for (j, level) in self.levels.iter().enumerate() {
-            let after = &self.suffix[(j + 1) * row..];
-            let others = (0..n).map(|k| before.log_e[k] + after[n - 1 - k]).fold(f64::NEG_INFINITY, log_sum);
-            all.push((others - self.beta * level - self.suffix[n]).exp());
-            before.add(*level);
-        }
-        all
+        let of = |s: &Species| {
+            let (n, row) = (s.n, s.n + 1);
+            let mut before = Growing::new(n, self.beta);
+            let mut all = Vec::with_capacity(s.levels.len());
+            for (j, level) in self.levels[s.levels.clone()].iter().enumerate() {
+                let after = &s.suffix[(j + 1) * row..];
+                let others = (0..n).map(|k| before.log_e[k] + after[n - 1 - k]).fold(f64::NEG_INFINITY, log_sum);
+                all.push((others - self.beta * level - s.log_sum()).exp());
+                before.add(*level);
+            }
+            all
+        };
+        self.species.iter().flat_map(of).collect()
     }
 
     /// Mean products of the occupations of two levels.
     pub fn pairs(&self) -> Pairs {
-        let (n, occupations) = (self.n as f64, self.occupations());
-        let mut pairs = Pairs { beta: self.beta, levels: self.levels.clone(), alike: vec![0.0; self.levels.len()], occupations };
-        pairs.alike = (0..self.levels.len())
+        let count = self.levels.len();
+        let species = (0..self.species.len()).flat_map(|s| vec![s; self.species[s].levels.len()]).collect();
+        let occupations = self.occupations();
+        let mut pairs = Pairs { beta: self.beta, levels: self.levels.clone(), species, alike: vec![0.0; count], occupations };
+        pairs.alike = (0..count)
             .map(|i| {
-                let others = (0..self.levels.len()).filter(|j| *j != i);
+                let own = &self.species[pairs.species[i]];
+                let others = own.levels.clone().filter(|j| *j != i);
                 let (same, different): (Vec<usize>, Vec<usize>) = others.partition(|j| pairs.degenerate(i, *j));
                 // Σ_(j≠i) ⟨n_i n_j⟩ = (n - 1)⟨n_i⟩, and those of the own level are all one number
-                let rest = (n - 1.0) * pairs.occupations[i] - different.iter().map(|j| pairs.of(i, *j)).sum::<f64>();
+                let rest = (own.n as f64 - 1.0) * pairs.occupations[i] - different.iter().map(|j| pairs.of(i, *j)).sum::<f64>();
                 if same.is_empty() { 0.0 } else { (rest / same.len() as f64).max(0.0) }
             })
             .collect();
@@ -126,8 +177,10 @@ impl IdealGas {
 pub struct Pairs {
     beta: f64,
     levels: Vec<f64>,
+    /// Which species each level is of.
+    species: Vec<usize>,
     occupations: Vec<f64>,
-    /// With another level of the same energy.
+    /// With another level of the same energy and species.
     alike: Vec<f64>,
 }
 
@@ -136,8 +189,17 @@ impl Pairs {
         (self.levels[i] - self.levels[j]).abs() <= 1e-9 * self.levels[i].abs().max(self.levels[j].abs())
     }
 
-    /// ⟨n_i n_j⟩ = (w_j ⟨n_i⟩ - w_i ⟨n_j⟩)/(w_j - w_i), which follows from e_k = e_k(without j) + w_j e_(k-1)(without j).
+    /// Whether fermions on them are of one species.
+    pub fn alike(&self, i: usize, j: usize) -> bool {
+        self.species[i] == self.species[j]
+    }
+
+    /// ⟨n_i n_j⟩ = (w_j ⟨n_i⟩ - w_i ⟨n_j⟩)/(w_j - w_i), which follows from e_k = e_k(without j) + w_j e_(k-1)(without j); those of
+    /// two species are independent.
     pub fn of(&self, i: usize, j: usize) -> f64 {
+        if !self.alike(i, j) {
+            return self.occupations[i] * self.occupations[j];
+        }
         if self.degenerate(i, j) {
             return self.alike[i];
         }

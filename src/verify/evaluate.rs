@@ -70,7 +70,7 @@ fn build(case: &Case, gpu: &Gpu) -> Result<Trainer> {
     let vector = |table: &crate::model::parameters::Table, prefix: &str| -> Result<Vec<f32>> {
         Ok(case.parameters.vector(table, prefix)?.iter().map(|v| *v as f32).collect())
     };
-    let occupation = vector(&s.occupation(gas.orbital_count()).parameters(), "van/")?;
+    let occupation = vector(&s.occupation(&gas).parameters(), "van/")?;
     let flow = vector(&s.backflow().table(), "flow/")?;
     Trainer::of_gas(gpu, &s, gas, Some(occupation), Some(flow))
 }
@@ -159,7 +159,7 @@ fn rounding(case: &Case, t: &Trainer) -> Result<f64> {
     let parameters = case.parameters.vector(&model.table(), "flow/")?;
     let rounded = parameters.iter().map(|&v| v as f32 as f64).collect();
     let size = t.gas.n * t.gas.dim;
-    let at = |parameters: Vec<f64>| twin::Flow { model, n: t.gas.n, length: t.gas.length(), parameters };
+    let at = |parameters: Vec<f64>| twin::Flow { model, n: t.gas.n, up: t.gas.up, length: t.gas.length(), parameters };
     let (exact, rounded) = (at(parameters), at(rounded));
     let walkers = case.get("x").unwrap_or_default().chunks(size).take(8);
     let change = |x: &[f64]| exact.values(x).0.iter().zip(rounded.values(x).0).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);

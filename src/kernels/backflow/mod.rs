@@ -5,7 +5,7 @@
 //! - `registers`, flows of two layers: one invocation owns a particle and keeps everything in registers;
 //! - `jets`, any flow: dense passes over arrays of values and their derivatives.
 //!
-//! Those of two layers have both: Hutchinson's estimate of the whole Laplacian ([`Directions::Signs`]) takes the dense passes.
+//! Flows of two spins take the first alone. Others of two layers have both: Hutchinson's estimate of the whole Laplacian ([`Directions::Signs`]) takes the dense passes.
 
 mod array;
 mod directions;
@@ -18,8 +18,8 @@ pub use directions::{DIRECTIONS, Directions, Signs};
 pub use jets::Order;
 pub use jets::kernels::*;
 pub use mean::PARTICLE_MEAN;
-pub use registers::SCORE_SUM;
 pub use registers::kernels::*;
+pub use registers::{SCORE_SUM, WIDEST};
 
 use crate::gpu::{Binding, Buffer, Gpu, Recording};
 use crate::model::backflow::Backflow;
@@ -31,12 +31,14 @@ use jets::Jets;
 use registers::{InRegisters, Registers};
 use weights::Weights;
 
-/// The flow on the device for up to `chunk` walkers of `n` particles in a box of side `length`.
+/// The flow on the device for up to `chunk` walkers of `n` particles, the first `up` of them of spin up, in a box of side `length`.
 ///
 /// Outputs of the recording methods lie in the public buffers. A recording of more walkers than `chunk` is refused.
 pub struct BackflowKernels {
     model: Backflow,
     n: usize,
+    /// Those of spin up, the first ones.
+    up: usize,
     /// Box side in units of rs a0.
     length: f64,
     /// Directions of one tangent pass.
@@ -60,7 +62,7 @@ pub struct BackflowKernels {
 
 impl BackflowKernels {
     /// Shapes, packed-weight layout and (lazily allocated) memory.
-    pub fn new(gpu: &Gpu, model: Backflow, n: usize, length: f64, chunk: usize) -> BackflowKernels {
+    pub fn new(gpu: &Gpu, model: Backflow, [n, up]: [usize; 2], length: f64, chunk: usize) -> BackflowKernels {
         let d = n * model.dim;
         let ld = pad4(d);
         // directions a pass: as many as keep the largest tangent array near 16 Mi words
@@ -73,6 +75,7 @@ impl BackflowKernels {
         BackflowKernels {
             model,
             n,
+            up,
             length,
             pass,
             z: buffer("z", d),
@@ -175,9 +178,10 @@ impl BackflowKernels {
         }
     }
 
-    /// The way through registers, if the flow has it and it knows these directions.
+    /// The way through registers, if the flow has it and it knows these directions. Flows of two spins have no other: all directions
+    /// are those of the trace then.
     fn by_rows<'a>(&'a self, x: &'a Buffer, walkers: usize, directions: Directions) -> Option<InRegisters<'a>> {
-        self.in_registers(x, walkers).filter(|_| directions.by_rows())
+        self.in_registers(x, walkers).filter(|_| self.model.unlike || directions.by_rows())
     }
 
     /// Elements of `walkers` D x D matrices that a kernel reads, without the padding.

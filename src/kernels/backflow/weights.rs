@@ -1,7 +1,7 @@
 //! Parameters as padded matrices: their places in the flat vector and in the packed weights.
 
 use crate::gpu::{Buffer, Recording};
-use crate::model::backflow::{Backflow, OUTPUT};
+use crate::model::backflow::{Backflow, OUTPUT, UNLIKE};
 
 use super::super::pack;
 use super::BackflowKernels;
@@ -32,6 +32,8 @@ pub(super) struct Plain {
 pub(super) struct Weights {
     pub one: Vec<OneLayer>,
     pub two: Vec<Plain>,
+    /// The two-particle layer of pairs of unlike spins, in the place of the first of `two`.
+    pub unlike: Option<Plain>,
     pub output: Plain,
     pub words: usize,
     pub buffer: Buffer,
@@ -72,10 +74,12 @@ impl Weights {
         };
         let two = (0..model.depth - 1).map(|l| plain(&model.pair_name(l), model.pair_in(l), model.pair)).collect();
         let output = plain(OUTPUT, model.one, model.dim);
+        let unlike = model.unlike.then(|| plain(UNLIKE, model.features(), model.pair));
         let words = layout.words();
         Weights {
             one,
             two,
+            unlike,
             output,
             words,
             buffer: Buffer::new("flow weights", words),

@@ -30,7 +30,7 @@ pub(super) fn chains(s: &Settings, gas: &ElectronGas) -> sample::Settings {
 
 /// What p(K) starts with: the parameters given (published order), or fresh ones.
 pub(super) fn occupation(s: &Settings, gas: &ElectronGas, given: Option<Vec<f32>>) -> Start {
-    let (model, seed, prior) = (s.occupation(gas.orbital_count()), s.training.seed, s.prior);
+    let (model, seed, prior) = (s.occupation(gas), s.training.seed, s.prior);
     let table = model.parameters();
     let values = Arc::new(move || given.clone().unwrap_or_else(|| model.initial(seed, prior)));
     Start { name: "occupation", norm: "grad_van", prefix: "van/", table, values }

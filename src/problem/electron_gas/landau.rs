@@ -6,7 +6,6 @@ use super::{Settings, ideal};
 use crate::error::Result;
 use crate::estimate::{Estimate, plus_minus};
 use crate::problem::Named;
-use crate::system::IdealGas;
 
 /// Standard deviations from which on two slopes are said to differ.
 const DIFFERENT: f64 = 3.0;
@@ -40,7 +39,7 @@ impl Landau {
             return Ok(None);
         }
         let (gas, units) = (s.gas()?, s.units());
-        let ideal = IdealGas::new(&gas.energies(), gas.n, gas.beta())?;
+        let ideal = gas.ideal()?;
         let step = 1e-3;
         let [own, more, less] = [c, c * (1.0 + step), c * (1.0 - step)].map(|c| ideal.scaled(c));
         let (own, rise) = (own?, (more?.entropy - less?.entropy) / (2.0 * step * c));

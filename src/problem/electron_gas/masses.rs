@@ -32,7 +32,7 @@ impl Masses {
     /// Those of settings that make no gas.
     pub fn new(s: &Settings, result: &Named<Estimate>) -> Result<Masses> {
         let gas = s.gas()?;
-        let own = IdealGas::new(&gas.energies(), gas.n, gas.beta())?;
+        let own = gas.ideal()?;
         let (entropy, of) = (result["S"], ideal(s)?.get("S").copied().unwrap_or(f64::NAN));
         let inverse = |slope: Estimate| Estimate::new(1.0 / slope.value, slope.error / slope.value.powi(2));
         Ok(Masses {
@@ -99,7 +99,7 @@ pub fn picture(s: &Sequence) -> Result<Option<Plot>> {
     let mut graph = Graph::new(s.axis.clone(), Axis::new("mass", "*m*∗/*m*", ""));
     let settings = |values| Settings::read(values);
     let all: Vec<Settings> = s.courses.iter().flat_map(|c| &c.runs).map(|run| settings(run.1)).collect();
-    let alike = all.iter().all(|s| s.dim == 2 && (s.theta - 0.15).abs() < 1e-9);
+    let alike = all.iter().all(|s| s.dim == 2 && s.polarisation == 1.0 && (s.theta - 0.15).abs() < 1e-9);
     if s.setting == "rs" && alike && s.axis.name == "rs" {
         for (label, style, points) in published(&all) {
             graph = graph.beside(&label, style, points);
@@ -141,7 +141,7 @@ mod tests {
     fn roads_of_quasi_particles_meet() {
         let s = settings("n=7 rs=4 theta=0.2");
         let gas = s.gas().unwrap();
-        let own = IdealGas::new(&gas.energies(), gas.n, gas.beta()).unwrap();
+        let own = gas.ideal().unwrap();
         let entropy = |c: f64| own.scaled(c).unwrap().entropy / 7.0;
         let (c, error) = (1.8, 0.001);
         let result: Named<Estimate> =

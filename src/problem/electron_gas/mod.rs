@@ -34,7 +34,7 @@ use crate::config::Group;
 use crate::error::Result;
 use crate::estimate::{Draws, Estimate};
 use crate::model::occupation::Prior;
-use crate::system::{Complete, ElectronGas, IdealGas};
+use crate::system::{Complete, ElectronGas};
 
 /// F, E, K, V in Ry (at rs = 0 in Ry/rs²) and S in k_B, all per electron.
 pub static KIND: Kind = Kind {
@@ -105,7 +105,7 @@ pub static KIND: Kind = Kind {
     ],
     tables: |v| {
         let s = Settings::read(v);
-        let networks = [(s.occupation(s.gas()?.orbital_count()).parameters(), "van/"), (s.backflow().table(), "flow/")];
+        let networks = [(s.occupation(&s.gas()?).parameters(), "van/"), (s.backflow().table(), "flow/")];
         let prior = (s.prior == Prior::Quasiparticle).then(|| (quasiparticles::table(), quasiparticles::PREFIX));
         Ok(networks.into_iter().chain(prior).collect())
     },
@@ -121,7 +121,7 @@ pub fn ideal(settings: &Settings) -> Result<Named<f64>> {
     let (f, e, s) = match Complete::new(&gas) {
         Ok(all) => (all.free_energy, all.energy, all.entropy),
         Err(_) => {
-            let own = IdealGas::new(&gas.energies(), gas.n, gas.beta())?;
+            let own = gas.ideal()?;
             (own.free_energy, own.energy, own.entropy)
         }
     };
@@ -132,7 +132,7 @@ pub fn ideal(settings: &Settings) -> Result<Named<f64>> {
 fn means(s: &Settings) -> Result<Means> {
     let gas = s.gas()?;
     let (orbitals, cutoffs) = (gas.orbital_count(), Cutoffs::new(s, &gas));
-    let (occupation, flow) = (s.occupation(orbitals).parameters().len(), s.backflow().table().len());
+    let (occupation, flow) = (s.occupation(&gas).parameters().len(), s.backflow().table().len());
     let json = json!({
         "orbitals": orbitals, "box_side_rs_a0": gas.length(), "beta_per_Ry_rs2": gas.beta(), "closed_shell": gas.closed_shell(),
         "cutoffs": cutoffs.json(), "parameters": { "occupation": occupation, "flow": flow },
@@ -152,7 +152,8 @@ fn means(s: &Settings) -> Result<Means> {
 impl Energies {
     /// The averages in printed units.
     pub fn measured(&self, settings: &Settings) -> Measured {
-        let (units, beta) = (settings.units(), ElectronGas::inverse_temperature(settings.dim, settings.theta));
+        let share = settings.spins()[0] as f64 / settings.n as f64;
+        let (units, beta) = (settings.units(), ElectronGas::inverse_temperature(settings.dim, settings.theta, share));
         let scaled = |m: &Mean, unit: f64| Estimate::new(unit * m.mean, unit * m.error);
         let values = [
             ("F", scaled(&self.free_energy, units.energy)),

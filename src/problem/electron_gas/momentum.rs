@@ -31,7 +31,7 @@ pub struct Momentum {
 impl Momentum {
     /// Of a gas whose batch is in chunks of up to `chunk` walkers with `rows` rows of sums, by `displacements` a walker.
     pub fn new(gas: &ElectronGas, chunk: usize, rows: usize, displacements: usize) -> Momentum {
-        let (unit, most) = (std::f64::consts::TAU / gas.length(), REACH * ElectronGas::fermi_square(gas.n, gas.dim).sqrt());
+        let (unit, most) = (std::f64::consts::TAU / gas.length(), REACH * ElectronGas::fermi_square(gas.up, gas.dim).sqrt());
         let waves = gas.plane_waves(most.max(1.0));
         let momentum = |m: &[i32; 3]| -> [f64; 3] { std::array::from_fn(|c| f64::from(m[c]) + gas.twist[c]) };
         let size = |m: &[i32; 3]| unit * momentum(m).iter().map(|k| k * k).sum::<f64>().sqrt();
@@ -76,9 +76,9 @@ impl Momentum {
         }
     }
 
-    /// n(k) of the ideal gas, whose orbitals have these occupations.
+    /// n(k) of the ideal gas, whose orbitals have these occupations: the sum over spins.
     pub(super) fn ideal(&self, gas: &ElectronGas, occupations: &[f64]) -> Vec<f64> {
-        let of = |m: &[i32; 3]| gas.orbitals().iter().position(|o| o == m).map_or(0.0, |j| occupations[j]);
+        let of = |m: &[i32; 3]| gas.orbitals().iter().zip(occupations).filter(|(o, _)| *o == m).map(|(_, n)| n).sum::<f64>();
         self.levels.averaged(self.waves.iter().map(of))
     }
 }

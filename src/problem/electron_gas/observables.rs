@@ -11,8 +11,8 @@ use crate::estimate::{Batch, Estimate, Plot, average};
 use crate::gpu::{Buffer, Gpu, Recording};
 use crate::kernels::Chunk;
 use crate::kernels::observables::{self, Positions, Shells, rows};
+use crate::system::ElectronGas;
 use crate::system::ideal_gas::Pairs;
-use crate::system::{ElectronGas, IdealGas};
 
 /// Parts of 0 to L/2 in which pairs are counted.
 const BINS: usize = 40;
@@ -137,7 +137,7 @@ pub struct Observables {
 
 /// |m|² up to which S(k) is measured: [`REACH`] k_F, at least the shortest vectors.
 fn reach(gas: &ElectronGas) -> u32 {
-    ((REACH * REACH * ElectronGas::fermi_square(gas.n, gas.dim)) as u32).max(1)
+    ((REACH * REACH * ElectronGas::fermi_square(gas.up, gas.dim)) as u32).max(1)
 }
 
 impl Observables {
@@ -293,41 +293,47 @@ struct Ideal {
     gas: ElectronGas,
     occupations: Vec<f64>,
     pairs: Pairs,
-    /// Σ over ordered pairs of ⟨n_p n_q⟩ by |m_p - m_q|².
+    /// Σ over ordered pairs of one spin of ⟨n_p n_q⟩ by |m_p - m_q|².
     weights: Vec<(u32, f64)>,
+    /// Ordered pairs of electrons of two spins, which do not exchange.
+    unlike: f64,
 }
 
 impl Ideal {
     fn new(gas: &ElectronGas) -> Result<Ideal> {
-        let ideal = IdealGas::new(&gas.energies(), gas.n, gas.beta())?;
+        let ideal = gas.ideal()?;
         let (occupations, pairs, m) = (ideal.occupations(), ideal.pairs(), gas.orbitals());
         let mut weights = std::collections::BTreeMap::<u32, f64>::new();
         for p in 0..m.len() {
-            for q in (0..m.len()).filter(|q| *q != p) {
+            for q in (0..m.len()).filter(|q| *q != p && pairs.alike(p, *q)) {
                 let square: i32 = (0..3).map(|c| (m[p][c] - m[q][c]).pow(2)).sum();
                 *weights.entry(square as u32).or_default() += pairs.of(p, q);
             }
         }
-        Ok(Ideal { gas: gas.clone(), occupations, pairs, weights: weights.into_iter().collect() })
+        let unlike = 2.0 * (gas.up * gas.down()) as f64;
+        Ok(Ideal { gas: gas.clone(), occupations, pairs, weights: weights.into_iter().collect(), unlike })
     }
 
-    /// S averaged over vectors: 1 - Σ_p ⟨n_p n_(p+m)⟩/n.
+    /// S averaged over vectors: 1 - Σ_p ⟨n_p n_(p+m)⟩/n, p and p + m of one spin.
     fn factor(&self, vectors: &[[i32; 3]]) -> f64 {
         let m = self.gas.orbitals();
-        let place: std::collections::HashMap<[i32; 3], usize> = m.iter().enumerate().map(|(j, m)| (*m, j)).collect();
+        let waves = self.gas.plane_wave_count();
+        let place: std::collections::HashMap<[i32; 3], usize> = m[..waves].iter().enumerate().map(|(j, m)| (*m, j)).collect();
         let one = |v: &[i32; 3]| -> f64 {
-            let moved = |p: &[i32; 3]| place.get(&std::array::from_fn(|c| p[c] + v[c])).copied();
-            let both = m.iter().enumerate().filter_map(|(p, own)| Some(self.pairs.of(p, moved(own)?)));
+            let moved = |p: usize| place.get(&std::array::from_fn(|c| m[p][c] + v[c])).map(|j| p / waves * waves + j);
+            let both = (0..m.len()).filter_map(|p| Some(self.pairs.of(p, moved(p)?)));
             1.0 - both.sum::<f64>() / self.gas.n as f64
         };
         vectors.iter().map(one).sum::<f64>() / vectors.len() as f64
     }
 
-    /// g averaged over directions and over the shell between two distances: Σ_{p≠q} ⟨n_p n_q⟩ (1 - cos((p - q)·r))/n².
+    /// g averaged over directions and over the shell between two distances: Σ_{p≠q} ⟨n_p n_q⟩ (1 - cos((p - q)·r))/n², and for p and
+    /// q of two spins the same without the cosine.
     fn density(&self, from: f64, to: f64) -> f64 {
         let unit = 2.0 * PI / self.gas.length();
         let at = |r: f64| -> f64 {
-            self.weights.iter().map(|(square, w)| w * (1.0 - mean_cosine(self.gas.dim, f64::from(*square).sqrt() * unit * r))).sum()
+            let alike = |(square, w): &(u32, f64)| w * (1.0 - mean_cosine(self.gas.dim, f64::from(*square).sqrt() * unit * r));
+            self.weights.iter().map(alike).sum::<f64>() + self.unlike
         };
         let dim = self.gas.dim as i32;
         // by parts of equal width, each with its share of the volume

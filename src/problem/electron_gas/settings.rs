@@ -2,6 +2,7 @@
 
 use crate::config::{Bearing, Group, Origin, Range, Resolved, System, Values, compact};
 use crate::error;
+use crate::kernels::backflow::WIDEST;
 use crate::kernels::estimators::Baseline;
 use crate::model::backflow::{Backflow, Feature};
 use crate::model::occupation::{Occupation, Prior};
@@ -33,7 +34,8 @@ crate::config::settings! {
     /// Settings of an electron-gas run.
     pub struct Settings, KEYS
     "system" {
-        n: usize = "", Range::Within(1.0, 256.0), "", "number of electrons, all of one spin, in the periodic box; kernels take 192 in 2D (256 with sampler=metropolis) and 170 in 3D, memory may take fewer: see `helmholtz check`";
+        n: usize = "", Range::Within(1.0, 256.0), "", "number of electrons in the periodic box; kernels take 192 in 2D (256 with sampler=metropolis) and 170 in 3D, memory may take fewer: see `helmholtz check`";
+        polarisation: f64 = "1", Range::Within(0.0, 1.0), "", "(n↑ - n↓)/n: 1 with all electrons of one spin, 0 with half of them of either; rs is that of all electrons, T_F that of spin up";
         dim: usize = "2", Range::Either(2.0, 3.0), "", "dimension of space";
         rs: f64 = "", Range::ZeroOr(1e-3, 1e3), "a0", "Wigner–Seitz radius: the density (0: no interaction)";
         theta: f64 = "", Range::Within(1e-4, 1e3), "T_F", "temperature over the Fermi temperature";
@@ -95,8 +97,8 @@ pub static SYSTEM: System = System {
         own.chain(s.training.mistakes()).chain(Optimisation::mistakes(values, &["gauge"])).collect()
     },
     bearing: |key| match (key.group, key.name) {
-        // the twist orders the orbitals, emax counts them
-        ("model", _) | (_, "dim" | "emax" | "twist") => Bearing::Meaning,
+        // the twist orders the orbitals, emax counts them, for each spin
+        ("model", _) | (_, "dim" | "emax" | "twist" | "polarisation") => Bearing::Meaning,
         // how V is summed has no part in them; chains do not notice a flow that is not invertible; the gauge fixes the parameters' global phase
         (_, "kappa" | "gmax" | "ewald_tolerance") => Bearing::None,
         ("system", _) | (_, "sampler" | "gauge") => Bearing::Start,
@@ -107,12 +109,13 @@ pub static SYSTEM: System = System {
 /// A condition on all settings together; the error says which values clash and what to change.
 type Rule = fn(&Settings, &Values) -> Result<(), String>;
 
-const RULES: &[Rule] = &[physical, twist_length, coulomb_sum, heads_divide_width, probes_used, sampler_settings, pretraining_needed];
+const RULES: &[Rule] =
+    &[whole_spins, spin_flow, physical, twist_length, coulomb_sum, heads_divide_width, probes_used, sampler_settings, pretraining_needed];
 
 /// Fills in what was left to the program and needs no device.
 fn derive(resolved: &mut Resolved) -> Result<(), String> {
     let s: Settings = resolved.read();
-    let (n, dim) = (s.n, s.dim);
+    let dim = s.dim;
     let mut twist = [0.0; 3];
     if *resolved.origin("twist") == Origin::Default {
         twist = ElectronGas::default_twist(dim);
@@ -125,14 +128,18 @@ fn derive(resolved: &mut Resolved) -> Result<(), String> {
         twist[..dim].iter_mut().zip(&s.twist).for_each(|(t, given)| *t = *given);
     }
     if *resolved.origin("emax") == Origin::Default {
-        let emax = ElectronGas::default_emax(n, dim, s.theta, twist).map_err(|e| e.to_string())?;
+        let emax = ElectronGas::default_emax(s.spins(), dim, s.theta, twist).map_err(|e| e.to_string())?;
         if emax > MOST_EMAX {
             return Err(format!(
                 "theta={} needs orbitals up to |m|² = {emax}, of {MOST_EMAX} at most: lower theta, or set emax, which cuts",
                 compact(s.theta)
             ));
         }
-        resolved.derive("emax", &emax.to_string(), "from n, dim, theta and twist");
+        resolved.derive(
+            "emax",
+            &emax.to_string(),
+            if s.spins()[1] > 0 { "from n, polarisation, dim, theta and twist" } else { "from n, dim, theta and twist" },
+        );
     }
     split(resolved)
 }
@@ -155,6 +162,46 @@ fn split(resolved: &mut Resolved) -> Result<(), String> {
         if left {
             resolved.derive(name, &value, "from ewald_tolerance and n");
         }
+    }
+    Ok(())
+}
+
+/// How far from a whole number n↑ may be: a polarisation of n = 256 in three digits.
+const ROUNDED: f64 = 0.07;
+
+/// A polarisation that so many electrons can have.
+fn whole_spins(s: &Settings, values: &Values) -> Result<(), String> {
+    let (n, up) = (s.n as f64, 0.5 * s.n as f64 * (1.0 + s.polarisation));
+    if (up - up.round()).abs() <= ROUNDED {
+        return Ok(());
+    }
+    let of = |up: f64| format!("{} ({up} up, {} down)", compact((1e4 * (2.0 * up / n - 1.0)).round() / 1e4), n - up);
+    let near = [up.floor(), up.ceil()].into_iter().filter(|up| 2.0 * up >= n).map(of).collect::<Vec<_>>();
+    Err(format!(
+        "polarisation={} of n={} electrons: n (1 + polarisation)/2 = {} are no whole number of spin up; give polarisation={}",
+        values.text("polarisation"),
+        s.n,
+        compact(up),
+        near.join(" or ")
+    ))
+}
+
+/// What the flow of two spins is: that of two layers with everything in registers.
+fn spin_flow(s: &Settings, _: &Values) -> Result<(), String> {
+    if s.spins()[1] == 0 {
+        return Ok(());
+    }
+    if s.depth != 2 || s.spsize.max(s.tpsize) > WIDEST {
+        return Err(format!(
+            "depth={} spsize={} tpsize={}: with electrons of both spins the flow has depth=2, and spsize and tpsize up to {WIDEST}",
+            s.depth, s.spsize, s.tpsize
+        ));
+    }
+    if s.laplacian == Laplacian::Hutchinson {
+        return Err(
+            "laplacian=hutchinson is there for one spin alone: with electrons of both give laplacian=probes, which is less noisy, or exact"
+                .into(),
+        );
     }
     Ok(())
 }
@@ -256,20 +303,33 @@ impl Settings {
 
     /// The gas these settings describe.
     pub fn gas(&self) -> error::Result<ElectronGas> {
-        ElectronGas::with(self.n, self.dim, self.rs, self.theta, Some(self.emax as u32), Some(&self.twist))
+        ElectronGas::of_spins(self.spins(), self.dim, self.rs, self.theta, Some(self.emax as u32), Some(&self.twist))
+    }
+
+    /// Electrons of spin up and down.
+    pub fn spins(&self) -> [usize; 2] {
+        let up = (0.5 * self.n as f64 * (1.0 + self.polarisation)).round() as usize;
+        [up, self.n - up.min(self.n)]
     }
 
     /// The flow these settings describe.
     pub fn backflow(&self) -> Backflow {
-        Backflow { dim: self.dim, depth: self.depth, one: self.spsize, pair: self.tpsize, feature: self.feature }
+        Backflow {
+            dim: self.dim,
+            depth: self.depth,
+            one: self.spsize,
+            pair: self.tpsize,
+            feature: self.feature,
+            unlike: self.spins()[1] > 0,
+        }
     }
 
-    /// The occupation network these settings describe, over `orbitals` orbitals.
-    pub fn occupation(&self, orbitals: usize) -> Occupation {
+    /// The occupation network these settings describe, over the orbitals of their gas.
+    pub fn occupation(&self, gas: &ElectronGas) -> Occupation {
         Occupation {
             n: self.n,
-            orbitals,
-            dim: self.dim,
+            orbitals: gas.orbital_count(),
+            dim: gas.label_count(),
             model_size: self.modelsize,
             heads: self.nheads,
             hidden: self.nhidden,

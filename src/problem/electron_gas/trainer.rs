@@ -84,13 +84,17 @@ impl Trainer {
 
     /// The same for a gas whose orbital table is given.
     pub fn of_gas(gpu: &Gpu, s: &Settings, gas: ElectronGas, occupation: Option<Vec<f32>>, flow: Option<Vec<f32>>) -> Result<Trainer> {
-        let ideal = IdealGas::new(&gas.energies(), gas.n, gas.beta())?;
+        let ideal = gas.ideal()?;
         let (batch, chunk) = (s.training.batch, s.training.chunk);
-        let model = s.occupation(gas.orbital_count());
+        let model = s.occupation(&gas);
         let quasiparticles =
             (s.prior == Prior::Quasiparticle).then(|| Quasiparticles::new(&ideal, s.optimisation.max_norm, None)).transpose()?;
-        let bias = (s.prior != Prior::None).then(|| ideal.bias());
-        let occupations = OccupationKernels::new(&model, chunk, &gas.momenta(), bias.as_deref(), gpu)?;
+        let bias = match s.prior {
+            // of orbitals of one spin all windows allow the choice
+            Prior::None => (gas.down() > 0).then(|| ideal.windows()),
+            _ => Some(ideal.bias()),
+        };
+        let occupations = OccupationKernels::new(&model, chunk, &gas.labels(), bias.as_deref(), gpu)?;
         let wave = WaveFunction::new(gpu, &gas, s.backflow(), chunk)?;
         let sampler: Box<dyn Sampler> = match s.sampler {
             settings::Sampler::Exact => Box::new(beginning::exact(s, &gas)?),

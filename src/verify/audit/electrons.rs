@@ -15,7 +15,7 @@ use crate::reference::backflow::{Flow, derivatives};
 use crate::reference::local_energy::local;
 use crate::reference::occupation::Twin;
 use crate::reference::{determinant, ewald, slater};
-use crate::system::{ElectronGas, Ewald, IdealGas};
+use crate::system::{ElectronGas, Ewald};
 
 /// Step of the differences, rs a0.
 const STEP: f64 = 0.01;
@@ -75,7 +75,7 @@ impl System<'_> {
             grad_q[d] = first;
             lap_q += second;
         }
-        let m = slater::matrix(&z, &k, dim);
+        let m = slater::matrix(&z, &k, dim, self.gas.up);
         let (_, inverse) = slater::ln_det_inverse(&m, self.gas.n);
         let (_, gradient) = slater::current(&m, &inverse, &k, dim);
         let trace = slater::trace(&slater::hessian(&m, &inverse, &k, dim), &jacobian, size);
@@ -109,13 +109,14 @@ pub fn rows(s: &Settings, parameters: &Parameters, w: &Walkers) -> Result<Vec<Qu
         let at = Stream { seed: 0, step: trial.unwrap_or(0), purpose: purpose::FILL, first_walker: 0 };
         let off = if trial.is_some() { EPS } else { 0.0 };
         let parameters = flow.iter().zip(at.normals()).map(|(v, noise)| v * (1.0 + off * noise)).collect();
-        Flow { model: s.backflow(), n: gas.n, length: gas.length(), parameters }
+        Flow { model: s.backflow(), n: gas.n, up: gas.up, length: gas.length(), parameters }
     };
-    let (model, orbitals) = (s.occupation(gas.orbital_count()), gas.momenta());
+    let (model, orbitals) = (s.occupation(&gas), gas.labels());
     let inverse_mass = prior.first().and_then(|p| p.first()).copied().unwrap_or(1.0);
     let bias = match s.prior {
-        Prior::None => Vec::new(),
-        _ => IdealGas::new(&gas.energies(), gas.n, gas.beta())?.scaled(inverse_mass)?.bias(),
+        Prior::None if gas.down() == 0 => Vec::new(),
+        Prior::None => gas.ideal()?.windows(),
+        _ => gas.ideal()?.scaled(inverse_mass)?.bias(),
     };
     let system = System {
         gas: &gas,

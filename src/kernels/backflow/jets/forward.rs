@@ -12,6 +12,9 @@ impl BackflowKernels {
     /// Records z and J (and Δz and all pair jets at [`Order::Third`]) for `walkers` configurations
     /// x `[walker][n][d]` (units rs a0, any image).
     pub fn record_forward(&self, rec: &mut Recording, x: &Buffer, walkers: usize, order: Order) {
+        if self.model.unlike {
+            rec.refuse("the dense passes of the flow know one spin: take flows of two spins through registers (record_values)");
+        }
         self.record_pairs(rec, x, walkers, order);
         let (n, d, m, weights) = (self.n, self.order(), &self.jets, &self.weights);
         let p = self.params(walkers, order);

@@ -8,7 +8,7 @@ use super::super::array::Array;
 use super::super::weights::Weights;
 
 /// Widest layers that fit the registers.
-const WIDEST: usize = 32;
+pub const WIDEST: usize = 32;
 /// Largest uniform buffer every device binds, in vec4.
 const UNIFORM: usize = 4096;
 
@@ -84,6 +84,8 @@ impl Registers {
             ("B1", weights.two[0].bias),
             ("WT", weights.output.w_t),
             ("BO", weights.output.bias),
+            // matrices, biases and transposed lie alike in both
+            ("UNLIKE", weights.unlike.as_ref().map_or(0, |unlike| unlike.w - weights.two[0].w)),
         ];
         let constants = std::iter::once(("WG", WG)).chain(places.map(|(name, value)| (name, value as u32))).collect();
         // vec4 a unit; places inside: shaders/shared/backflow_places.wgsl

@@ -18,7 +18,9 @@ pub(super) struct Params {
     pub length: f32,
     pub half_turns: f32,
     pub scale: f32,
-    pub pad: [u32; 3],
+    /// Particles of spin up.
+    pub up: u32,
+    pub pad: [u32; 2],
 }
 
 /// Widths and places of the weights of a small flow in two dimensions and in three, for the translation tests.
@@ -27,11 +29,11 @@ macro_rules! variants {
         &[
             &[
                 ("WG", 64), ("DIM", 2), ("H4", 2), ("T4", 1), ("F", 5), ("NW", 256), ("V1", 8), ("C1", 24), ("VH", 32), ("VG", 48), ("VY", 64),
-                ("C2", 72), ("VHT", 80), ("VGT", 96), ("VYT", 112), ("W1", 128), ("B1", 144), ("WT", 152), ("BO", 160), $(($name, $value)),*
+                ("C2", 72), ("VHT", 80), ("VGT", 96), ("VYT", 112), ("W1", 128), ("B1", 144), ("WT", 152), ("BO", 160), ("UNLIKE", 0), $(($name, $value)),*
             ],
             &[
                 ("WG", 64), ("DIM", 3), ("H4", 1), ("T4", 2), ("F", 7), ("NW", 256), ("V1", 8), ("C1", 24), ("VH", 32), ("VG", 48), ("VY", 64),
-                ("C2", 72), ("VHT", 80), ("VGT", 96), ("VYT", 112), ("W1", 128), ("B1", 144), ("WT", 152), ("BO", 160), $(($name, $value)),*
+                ("C2", 72), ("VHT", 80), ("VGT", 96), ("VYT", 112), ("W1", 128), ("B1", 144), ("WT", 152), ("BO", 160), ("UNLIKE", 32), $(($name, $value)),*
             ],
         ]
     };

@@ -11,6 +11,7 @@ mod scores;
 mod values;
 
 pub(super) use arrays::Registers;
+pub use arrays::WIDEST;
 pub use score_sum::SCORE_SUM;
 
 use crate::gpu::{Binding, Buffer, Kernel, Recording, grid};
@@ -57,6 +58,7 @@ impl InRegisters<'_> {
         Params {
             walkers: self.walkers as u32,
             n: flow.n as u32,
+            up: flow.up as u32,
             rows: 1,
             probes: 1,
             ld: flow.ld() as u32,

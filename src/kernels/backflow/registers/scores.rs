@@ -9,7 +9,7 @@ use super::super::super::{outer, pad4};
 use super::super::{BackflowKernels, mean};
 use super::kernels::{SCORE_BOTTOM, SCORE_TOP, SCORE_WEIGHTS};
 use super::score_sum::{self, ADD, LAST_APART};
-use super::{InRegisters, Lane, SOFTPLUS, WAVE};
+use super::{InRegisters, Lane, Params, SOFTPLUS, WAVE};
 
 /// Operands of a weight gradient inside `score`, in vec4: place and width of the inputs' rows, and of the adjoints'.
 struct Product {
@@ -54,7 +54,7 @@ impl InRegisters<'_> {
             // the rows of the first layer that multiply h = 0, and the padding, are never written
             rec.clear(scores);
         }
-        self.record_adjoints(rec, slater_gradient, inverse);
+        self.record_adjoints(rec, slater_gradient);
         let (flow, r) = (self.flow, self.own);
         let (h4, t4, dim, one, pair) = (r.h4, r.t4, r.dim, flow.model.one, flow.model.pair);
         let ld = pad4(flow.parameters());
@@ -95,25 +95,28 @@ impl InRegisters<'_> {
             ..sum
         };
         score_sum::record(rec, mean, &r.moments, scores);
-        let two = &flow.weights.two[0];
-        let pairs = score_sum::Params {
-            parts: 2,
-            rows: rows as u32 + 1,
-            cols: pair as u32,
-            width: 4 * t4 as u32,
-            first: (to.base + two.w_word) as u32,
-            place: (to.base + two.b_word) as u32,
-            flags: LAST_APART,
-            ..sum
-        };
-        score_sum::record(rec, pairs, &r.score_weights, scores);
+        // of pairs of like spins, then of the others, through the same array
+        for (unlike, two) in flow.weights.two[..1].iter().chain(&flow.weights.unlike).enumerate() {
+            self.record_pair_weights(rec, inverse, unlike > 0);
+            let pairs = score_sum::Params {
+                parts: 2,
+                rows: rows as u32 + 1,
+                cols: pair as u32,
+                width: 4 * t4 as u32,
+                first: (to.base + two.w_word) as u32,
+                place: (to.base + two.b_word) as u32,
+                flags: LAST_APART,
+                ..sum
+            };
+            score_sum::record(rec, pairs, &r.score_weights, scores);
+        }
     }
 
-    /// Inputs and adjoints of all layers, and the pairs' shares.
-    fn record_adjoints(&self, rec: &mut Recording, slater_gradient: &Buffer, inverse: &Buffer) {
+    /// Inputs and adjoints of all layers.
+    fn record_adjoints(&self, rec: &mut Recording, slater_gradient: &Buffer) {
         let (flow, r, w) = (self.flow, self.own, self.walkers);
-        let (n, dim, h4, t4) = self.sizes();
-        let (by_one, by_two) = self.by_features();
+        let (_, dim, h4, t4) = self.sizes();
+        let (by_one, _) = self.by_features();
         let flops = 32.0 * h4 * (2.0 * h4 + t4) + by_one + (2.0 * SOFTPLUS + 60.0 * dim) * h4;
         let inputs = [r.sums.read(w), r.mean.read(2 * w), r.row.read(w), r.turned.read(w), r.ydg.read(w)];
         let others = [Binding::read(slater_gradient, 2 * w * flow.order()), r.score.update(w), r.adjoint.write(2 * w)];
@@ -123,9 +126,17 @@ impl InRegisters<'_> {
         let inputs = [r.adjoint_mean.read(2 * w), r.sums.read(w), r.row.read(w), r.turned.read(w), r.slope.read(w)];
         let bottom = self.lane("score bottom", &SCORE_BOTTOM, w, flops);
         self.record(rec, bottom, inputs.into_iter().chain([r.moments.update(w), r.score.update(w)]));
+    }
+
+    /// The pairs' shares, of like spins or of unlike ones.
+    fn record_pair_weights(&self, rec: &mut Recording, inverse: &Buffer, unlike: bool) {
+        let (r, w) = (self.own, self.walkers);
+        let (n, dim, _, t4) = self.sizes();
+        let (_, by_two) = self.by_features();
         let (blocks, cuts) = r.share(r.t4);
         let flops = n * (cuts as f64 * (WAVE + 10.0 * dim * dim) + (3.0 + 2.0 * dim) * by_two + SOFTPLUS * t4);
-        let weights = Lane { more: &[("TB", blocks)], blocks: cuts, ..self.lane("score pairs", &SCORE_WEIGHTS, w, flops) };
+        let params = Params { flags: u32::from(unlike), ..self.params() };
+        let weights = Lane { more: &[("TB", blocks)], blocks: cuts, params, ..self.lane("score pairs", &SCORE_WEIGHTS, w, flops) };
         self.record(rec, weights, [self.x(), self.inverse(inverse), r.rows.read(w), r.score.read(w), r.score_weights.write(w)]);
     }
 
