@@ -84,7 +84,7 @@ fn free_energy(side: f64, beta: f64) -> f64 {
 
 static KIND: Kind = Kind {
     system: &SYSTEM,
-    parameters: &[Parameter { name: "L", short: "L", meaning: "sites of a row" }, SPINS.parameters[0]],
+    parameters: &[Parameter { name: "L", short: "L", meaning: "sites of a row", usual: None }, SPINS.parameters[0]],
     title: "Plaquette model, *L* = <L>, *β* = <beta>",
     exact: Exact { name: "free plaquettes", index: "exact", of: |v| Ok([("F", free_energy(SIDE(v) as f64, v.get("beta")))].into()) },
     means: |v| Ok(Means { lines: vec![format!("{} spins", SIDE(v).pow(2))], json: SIDE(v).pow(2).into() }),

@@ -46,6 +46,8 @@ fn walkers_agree_with_float64_and_errors_are_found() {
         ("ising L=3 network=pixelcnn half=1 symmetry=z2-lattice", &["ln q", "E", "F"]),
         ("hopfield n=8", &["ln q", "E", "F"]),
         ("GAS laplacian=exact", &["ln p", "ln|Ψ|", "K", "V_local", "K_local", "F"]),
+        ("GAS laplacian=exact polarisation=0.333", &["ln p", "ln|Ψ|", "K", "V_local", "K_local", "F"]),
+        ("GAS laplacian=exact polarisation=0.333 prior=none", &["ln p", "ln|Ψ|", "K", "V_local", "K_local", "F"]),
         ("GAS sampler=metropolis mc_steps=20 therm_steps=100 prior=none twist=0.1,0.3", &["ln p", "ln|Ψ|", "K", "V_local"]),
     ] {
         let run = resolved(line);

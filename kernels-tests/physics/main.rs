@@ -15,6 +15,7 @@ mod inverse;
 mod noise;
 mod observables;
 mod oracle;
+mod polarisation;
 mod quasiparticles;
 #[path = "../reference_data.rs"]
 mod reference_data;

@@ -67,12 +67,12 @@ fn curves(plot: &Plot) -> &[Curve] {
     &graph.curves
 }
 
-/// Every point lies within 5.5 errors of the exact curve (200 points: one false alarm in 100,000), and χ² per point is 1, but for
+/// Every point lies within 5.5 errors of the exact curve (300 points: one false alarm in 100,000), and χ² per point is 1, but for
 /// 5 √(2/points) and for what neighbouring points have to do with each other. Events of which there were fewer than ten tell no error
 /// that χ² could take; where none was seen the error is that of one.
 #[test]
 fn plane_waves_have_the_observables_of_the_ideal_gas() {
-    for line in ["n=5 dim=2 theta=0.4", "n=4 dim=3 theta=0.3"] {
+    for line in ["n=5 dim=2 theta=0.4", "n=4 dim=3 theta=0.3", "n=5 dim=2 polarisation=0.2 theta=0.4"] {
         let plots = plots(&format!("{line} rs=0 prior=ideal batch=512 chunk=200 spsize=8 tpsize=8 seed=3 displacements=8"), 4, None);
         let names: Vec<&str> = plots.iter().map(|p| p.name.as_str()).collect();
         assert_eq!(names, ["structure_factor", "pair_distribution", "occupations", "momentum_distribution"]);

@@ -188,7 +188,7 @@ pub(super) fn go(
 fn name(resolved: &Resolved) -> String {
     let kind = resolved.kind();
     let parameters = kind.parameters_of(&resolved.values);
-    let parts = kind.parameters.iter().map(|p| format!("-{}{}", p.short, file_name(&parameters.text(p.name))));
+    let parts = kind.parameters.iter().filter_map(|p| Some(format!("-{}{}", p.short, file_name(&p.told(&parameters)?))));
     format!("{}{}", kind.name(), parts.collect::<String>())
 }
 

@@ -150,6 +150,17 @@ pub struct Parameter {
     pub name: &'static str,
     pub short: &'static str,
     pub meaning: &'static str,
+    /// The value at which it is not told, and what stands before any other in a title.
+    pub usual: Option<(f64, &'static str)>,
+}
+
+impl Parameter {
+    /// Its text among the parameters of a system, unless it has its usual value.
+    pub fn told(&self, of: &Named<serde_json::Value>) -> Option<String> {
+        let number = of.number(self.name);
+        // files of earlier builds may lack it
+        self.usual.is_none_or(|(value, _)| number.is_finite() && number != value).then(|| of.text(self.name))
+    }
 }
 
 /// A system whose values are known exactly, which stand beside those of a run.
@@ -251,13 +262,20 @@ impl Kind {
 
     /// `electron gas, n=13 dim=2 rs=10 theta=0.15`.
     pub fn words(&self, parameters: &Named<serde_json::Value>) -> String {
-        let given = self.parameters.iter().map(|p| format!("{}={}", p.name, parameters.text(p.name)));
+        let given = self.parameters.iter().filter_map(|p| Some(format!("{}={}", p.name, p.told(parameters)?)));
         format!("{}, {}", self.system.name.replace('-', " "), given.collect::<Vec<_>>().join(" "))
     }
 
     /// The title with the texts of the parameters.
     pub fn titled(&self, text: impl Fn(&str) -> String) -> String {
-        self.parameters.iter().fold(self.title.to_string(), |title, p| title.replace(&format!("<{}>", p.name), &text(p.name)))
+        let told = |p: &Parameter| match (p.usual, text(p.name)) {
+            (None, text) => text,
+            (Some((value, before)), text) => match text.parse::<f64>() {
+                Ok(number) if number != value => format!("{before}{text}"),
+                _ => String::new(),
+            },
+        };
+        self.parameters.iter().fold(self.title.to_string(), |title, p| title.replace(&format!("<{}>", p.name), &told(p)))
     }
 
     /// The parameters of a system of this kind.
@@ -330,7 +348,7 @@ mod tests {
             Quantity { name: "mz", meaning: "order", formula: "", unit: Unit::Of(""), role: Role::Result, beside: Beside::Number(0.0) },
             Quantity { name: "pace", meaning: "", formula: "", unit: Unit::Of("ms"), role: Role::Diagnostic, beside: Beside::Nothing },
         ],
-        parameters: &[Parameter { name: "lattice", short: "", meaning: "lattice" }],
+        parameters: &[Parameter { name: "lattice", short: "", meaning: "lattice", usual: None }],
         scanned: &[],
         temperature: "",
         warm: &[],

@@ -68,7 +68,7 @@ pub(super) fn svg(runs: &[RunDir]) -> Result<String> {
                 return wrong("system", a.kind.name().into(), b.kind.name().into());
             }
             let mut fixed = a.kind.parameters.iter().filter(|p| a.kind.scanned.iter().all(|s| s.0 != p.name));
-            if let Some(p) = fixed.find(|p| a.parameters.get(p.name) != b.parameters.get(p.name)) {
+            if let Some(p) = fixed.find(|p| p.told(&a.parameters) != p.told(&b.parameters)) {
                 return wrong(p.meaning, a.parameters.text(p.name), b.parameters.text(p.name));
             }
             if a.energy_unit != b.energy_unit {

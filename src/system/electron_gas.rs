@@ -343,6 +343,35 @@ mod tests {
         }
     }
 
+    /// 7 + 7 electrons at rs = 5: k_F rs = (9π/4)^(1/3), and a Fermi sea of 0.627711 Ha.
+    #[test]
+    fn both_spins_fill_the_same_plane_waves() {
+        let gas = ElectronGas::of_spins([7, 7], 3, 5.0, 0.1, None, None).unwrap();
+        assert_eq!((gas.orbital_count(), gas.plane_wave_count(), gas.down()), (66, 33, 7));
+        assert!(
+            (1.0 / (gas.beta() * 0.1) - (2.25 * PI).powf(2.0 / 3.0)).abs() < 1e-12
+                && (gas.length() - (56.0 * PI / 3.0).cbrt()).abs() < 1e-12
+        );
+        let sea: f64 = gas.ground_state().map(|j| gas.energies()[j]).sum();
+        assert!((sea / 25.0 / 2.0 - 0.627711).abs() < 1e-6, "{sea}");
+        assert!(gas.closed_shell() && !ElectronGas::of_spins([7, 6], 3, 5.0, 0.1, None, None).unwrap().closed_shell());
+        let refused = ElectronGas::of_spins([6, 7], 3, 5.0, 0.1, None, None).unwrap_err().to_string();
+        assert!(refused.contains("6 electrons of spin up and 7 of spin down"), "{refused}");
+    }
+
+    #[test]
+    fn labels_tell_spins_apart() {
+        let gas = ElectronGas::of_spins([3, 2], 2, 1.0, 0.3, None, None).unwrap();
+        let labels = gas.labels();
+        let m = gas.plane_wave_count();
+        assert_eq!(labels.len(), 3 * 2 * m);
+        for (j, label) in labels.chunks(3).enumerate() {
+            assert_eq!((label[..2].to_vec(), label[2]), (gas.momenta()[2 * j..][..2].to_vec(), if j < m { 0.5 } else { -0.5 }));
+        }
+        let polarised = ElectronGas::new(5, 2, 1.0, 0.3).unwrap();
+        assert_eq!(polarised.labels(), polarised.momenta());
+    }
+
     #[test]
     fn energies_fall_along_the_table() {
         for dim in [2, 3] {

@@ -39,9 +39,9 @@ pub static KIND: Kind = Kind {
         Quantity::diagnostic("grad", "Euclidean norm of the gradient of the loss", ""),
     ],
     parameters: &[
-        Parameter { name: "L", short: "L", meaning: "sites of a row" },
-        Parameter { name: "T", short: "T", meaning: "temperature" },
-        Parameter { name: "depth", short: "d", meaning: "levels of the flow" },
+        Parameter { name: "L", short: "L", meaning: "sites of a row", usual: None },
+        Parameter { name: "T", short: "T", meaning: "temperature", usual: None },
+        Parameter { name: "depth", short: "d", meaning: "levels of the flow", usual: None },
     ],
     scanned: &[("T", "*T*"), ("depth", "*d*"), ("L", "*L*")],
     temperature: "T",

@@ -44,9 +44,9 @@ pub static KIND: Kind = Kind {
         Quantity::diagnostic("grad_flow", "Euclidean norm of the gradient of the flow", "ħω"),
     ],
     parameters: &[
-        Parameter { name: "n", short: "n", meaning: "number of electrons" },
-        Parameter { name: "Z", short: "Z", meaning: "strength of the repulsion" },
-        Parameter { name: "beta", short: "beta", meaning: "inverse temperature" },
+        Parameter { name: "n", short: "n", meaning: "number of electrons", usual: None },
+        Parameter { name: "Z", short: "Z", meaning: "strength of the repulsion", usual: None },
+        Parameter { name: "beta", short: "beta", meaning: "inverse temperature", usual: None },
     ],
     scanned: &[("Z", "*Z*"), ("beta", "*β*"), ("n", "*n*")],
     temperature: "beta",

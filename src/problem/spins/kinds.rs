@@ -46,7 +46,7 @@ pub const SPINS: Kind = Kind {
         Quantity::diagnostic("beta", "inverse temperature of the step", "1/J"),
         Quantity::diagnostic("grad", "Euclidean norm of the gradient of β F", ""),
     ],
-    parameters: &[Parameter { name: "beta", short: "beta", meaning: "inverse temperature" }],
+    parameters: &[Parameter { name: "beta", short: "beta", meaning: "inverse temperature", usual: None }],
     scanned: &[("beta", "*β*")],
     temperature: "beta",
     // β is where the neighbour left it
@@ -95,10 +95,10 @@ pub fn open(gpu: &Gpu, v: &Values, parameters: Option<Parameters>) -> Result<Spi
 pub static ISING_KIND: Kind = Kind {
     system: &ISING_SYSTEM,
     parameters: &[
-        Parameter { name: "lattice", short: "", meaning: "lattice" },
-        Parameter { name: "L", short: "L", meaning: "sites of a row" },
-        Parameter { name: "beta", short: "beta", meaning: "inverse temperature" },
-        Parameter { name: "J", short: "J", meaning: "coupling" },
+        Parameter { name: "lattice", short: "", meaning: "lattice", usual: None },
+        Parameter { name: "L", short: "L", meaning: "sites of a row", usual: None },
+        Parameter { name: "beta", short: "beta", meaning: "inverse temperature", usual: None },
+        Parameter { name: "J", short: "J", meaning: "coupling", usual: None },
     ],
     scanned: &[("beta", "*β*"), ("L", "*L*")],
     landmarks: lattice_landmarks,
@@ -111,9 +111,9 @@ pub static ISING_KIND: Kind = Kind {
 pub static SK: Kind = Kind {
     system: &SK_SYSTEM,
     parameters: &[
-        Parameter { name: "n", short: "n", meaning: "number of spins" },
-        Parameter { name: "disorder", short: "disorder", meaning: "seed of the couplings" },
-        Parameter { name: "beta", short: "beta", meaning: "inverse temperature" },
+        Parameter { name: "n", short: "n", meaning: "number of spins", usual: None },
+        Parameter { name: "disorder", short: "disorder", meaning: "seed of the couplings", usual: None },
+        Parameter { name: "beta", short: "beta", meaning: "inverse temperature", usual: None },
     ],
     landmarks: |v| {
         // of J_ij with variance 1/n, as n grows
@@ -128,9 +128,9 @@ pub static SK: Kind = Kind {
 pub static HOPFIELD: Kind = Kind {
     system: &HOPFIELD_SYSTEM,
     parameters: &[
-        Parameter { name: "n", short: "n", meaning: "number of spins" },
-        Parameter { name: "patterns", short: "patterns", meaning: "number of patterns" },
-        Parameter { name: "beta", short: "beta", meaning: "inverse temperature" },
+        Parameter { name: "n", short: "n", meaning: "number of spins", usual: None },
+        Parameter { name: "patterns", short: "patterns", meaning: "number of patterns", usual: None },
+        Parameter { name: "beta", short: "beta", meaning: "inverse temperature", usual: None },
     ],
     scanned: &[("beta", "*β*"), ("n", "*n*")],
     landmarks: |v| {
@@ -147,8 +147,8 @@ pub static HOPFIELD: Kind = Kind {
 pub static COUPLINGS: Kind = Kind {
     system: &COUPLINGS_SYSTEM,
     parameters: &[
-        Parameter { name: "couplings", short: "", meaning: "file of the couplings" },
-        Parameter { name: "beta", short: "beta", meaning: "inverse temperature" },
+        Parameter { name: "couplings", short: "", meaning: "file of the couplings", usual: None },
+        Parameter { name: "beta", short: "beta", meaning: "inverse temperature", usual: None },
     ],
     title: "Spins of a given coupling, *β* = <beta>",
     exact: EXACT,

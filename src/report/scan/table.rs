@@ -51,7 +51,7 @@ impl Scan<'_> {
         let same = |name: &str| self.rows.windows(2).all(|w| w[0].summary.parameters.get(name) == w[1].summary.parameters.get(name));
         let fixed = kind.parameters.iter().filter(|p| same(p.name) && self.series.lists.iter().all(|key| key.name != p.name));
         let fixed: Vec<String> =
-            fixed.filter_map(|p| Some(format!("{}={}", p.name, self.rows.first()?.summary.parameters.text(p.name)))).collect();
+            fixed.filter_map(|p| Some(format!("{}={}", p.name, p.told(&self.rows.first()?.summary.parameters)?))).collect();
         let mut lines = vec![format!("{}: values per {}", [kind.name().replace('-', " "), fixed.join(" ")].join(" ").trim_end(), kind.per)];
         for q in kind.results() {
             lines.push(String::new());
