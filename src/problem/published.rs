@@ -174,10 +174,19 @@ mod tests {
         assert_eq!(there[0], ("F", -0.1690684, 0.0000231));
         assert_eq!(there.iter().map(|p| p.0).collect::<Vec<_>>(), ["F", "E", "K", "V", "S", "S/S_ideal"]);
         assert_eq!(of("n=29 dim=2 rs=10.0 theta=0.15 twist=1/4,1/4"), there);
-        let changed = [("n=29", "n=13"), ("rs=10", "rs=9"), ("0.15", "0.2"), ("dim=2", "dim=3"), ("0.15", "0.15 twist=0")];
+        let changed = [
+            ("n=29", "n=29 polarisation=0.0345"),
+            ("n=29", "n=13"),
+            ("rs=10", "rs=9"),
+            ("0.15", "0.2"),
+            ("dim=2", "dim=3"),
+            ("0.15", "0.15 twist=0"),
+        ];
         for (old, new) in changed {
             assert_eq!(of(&run.replace(old, new)), [], "{new}");
         }
+        assert_eq!(of("n=14 polarisation=0 dim=3 rs=1 theta=0.5")[0].1, 0.955);
+        assert_eq!(of("n=14 dim=3 rs=1 theta=0.5")[0].1, -0.6435);
         // of a finite and of an infinite system; entropies of a fit at low temperature are left out
         let both: Vec<_> = of("n=33 dim=3 rs=1 theta=0.0625");
         assert_eq!(both.iter().map(|p| (p.0, p.1)).collect::<Vec<_>>(), [("V", -1.205183), ("F", 2.24168), ("E", 2.3443), ("V", -1.25395)]);

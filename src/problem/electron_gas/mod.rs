@@ -135,11 +135,15 @@ fn means(s: &Settings) -> Result<Means> {
     let (orbitals, cutoffs) = (gas.orbital_count(), Cutoffs::new(s, &gas));
     let (occupation, flow) = (s.occupation(&gas).parameters().len(), s.backflow().table().len());
     let json = json!({
-        "orbitals": orbitals, "box_side_rs_a0": gas.length(), "beta_per_Ry_rs2": gas.beta(), "closed_shell": gas.closed_shell(),
+        "orbitals": orbitals, "spin_up": gas.up, "spin_down": gas.down(), "box_side_rs_a0": gas.length(), "beta_per_Ry_rs2": gas.beta(), "closed_shell": gas.closed_shell(),
         "cutoffs": cutoffs.json(), "parameters": { "occupation": occupation, "flow": flow },
     });
+    let what = match gas.down() {
+        0 => "orbitals".to_string(),
+        down => format!("spin orbitals for {} electrons of spin up and {down} of spin down", gas.up),
+    };
     let mut lines = vec![
-        format!("{orbitals} orbitals, a box of side {:.4} rs a0, β = {:.4} rs²/Ry", gas.length(), gas.beta()),
+        format!("{orbitals} {}, a box of side {:.4} rs a0, β = {:.4} rs²/Ry", what, gas.length(), gas.beta()),
         format!("{occupation} parameters of the occupation network, {flow} of the flow"),
     ];
     lines.extend(cutoffs.lines());
