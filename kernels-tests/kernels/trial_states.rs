@@ -52,7 +52,7 @@ fn networks() -> Vec<State> {
 /// Two of the four for each network: each meets those that the others of its kind do not, in the profiles by turns.
 fn symmetries(network: usize, profile: Profile) -> [Symmetry; 2] {
     let (none, all) = (vec![(0..N).collect()], Lattice::Square.images(SIDE));
-    if (network % 2 == 0) == (profile == Profile::Simd) { [(none, false), (all, true)] } else { [(none, true), (all, false)] }
+    if network.is_multiple_of(2) == (profile == Profile::Simd) { [(none, false), (all, true)] } else { [(none, true), (all, false)] }
 }
 
 fn model() -> Couplings {
