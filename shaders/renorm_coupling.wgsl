@@ -2,14 +2,14 @@
 //
 //   sampling (DIR 0, k ascending):   v <- v e^s + t;    density (DIR 1, k descending):  v <- (v - t) e^-s
 //   t = T(u),  s = scale tanh S(u);  S, T: 2 -> H -> .. -> H -> 2, M hidden layers, ELU between;  u the two components kept
+// Flag 2: the Haar rotation of the patch is the last thing of sampling; orthogonal and symmetric, it turns vectors alike.
 // CARRY 1: a vector travels with the sample.
 //   DIR 0: g = d ln q/dx, from -z on:  g_v <- g_v e^-s;  g_u <- g_u - (ds/du)'(1 + v g_v) - (dt/du)'(g_v e^-s)
 //   DIR 1: reverse mode of sampling, of c.x + lambda log-det:  c_u <- c_u + (ds/du)'(c_v (v - t) + lambda) + (dt/du)' c_v;
 //          c_v <- c_v e^s.  What entered a coupling is computed from what left it: nothing is stored.
 // GRAD 1 (with DIR 1, CARRY 1): its derivative by the weights, summed over the ROWS patches of an invocation, into `partial`.
 //   x, g      f32 [sample][side][side]; read times `sign` (x alone), written in place. Row = sample patches + patch.
-//   log_det   f32 [sample][side^2/4]: += sum of s of a patch (flag 1), the same quantity in both directions
-//   lambda    f32 [sample]
+//   log_det   f32 [sample][side^2/4]: += sum of s of a patch (flag 1), the same quantity in both directions; lambda f32 [sample]
 //   weights   vec4 [couplings][2: S, T][NET]: W1 2 x H4, b H4, then M-1 times W H x H4, b H4, then the two columns of the last
 //             matrix 2 x H4, and (b, scale); H4 = H/4 rounded up, padding 0. A uniform buffer: see `backflow_registers`.
 //   partial   vec4 [end - begin][2][NET][invocation], otherwise as the weights: `renorm_sum` adds it up
@@ -18,10 +18,8 @@
 // Hazards: exp(x) - 1 of ELU is good to eps in absolute terms, as its terms of order 1 ask for. NaN stay.
 // Li, Wang, Phys. Rev. Lett. 121, 260601 (2018), doi 10.1103/PhysRevLett.121.260601.
 struct Params {
-  first: u32, rows: u32, patches: u32, side: u32,
-  level: u32, offset: u32, begin: u32, end: u32,
-  flags: u32, sign: f32, pad0: u32, pad1: u32,
-  masks: array<vec4<u32>, 2>,
+  first: u32, rows: u32, patches: u32, side: u32, level: u32, offset: u32, begin: u32, end: u32,
+  flags: u32, sign: f32, pad0: u32, pad1: u32, masks: array<vec4<u32>, 2>,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<uniform> weights: array<vec4<f32>, NW>;
@@ -30,7 +28,6 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> log_det: array<f32>;
 @group(0) @binding(5) var<storage, read> lambda: array<f32>;
 @group(0) @binding(6) var<storage, read_write> partial: array<vec4<f32>>;
-
 const TAIL: u32 = NET - 1u;
 const LAST: u32 = NET - 1u - 2u * H4;
 const STEP: u32 = (H + 1u) * H4;
@@ -46,10 +43,7 @@ fn places(row: u32) -> vec4<u32> {
   return row / p.patches * p.side * p.side + p.side * vec4<u32>(near.x, near.x, away.x, away.x) + vec4<u32>(near.y, away.y, near.y, away.y);
 }
 
-fn pick(v: vec4<f32>, i: u32) -> f32 {
-  return select(select(v.x, v.y, i == 1u), select(v.z, v.w, i == 3u), i >= 2u);
-}
-
+fn pick(v: vec4<f32>, i: u32) -> f32 { return select(select(v.x, v.y, i == 1u), select(v.z, v.w, i == 3u), i >= 2u); }
 fn pair(v: vec4<f32>, code: u32) -> vec2<f32> { return vec2<f32>(pick(v, code & 3u), pick(v, (code >> 2u) & 3u)); }
 
 fn put(v: vec4<f32>, code: u32, y: vec2<f32>) -> vec4<f32> {
@@ -57,8 +51,12 @@ fn put(v: vec4<f32>, code: u32, y: vec2<f32>) -> vec4<f32> {
   return select(select(v, vec4<f32>(y.x), at == vec4<u32>(code & 3u)), vec4<f32>(y.y), at == vec4<u32>((code >> 2u) & 3u));
 }
 
+// Twice the mean of a patch and its differences along columns, rows and both; its own inverse.
+fn haar(v: vec4<f32>) -> vec4<f32> {
+  let a = vec4<f32>(v.xy + v.zw, v.xy - v.zw);
+  return 0.5 * vec4<f32>(a.x + a.y, a.x - a.y, a.z + a.w, a.z - a.w);
+}
 fn elu(a: vec4<f32>) -> vec4<f32> { return select(exp(a) - 1.0, a, a > vec4<f32>()); }
-
 // its slope, by what left it
 fn slope(a: vec4<f32>) -> vec4<f32> { return select(a + 1.0, vec4<f32>(1.0), a > vec4<f32>()); }
 
@@ -78,6 +76,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     c[$r] = vec4<f32>(g[at$r.x], g[at$r.y], g[at$r.z], g[at$r.w]);
     if (DIR == 1u) { weight[$r] = lambda[row$r / p.patches]; }
   }
+  if (DIR == 1u && (p.flags & 2u) != 0u) { v[$r] = haar(v[$r]); c[$r] = haar(c[$r]); }
   #end
   for (var j = p.begin; j < p.end; j++) {
     let k = select(j, p.begin + p.end - 1u - j, DIR == 1u);
@@ -240,6 +239,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     #end
   }
   #for r in ROWS
+  if (DIR == 0u && (p.flags & 2u) != 0u) { v[$r] = haar(v[$r]); c[$r] = haar(c[$r]); }
   if (row$r <= bound) {
     x[at$r.x] = v[$r].x; x[at$r.y] = v[$r].y; x[at$r.z] = v[$r].z; x[at$r.w] = v[$r].w;
     if (CARRY == 1u) { g[at$r.x] = c[$r].x; g[at$r.y] = c[$r].y; g[at$r.z] = c[$r].z; g[at$r.w] = c[$r].w; }

@@ -61,6 +61,7 @@ fn numbers(d: &Dispatch) -> Option<Numbers> {
         "displace" => (number("walkers"), number("index")..number("index") + 1),
         "metropolis_propose" => (number("walkers"), 0..number("size").div_ceil(4)),
         "metropolis_accept" => (number("walkers"), u64::from(u32::MAX)..1 << 32),
+        "hmc_accept" => (number("chains"), u64::from(u32::MAX)..1 << 32),
         "independence" => (number("chains"), 0..number("length").div_ceil(4)),
         "made_bits" => (number("count"), 0..number("sites")),
         "tempering_sweep" => (number("chains"), number("site") / 4..number("end").div_ceil(4)),

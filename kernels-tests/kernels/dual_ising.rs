@@ -6,8 +6,9 @@ use helmholtz::kernels::philox::{Stream, purpose};
 use helmholtz::model::renorm::Renorm;
 use helmholtz::number::statistics::Running;
 use helmholtz::optimize::{Optimisation, Optimizer};
+use helmholtz::problem::dual_ising::settings::Roads;
 use helmholtz::problem::dual_ising::{DualField, Options};
-use helmholtz::problem::{Problem, Training, train};
+use helmholtz::problem::{Ending, Named, Problem, Training, train};
 use helmholtz::reference::renorm::Twin;
 use helmholtz::system::DualIsing;
 use helmholtz::system::spins::{Boundary, Couplings, Lattice};
@@ -21,7 +22,7 @@ fn normals(seed: u64, count: usize) -> Vec<f64> {
 }
 
 fn model(side: usize) -> Renorm {
-    Renorm { side, depth: side.ilog2() as usize, repeats: 1, couplings: 4, hidden_layers: 1, hidden: 3, shared: false }
+    Renorm { side, depth: side.ilog2() as usize, repeats: 1, couplings: 4, hidden_layers: 1, hidden: 3, shared: false, haar: true }
 }
 
 fn options(batch: usize, z2: bool, total: bool) -> Options {
@@ -34,7 +35,8 @@ fn options(batch: usize, z2: bool, total: bool) -> Options {
         cooling: 0.5,
         ..Optimisation::default()
     };
-    Options { z2, total, anneal: 0.0, training, optimisation }
+    let roads = Roads { clusters: 0, trajectories: 0 };
+    Options { z2, total, white: z2, anneal: 0.0, roads, training, optimisation }
 }
 
 /// Networks of random weights whose scales are not 0.
@@ -76,7 +78,7 @@ fn steps(gpu: &Gpu) -> Check {
         let (mut loss, mut want) = (0.0, vec![0.0; values.len()]);
         for w in 0..batch {
             let z: Vec<f64> = at.skip(w).normals().take(n).collect();
-            let (r, path, score) = twin.reduced(&dual, &z, z2);
+            let (r, path, score) = twin.reduced(&dual, &z, z2, z2);
             loss += r / batch as f64;
             for (sum, (p, s)) in want.iter_mut().zip(path.iter().zip(&score)) {
                 *sum += (p + if total { *s } else { 0.0 }) / batch as f64;
@@ -119,7 +121,7 @@ fn training_lowers_the_loss_towards_its_bound() {
     train(gpu, &mut field, 400, |_, m| losses.push((m.values["loss"].value, m.values["loss"].error))).unwrap();
     assert!(losses.iter().all(|(v, e)| *v > least - 6.0 * e), "below the bound {least}: {losses:?}");
     let last = losses[losses.len() - 20..].iter().map(|l| l.0).sum::<f64>() / 20.0;
-    assert!(losses[0].0 > least + 10.0 && last < least + 0.6, "{} to {last}, the least is {least}", losses[0].0);
+    assert!(losses[0].0 > least + 5.0 && last < least + 0.6, "{} to {last}, the least is {least}", losses[0].0);
     let end = field.learners()[0].values(gpu).unwrap();
     let mut ratio = Vec::new();
     for values in [&start, &end] {
@@ -130,6 +132,26 @@ fn training_lowers_the_loss_towards_its_bound() {
     }
     // of the total derivative it does not: q fits, but ln q still scatters
     assert!(ratio[0].0 > 0.5 * ratio[0].1 && ratio[1].0 < 0.15 * ratio[1].1, "variances along the path and of the total: {ratio:?}");
+}
+
+/// Of a flow that has learned nothing: Wolff clusters, and Hamiltonian Monte Carlo in fields and in latent variables, have the exact
+/// ⟨m²⟩ within 4.5 errors.
+#[test]
+fn every_road_has_the_exact_magnetisation() {
+    let gpu = devices()[0];
+    let dual = DualIsing::new(4, 2.269_185_314_213_022).unwrap();
+    let roads = Roads { clusters: 40_000, trajectories: 90 };
+    let mut field = problem(gpu, dual, Options { roads, ..options(128, true, false) }, Some(parameters(&model(4), 0.1)));
+    field.draw(gpu).unwrap();
+    field.measure(gpu, false).unwrap();
+    let result = Named::default();
+    let ways = field.conclude(gpu, &Ending { result: &result, frozen: 1, stopped: false }, &mut |_| ()).unwrap().roads;
+    assert_eq!(ways.keys().collect::<Vec<_>>(), ["hmc", "latent_hmc", "wolff"]);
+    for (name, way) in &ways {
+        let m2 = way.values["m2"];
+        assert!((m2.value - 0.761_358_908_6).abs() < 4.5 * m2.error && m2.error < 0.02, "{name}: {way:?}");
+        assert!(way.acceptance > 0.5 && way.tau < 40.0, "{name}: {way:?}");
+    }
 }
 
 /// x = K' s + √K' ξ, s from all states: ⟨x²⟩, ⟨x₀x₁⟩, ⟨m²⟩ of 60 digits within 4.5 errors, and E_p[ln q + U] below -ln Z.
@@ -153,8 +175,7 @@ fn fields_of_exact_spins_have_the_exact_moments() {
     for (u, xi) in uniform.zip(noise.chunks(16)) {
         let state = cumulated.partition_point(|c| *c < u * z) as u32;
         let s: Vec<f64> = (0..16).map(|i| spin(state, i)).collect();
-        let mean = dual.apply(&s, |l| l);
-        let x: Vec<f64> = dual.apply(xi, f64::sqrt).iter().zip(&mean).map(|(a, b)| a + b).collect();
+        let x = dual.fields(&s, xi);
         all[0].push(x.iter().map(|x| x * x).sum::<f64>() / 16.0);
         all[1].push((0..16).map(|i| x[i] * x[i / 4 * 4 + (i + 1) % 4]).sum::<f64>() / 16.0);
         all[2].push(dual.square(&x));

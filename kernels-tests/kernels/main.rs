@@ -6,6 +6,7 @@
 #[path = "../devices.rs"]
 mod devices;
 mod harness;
+mod hmc;
 #[path = "../noise.rs"]
 mod noise;
 #[path = "../reference_data.rs"]

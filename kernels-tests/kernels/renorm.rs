@@ -22,7 +22,16 @@ fn narrow(values: &[f64]) -> Vec<f32> {
 }
 
 fn model(side: usize, depth: usize, hidden: usize, shared: bool) -> Renorm {
-    Renorm { side, depth, repeats: 1, couplings: 5, hidden_layers: if hidden < 4 { 1 } else { 3 }, hidden, shared }
+    Renorm {
+        side,
+        depth,
+        repeats: 1,
+        couplings: 5,
+        hidden_layers: if hidden < 4 { 1 } else { 3 },
+        hidden,
+        shared,
+        haar: hidden < 4 && side < 16,
+    }
 }
 
 /// Networks of random weights whose scales are not 0.
@@ -119,19 +128,21 @@ fn flows(gpu: &Gpu, shapes: &[Shape]) -> Check {
 
 /// U rounds by √N ε of its terms, of which the largest, x², is some 10 N; forces by the products, 8 ε of 10.
 fn actions(gpu: &Gpu) -> Check {
-    for side in [4, 8, 16] {
+    for (side, white) in [(4, true), (8, false), (16, true)] {
         let (dual, samples) = (DualIsing::new(side, 2.0).map_err(|e| e.to_string())?, 3);
         let n = dual.sites();
         let x: Vec<f64> = normals(4, samples * n).iter().map(|v| (4.0 * v) as f32 as f64).collect();
-        let action = Action::new(dual, samples);
+        let action = Action::new(dual, white, samples);
         let fields = gpu.upload("x", &narrow(&x));
         let mut rec = Recording::new();
         action.record(&mut rec, &fields);
         gpu.run(&rec).map_err(|e| e.to_string())?;
-        let want: Vec<(f64, Vec<f64>)> = x.chunks(n).map(|x| dual.action(x)).collect();
+        let want: Vec<(f64, Vec<f64>)> = x.chunks(n).map(|x| if white { dual.white_action(x) } else { dual.action(x) }).collect();
         let (energies, forces): (Vec<f64>, Vec<Vec<f64>>) = want.into_iter().unzip();
-        let squares: Vec<f64> = x.chunks(n).map(|x| dual.square(x)).collect();
+        let own: Vec<f64> = x.chunks(n).flat_map(|x| if white { dual.apply(x, f64::sqrt) } else { x.to_vec() }).collect();
+        let squares: Vec<f64> = own.chunks(n).map(|x| dual.square(x)).collect();
         let read = |b: &Buffer| gpu.read::<f32>(b).map_err(|e| e.to_string());
+        close("x", &read(&action.x)?, &own, 32.0 * EPS)?;
         close("U", &read(&action.energy)?, &energies, 32.0 * EPS)?;
         close("force", &read(&action.force)?, &forces.concat(), 64.0 * EPS)?;
         let got: Vec<f32> = read(&action.magnetisation)?.iter().map(|m| (m / n as f32).powi(2)).collect();
@@ -249,6 +260,7 @@ fn broken_kernels_are_noticed() {
         ("& vec2<u32>(p.side - 1u);\n  let away", "& vec2<u32>(p.side - 2u);\n  let away"),
         ("p.sign * vec4", "vec4"),
         ("du[$r] = -du[$r];", ""),
+        ("a.z - a.w);", "a.w - a.z);"),
     ] {
         mutant(&renorm::COUPLING, from, to, small);
     }
@@ -256,8 +268,9 @@ fn broken_kernels_are_noticed() {
     mutant_in(Profile::Simd, &renorm::COUPLING, "row$r <= bound) {\n    c", "true) {\n    c", small);
     mutant(&renorm::SUM, "r += WG", "r += WG + 1u", wide);
     mutant(&renorm::SUM, "(p.flags & 1u) != 0u", "false", |gpu| flows(gpu, &[(4, 2, 3, true)]));
-    mutant(&renorm::ACTION, "0.5 * dot(v, f)", "dot(v, f)", actions);
-    mutant(&renorm::MODES, "id % p.blocks", "0u", actions);
+    mutant(&renorm::ACTION, "sums[0].x + p.constant", "sums[0].x", actions);
+    mutant(&renorm::ACTION, "0.5 * dot(table", "dot(table", actions);
+    mutant(&renorm::MODES, "- mu * f[id]", "- f[id]", actions);
     mutant(&renorm::BASE, "7.351508265637381", "7.3", bases);
     mutant(&renorm::JOIN, "log_sigmoid(-apart)", "log_sigmoid(apart)", mixtures);
     mutant(&renorm::MIX, "-p.scale * other", "p.scale * other", mixtures);
@@ -292,5 +305,5 @@ fn buffers_that_are_a_word_short_are_refused() {
             Mixed { g: &b[0], share: &b[1], log_q: &b[2], energy: &b[3], force: &b[4], back: &b[5], lambda: &b[6], minus_lambda: &b[7] };
         renorm::mix(rec, true, true, SAMPLES, n, 1.0, of);
     });
-    refuses("action", &[words], |rec, b| Action::new(DualIsing::new(4, 2.0).unwrap(), SAMPLES).record(rec, &b[0]));
+    refuses("action", &[words], |rec, b| Action::new(DualIsing::new(4, 2.0).unwrap(), true, SAMPLES).record(rec, &b[0]));
 }

@@ -22,6 +22,7 @@ pub mod ewald;
 pub mod fields;
 pub mod free_energy;
 pub mod gray;
+pub mod hmc;
 pub mod images;
 pub mod independence;
 pub mod krylov;
@@ -144,6 +145,8 @@ pub static ALL: &[&Kernel] = &[
     &free_energy::IMPORTANCE,
     &free_energy::MOMENTS,
     &gray::KERNEL,
+    &hmc::ACCEPT,
+    &hmc::LEAPFROG,
     &images::IMAGE,
     &images::JOIN,
     &images::SPLIT,

@@ -19,6 +19,11 @@
 //! Networks of the published code see the patch with its moved components set to 0 and give four numbers of which two are used:
 //! the rest of their first and last matrices never matters and is not stored here. Its masks are drawn at random; here couplings
 //! 2j and 2j + 1 keep one half and the other of the patch, which is split in the three possible ways by turns.
+//!
+//! With `haar` the couplings of A act on twice the mean of a patch (slot 0, what the coarser level made) and on its three
+//! differences, which a rotation then turns to its sites; those of B, on patches across the borders of these, follow. Without
+//! couplings that is the orthogonal Haar transform: white noise stays white, and slot 0 of level l is the block spin of 2^l x 2^l
+//! sites. In the order of entanglement renormalisation A is the isometry and B the disentangler.
 
 use super::initial;
 use super::parameters::Table;
@@ -41,6 +46,9 @@ pub struct Renorm {
     pub hidden: usize,
     /// Levels share their networks: a map that is the same at every scale.
     pub shared: bool,
+    /// Levels begin with the Haar rotation of patches A, twice their mean and three differences to the four sites; a block B
+    /// is the last one in sampling, not the first.
+    pub haar: bool,
 }
 
 /// One block: a network on disjoint patches.
@@ -52,6 +60,8 @@ pub struct Block {
     pub offset: usize,
     /// Number of its network.
     pub network: usize,
+    /// The Haar rotation follows its couplings in sampling.
+    pub rotates: bool,
 }
 
 /// Most couplings of a network.
@@ -100,7 +110,13 @@ impl Renorm {
     pub fn blocks(&self) -> Vec<Block> {
         let each = 2 * self.repeats;
         let all = (0..self.depth).flat_map(|level| (0..each).map(move |b| (level, b)));
-        all.map(|(level, b)| Block { level, offset: (b % 2) << level, network: b + if self.shared { 0 } else { level * each } }).collect()
+        all.map(|(level, b)| Block {
+            level,
+            offset: ((b + self.haar as usize) % 2) << level,
+            network: b + if self.shared { 0 } else { level * each },
+            rotates: self.haar && b == each - 1,
+        })
+        .collect()
     }
 
     /// Patches of a block.
@@ -160,8 +176,8 @@ impl Renorm {
         table.get(&format!("{}/scale", Self::module(network))).map_or(0, |l| l.offset) + 2 * coupling
     }
 
-    /// Initial values as published: uniform within 1/√inputs, scales 0 (volume is kept at first). Inputs of the first layer are
-    /// counted as the four of the published networks.
+    /// Initial values as published: uniform within 1/√inputs, scales 0 (volume is kept at first); but the last layers of T are 0 as
+    /// well, so that couplings begin as the identity. Inputs of the first layer are counted as the four of the published networks.
     pub fn initial(&self, seed: u64) -> Vec<f32> {
         let table = self.parameters();
         let mut values = vec![0.0; table.len()];
@@ -171,6 +187,11 @@ impl Renorm {
                 let bound = 1.0 / (inputs as f64).sqrt();
                 let module = format!("{}/layer{m}", Self::module(network));
                 initial::linear(&table, &module, [network as u32, 2 * m as u32], seed, [bound; 2], &mut values);
+            }
+            for k in 0..self.couplings {
+                let [w, b] = self.words(&table, network, k, 1, self.hidden_layers);
+                values[w..w + 2 * self.hidden].fill(0.0);
+                values[b..b + 2].fill(0.0);
             }
         }
         values
@@ -182,10 +203,11 @@ mod tests {
     use super::*;
 
     fn model(side: usize, depth: usize, shared: bool) -> Renorm {
-        Renorm { side, depth, repeats: 1, couplings: 10, hidden_layers: 3, hidden: 10, shared }
+        Renorm { side, depth, repeats: 1, couplings: 10, hidden_layers: 3, hidden: 10, shared, haar: false }
     }
 
-    /// Every block holds each site of its level once; what goes on to the next level is slot 0 of A and slot 3 of B.
+    /// Every block holds each site of its level once; what goes on to the next level is slot 0 of A and slot 3 of B. With the Haar
+    /// rotation B comes first in the density direction, and the last A turns.
     #[test]
     fn blocks_partition_the_sites_of_their_level() {
         for side in [2, 4, 8, 16, 32, 64] {
@@ -206,6 +228,8 @@ mod tests {
                 assert_eq!(on, at(2 * step), "L = {side}, {block:?}");
             }
         }
+        let turned = Renorm { haar: true, repeats: 2, ..model(8, 3, false) }.blocks();
+        assert!(turned.iter().enumerate().all(|(k, b)| (b.offset > 0) == (k % 2 == 0) && b.rotates == (k % 4 == 3)), "{turned:?}");
         // at the top both blocks see the same four sites, in reversed order
         let m = model(8, 3, false);
         let [a, b] = [4, 5].map(|k| m.patch(m.blocks()[k], 0));
@@ -239,7 +263,7 @@ mod tests {
         let values = m.initial(7);
         let table = m.parameters();
         let scale = m.scale(&table, 3, 4);
-        assert!(values[scale..scale + 2] == [0.0, 0.0] && values.iter().filter(|v| **v == 0.0).count() == 8 * 20);
+        assert!(values[scale..scale + 2] == [0.0, 0.0] && values.iter().filter(|v| **v == 0.0).count() == 8 * (20 + 10 * 22));
         let [w, _] = m.words(&table, 2, 1, 1, 3);
         assert!(values[w..w + 20].iter().all(|v| v.abs() <= 1.0 / 10f32.sqrt()));
     }

@@ -30,6 +30,10 @@ pub mod purpose {
     pub const COUPLINGS: u32 = 10;
     /// Electrons moved to measure n(k).
     pub const DISPLACEMENT: u32 = 11;
+    /// Momenta of Hamiltonian Monte Carlo, and what accepts its trajectories.
+    pub const HAMILTONIAN: u32 = 12;
+    /// Wolff clusters, made on the host.
+    pub const CLUSTERS: u32 = 13;
 }
 
 /// Where the random numbers of a launch lie: the only way to them.

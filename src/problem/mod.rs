@@ -241,6 +241,8 @@ pub struct Conclusion {
     pub reweighted: Option<Reweighted>,
     /// The same by Markov chains.
     pub metropolis: Option<Metropolis>,
+    /// And by what knows less of the trial state or nothing, under the methods' names: `latent_hmc`.
+    pub roads: BTreeMap<String, Metropolis>,
     /// Split R̂ of F over chains that drew the samples at frozen parameters.
     pub r_hat: Option<f64>,
     /// On a lattice ⟨s s'⟩ over the exact distribution, of sites 0, 1, … apart along rows and columns.

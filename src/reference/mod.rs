@@ -11,6 +11,7 @@ pub mod estimators;
 pub mod ewald;
 pub mod free_energy;
 pub mod gray;
+pub mod hmc;
 pub mod images;
 pub mod independence;
 pub mod linear;

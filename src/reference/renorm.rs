@@ -102,6 +102,16 @@ impl Twin {
         all.flat_map(|(b, k)| (0..m.patches(b.level)).map(move |p| (b, k, p))).collect()
     }
 
+    /// The Haar rotation of a patch, where one stands between coupling k and finer levels.
+    fn turn(&self, block: Block, patch: usize, k: usize, v: &mut [f64]) {
+        if block.rotates && k + 1 == self.model.couplings {
+            let sites = self.model.patch(block, patch);
+            let [a, b, c, d] = sites.map(|i| v[i]);
+            let turned = [a + b + c + d, a - b + c - d, a + b - c - d, a - b - c + d];
+            sites.iter().zip(turned).for_each(|(i, t)| v[*i] = 0.5 * t);
+        }
+    }
+
     /// x = f(z) and ln|det dx/dz|.
     pub fn sample(&self, z: &[f64]) -> (Vec<f64>, f64) {
         let (x, log_det, _) = self.carried(z);
@@ -127,6 +137,8 @@ impl Twin {
             let (down, right) = (self.pull_s(n, k, u, of_s, &mut unused), self.back(n, k, 1, &self.pass(n, k, 1, u), of_t, &mut unused));
             g[a] -= down[0] + right[0];
             g[b] -= down[1] + right[1];
+            self.turn(block, patch, k, &mut x);
+            self.turn(block, patch, k, &mut g);
         }
         (x, log_det, g)
     }
@@ -144,6 +156,7 @@ impl Twin {
     pub fn density(&self, x: &[f64]) -> (Vec<f64>, f64) {
         let (mut x, mut log_det) = (x.to_vec(), 0.0);
         for (block, k, patch) in self.couplings() {
+            self.turn(block, patch, k, &mut x);
             let [a, b, c, d] = self.places(block, patch, k);
             let (s, t) = self.moves(block.network, k, [x[a], x[b]]);
             for (j, place) in [c, d].into_iter().enumerate() {
@@ -165,6 +178,8 @@ impl Twin {
     pub fn pull(&self, x: &[f64], c: &[f64], lambda: f64) -> Pulled {
         let (mut x, mut g, mut gradient) = (x.to_vec(), c.to_vec(), vec![0.0; self.parameters.len()]);
         for (block, k, patch) in self.couplings() {
+            self.turn(block, patch, k, &mut x);
+            self.turn(block, patch, k, &mut g);
             let [a, b, c, d] = self.places(block, patch, k);
             let (u, n) = ([x[a], x[b]], block.network);
             let (s, t) = self.moves(n, k, u);
@@ -183,10 +198,10 @@ impl Twin {
     }
 
     /// R = ln q_sym + U of a sample of z, its gradient along the path (q differentiated by x alone) and what the total derivative
-    /// adds to it, the score d ln q_sym/dθ, whose mean is 0. Without `z2` q is that of the flow.
-    pub fn reduced(&self, dual: &DualIsing, z: &[f64], z2: bool) -> (f64, Vec<f64>, Vec<f64>) {
+    /// adds to it, the score d ln q_sym/dθ, whose mean is 0. Without `z2` q is that of the flow; `white`: the flow draws K'^-½ x.
+    pub fn reduced(&self, dual: &DualIsing, z: &[f64], z2: bool, white: bool) -> (f64, Vec<f64>, Vec<f64>) {
         let (x, log_det, g) = self.carried(z);
-        let (u, force) = dual.action(&x);
+        let (u, force) = if white { dual.white_action(&x) } else { dual.action(&x) };
         let plus = ln_normal(z) - log_det;
         let mirrored: Vec<f64> = x.iter().map(|x| -x).collect();
         let (other, _) = self.density(&mirrored);
@@ -219,8 +234,8 @@ mod tests {
     }
 
     /// Random networks whose scales are not 0.
-    fn twin(side: usize, depth: usize, repeats: usize, shared: bool) -> Twin {
-        let model = Renorm { side, depth, repeats, couplings: 3, hidden_layers: 2, hidden: 3, shared };
+    fn twin(side: usize, depth: usize, repeats: usize, shared: bool, haar: bool) -> Twin {
+        let model = Renorm { side, depth, repeats, couplings: 3, hidden_layers: 2, hidden: 3, shared, haar };
         let mut values: Vec<f64> = model.initial(5).iter().map(|v| *v as f64).collect();
         values.iter_mut().zip(normals(6, 100_000)).for_each(|(v, n)| *v += 0.3 * n);
         Twin::new(&model, &values)
@@ -235,7 +250,7 @@ mod tests {
         for (side, depth, repeats, shared) in
             [(2, 1, 1, false), (4, 2, 2, false), (8, 3, 1, true), (8, 1, 1, false), (16, 4, 1, false), (32, 5, 1, false)]
         {
-            let t = twin(side, depth, repeats, shared);
+            let t = twin(side, depth, repeats, shared, side != 8);
             let z = normals(1, side * side);
             let (x, log_det) = t.sample(&z);
             let (back, again) = t.density(&x);
@@ -247,7 +262,7 @@ mod tests {
     /// Columns of dx/dz by differences; Gaussian elimination gives the determinant.
     #[test]
     fn the_log_determinant_is_that_of_the_jacobian() {
-        let t = twin(4, 2, 1, false);
+        let t = twin(4, 2, 1, false, true);
         let z = normals(2, 16);
         let moved = |k: usize, h: f64| t.sample(&z.iter().enumerate().map(|(i, v)| if i == k { v + h } else { *v }).collect::<Vec<_>>()).0;
         let mut j: Vec<Vec<f64>> =
@@ -271,7 +286,7 @@ mod tests {
     #[test]
     fn levels_see_as_far_as_their_light_cone() {
         for depth in [1, 2] {
-            let (side, t) = (16usize, twin(16, depth, 1, false));
+            let (side, t) = (16usize, twin(16, depth, 1, false, false));
             let z = normals(3, 256);
             let x = t.sample(&z).0;
             let apart = |a: usize, b: usize| (a.abs_diff(b)).min(side - a.abs_diff(b));
@@ -290,7 +305,7 @@ mod tests {
 
     #[test]
     fn the_carried_gradient_is_the_slope_of_ln_q() {
-        let t = twin(4, 2, 1, false);
+        let t = twin(4, 2, 1, false, true);
         let (x, log_det, g) = t.carried(&normals(4, 16));
         assert!((t.ln_q(&x) - (ln_normal(&normals(4, 16)) - log_det)).abs() < 1e-10);
         for i in 0..16 {
@@ -305,13 +320,13 @@ mod tests {
     fn path_and_score_are_the_total_derivative() {
         let dual = DualIsing::new(4, 2.269).unwrap();
         for (z2, shared) in [(true, false), (false, false), (true, true)] {
-            let t = twin(4, 2, 1, shared);
+            let t = twin(4, 2, 1, shared, z2);
             let z = normals(8, 16);
-            let (_, path, score) = t.reduced(&dual, &z, z2);
+            let (_, path, score) = t.reduced(&dual, &z, z2, shared);
             let along = normals(9, t.parameters.len());
             let at = |h: f64| {
                 let values: Vec<f64> = t.parameters.iter().zip(&along).map(|(v, a)| v + h * a).collect();
-                Twin::new(&t.model, &values).reduced(&dual, &z, z2).0
+                Twin::new(&t.model, &values).reduced(&dual, &z, z2, shared).0
             };
             let slope = (at(1e-6) - at(-1e-6)) / 2e-6;
             let got: f64 = (0..along.len()).map(|i| along[i] * (path[i] + score[i])).sum();

@@ -3,7 +3,7 @@
 use crate::estimate::Estimate;
 pub use crate::estimate::plus_minus;
 use crate::estimate::value::plain;
-use crate::problem::{Exact, Named, Quantity, Role};
+use crate::problem::{Exact, Metropolis, Named, Quantity, Role, method};
 use crate::run::Summary;
 pub use crate::run::duration;
 
@@ -91,20 +91,31 @@ pub(super) fn remarks(s: &Summary) -> Vec<String> {
         }
     }
     if let Some(m) = &s.metropolis {
-        let means: Vec<String> =
-            s.kind.results().filter_map(|q| Some(format!("{} = {}", q.name, plus_minus(*m.values.get(q.name)?)))).collect();
-        lines.push(format!(
-            "independence Metropolis, samples as proposals: {}; {:.1} % accepted, autocorrelation time {:.1}",
-            means.join(", "),
-            100.0 * m.acceptance,
-            m.tau
-        ));
+        lines.push(markov(s, "independence Metropolis, samples as proposals", m));
     }
+    lines.extend(s.roads.iter().map(|(name, m)| markov(s, &way(name), m)));
     lines.extend(s.baselines.iter().map(|(name, b)| b.words(name, &s.energy_unit)));
     for note in &s.notes {
         lines.push(format!("note: {note}"));
     }
     lines
+}
+
+/// What Markov chains gave.
+fn markov(s: &Summary, how: &str, m: &Metropolis) -> String {
+    let mean = |q: &Quantity| Some(format!("{} = {}", q.name, plus_minus(*m.values.get(q.name)?)));
+    let means: Vec<String> = s.kind.results().filter_map(mean).collect();
+    format!("{how}: {}; {:.1} % accepted, autocorrelation time {:.1}", means.join(", "), 100.0 * m.acceptance, m.tau)
+}
+
+/// Ways to the exact distribution in words.
+fn way(name: &str) -> String {
+    match name {
+        "wolff" => "Wolff clusters of spins".into(),
+        "hmc" => "Hamiltonian Monte Carlo in the fields".into(),
+        "latent_hmc" => "Hamiltonian Monte Carlo in latent variables".into(),
+        other => method(other),
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The result of a run.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::config::Values;
@@ -51,6 +53,9 @@ pub struct Summary {
     /// The same from chains that samples of the trial state are proposed to; where a problem has them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metropolis: Option<Metropolis>,
+    /// And by what knows less of the trial state or nothing, under the methods' names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub roads: BTreeMap<String, Metropolis>,
     /// ⟨s s'⟩ over the exact distribution of sites 0, 1, … apart along rows and columns of a lattice, by importance weights.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub two_point: Vec<Estimate>,
@@ -109,6 +114,7 @@ impl Summary {
             exact: None,
             reweighted: None,
             metropolis: None,
+            roads: BTreeMap::new(),
             two_point: Vec::new(),
             ess: f64::NAN,
             std_r: f64::NAN,

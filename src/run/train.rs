@@ -333,6 +333,7 @@ fn conclude(job: &mut Job, problem: &mut dyn Problem, mut summary: Summary, stop
     summary.notes.extend(conclusion.notes);
     summary.r_hat = conclusion.r_hat.unwrap_or(f64::NAN);
     summary.metropolis = conclusion.metropolis;
+    summary.roads = conclusion.roads;
     summary.two_point = conclusion.two_point;
     summary.baselines = conclusion.baselines;
     if let Some(reweighted) = conclusion.reweighted {

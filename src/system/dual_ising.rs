@@ -100,6 +100,11 @@ impl DualIsing {
         transform(&modes)
     }
 
+    /// Fields of given spins, x = K' s + √K' ξ, ξ white noise.
+    pub fn fields(&self, s: &[f64], noise: &[f64]) -> Vec<f64> {
+        self.apply(s, |l| l).iter().zip(self.apply(noise, f64::sqrt)).map(|(a, b)| a + b).collect()
+    }
+
     /// U(x) and dU/dx.
     pub fn action(&self, x: &[f64]) -> (f64, Vec<f64>) {
         let y = self.apply(x, |l| 1.0 / l);
@@ -107,6 +112,13 @@ impl DualIsing {
         let ln_cosh = |v: f64| v.abs() + (-2.0 * v.abs()).exp().ln_1p() - LN_2;
         let u = x.iter().zip(&y).map(|(x, y)| 0.5 * x * y - ln_cosh(*x)).sum();
         (u, x.iter().zip(&y).map(|(x, y)| y - x.tanh()).collect())
+    }
+
+    /// U(x) - ½ ln det K' at x = √K' y, and its gradient by y: minus the logarithm of the density of y, which at given spins are
+    /// white noise about √K' s.
+    pub fn white_action(&self, y: &[f64]) -> (f64, Vec<f64>) {
+        let (u, force) = self.action(&self.apply(y, f64::sqrt));
+        (u - 0.5 * self.ln_det(), self.apply(&force, f64::sqrt))
     }
 
     /// ln det K'.
@@ -201,12 +213,17 @@ mod tests {
         let m = DualIsing::new(4, 2.0).unwrap();
         let x: Vec<f64> =
             Stream { seed: 4, step: 0, purpose: purpose::START, first_walker: 0 }.normals().take(16).map(|v| 3.0 * v).collect();
-        let (_, force) = m.action(&x);
-        for i in 0..16 {
-            let at = |h: f64| m.action(&x.iter().enumerate().map(|(j, v)| if i == j { v + h } else { *v }).collect::<Vec<_>>()).0;
-            let slope = (at(1e-5) - at(-1e-5)) / 2e-5;
-            assert!((slope - force[i]).abs() < 1e-7, "site {i}: {} instead of {slope}", force[i]);
+        for action in [DualIsing::action, DualIsing::white_action] {
+            let (_, force) = action(&m, &x);
+            for i in 0..16 {
+                let at = |h: f64| action(&m, &x.iter().enumerate().map(|(j, v)| if i == j { v + h } else { *v }).collect::<Vec<_>>()).0;
+                let slope = (at(1e-5) - at(-1e-5)) / 2e-5;
+                assert!((slope - force[i]).abs() < 1e-7, "site {i}: {} instead of {slope}", force[i]);
+            }
         }
+        // det √K' between both densities
+        let white = m.white_action(&m.apply(&x, |l| 1.0 / l.sqrt())).0;
+        assert!((white - (m.action(&x).0 - 0.5 * m.ln_det())).abs() < 1e-10);
     }
 
     /// ⟨x²⟩ and ⟨x₀x₁⟩ from ⟨s sᵀ⟩ summed over all states, ⟨x xᵀ⟩ = K' + K' ⟨s sᵀ⟩ K'; and ⟨m²⟩.

@@ -10,6 +10,7 @@ pub mod oscillator;
 pub mod spins;
 pub mod splitting;
 pub mod two_electrons;
+pub mod wolff;
 
 pub use complete::Complete;
 pub use dual_ising::DualIsing;

@@ -11,7 +11,7 @@ pub static MODES: Kernel = Kernel {
     source: include_str!("../../../shaders/dual_modes.wgsl"),
     shared: &["grid"],
     params_bytes: size_of::<Params>(),
-    variants: &[&[("WG", WG)]],
+    variants: &[&[("WG", WG), ("SLOPE", 0)], &[("WG", WG), ("SLOPE", 1)]],
 };
 
 /// `shaders/dual_action.wgsl`.
@@ -28,43 +28,56 @@ pub static ACTION: Kernel = Kernel {
 struct Params {
     count: u32,
     blocks: u32,
-    pad: [u32; 2],
+    constant: f32,
+    pad: u32,
 }
 
-/// U, dU/dx and ⟨m²⟩ of batches of fields.
+/// Fields x = M y of batches of y, U(x) - ln|det M|, its gradient by y, and ⟨m²⟩; M = √K' or 1.
 pub struct Action {
     side: usize,
     samples: usize,
+    white: bool,
+    /// -ln|det M| at the present temperature.
+    constant: f64,
     basis: Buffer,
-    inverse: Buffer,
+    table: Buffer,
     rows: Buffer,
-    /// dU/dx, f32 `[sample][site]`.
+    modes: Buffer,
+    /// x, f32 `[sample][site]`.
+    pub x: Buffer,
+    /// dU/dy, f32 `[sample][site]`.
     pub force: Buffer,
-    /// U, f32 `[sample]`.
+    /// U - ln|det M|, f32 `[sample]`.
     pub energy: Buffer,
     /// N √(m²), f32 `[sample]`.
     pub magnetisation: Buffer,
 }
 
-fn narrow(values: &[f64]) -> Vec<f32> {
-    values.iter().map(|v| *v as f32).collect()
+/// By mode, μ of M, then μ²/λ.
+fn table(dual: DualIsing, white: bool) -> Vec<f32> {
+    let values = dual.eigenvalues();
+    let of = |f: fn(f64) -> f64| values.iter().map(|l| f(*l) as f32).collect::<Vec<_>>();
+    if white { [of(f64::sqrt), of(|_| 1.0)].concat() } else { [of(|_| 1.0), of(f64::recip)].concat() }
 }
 
-/// Eigenvalues of K'⁻¹.
-fn modes(dual: DualIsing) -> Vec<f32> {
-    narrow(&dual.eigenvalues().iter().map(|l| 1.0 / l).collect::<Vec<_>>())
+fn constant(dual: DualIsing, white: bool) -> f64 {
+    if white { -0.5 * dual.ln_det() } else { 0.0 }
 }
 
 impl Action {
-    /// For batches of `samples`.
-    pub fn new(dual: DualIsing, samples: usize) -> Action {
+    /// For batches of `samples`; `white`: M = √K', so that y given the spins are white noise about their mean.
+    pub fn new(dual: DualIsing, white: bool, samples: usize) -> Action {
         let (side, words) = (dual.side, samples * dual.sites());
         Action {
             side,
             samples,
-            basis: Buffer::filled("Hartley basis", side * side, move || narrow(&dual.hartley())),
-            inverse: Buffer::filled("eigenvalues", side * side, move || modes(dual)),
+            white,
+            constant: constant(dual, white),
+            basis: Buffer::filled("Hartley basis", side * side, move || dual.hartley().iter().map(|v| *v as f32).collect()),
+            table: Buffer::filled("eigenvalues", 2 * side * side, move || table(dual, white)),
             rows: Buffer::new("transformed rows", words),
+            modes: Buffer::new("amplitudes of modes", words),
+            x: Buffer::result("fields", words),
             force: Buffer::result("forces", words),
             energy: Buffer::result("actions", samples),
             magnetisation: Buffer::result("magnetisations", samples),
@@ -72,35 +85,50 @@ impl Action {
     }
 
     /// Goes on at the temperature of `dual`, a model of the same lattice.
-    pub fn temper(&self, gpu: &Gpu, dual: DualIsing) {
-        gpu.write(&self.inverse, &modes(dual));
+    pub fn temper(&mut self, gpu: &Gpu, dual: DualIsing) {
+        self.constant = constant(dual, self.white);
+        gpu.write(&self.table, &table(dual, self.white));
     }
 
-    /// Records them for x, f32 `[sample][site]`.
-    pub fn record(&self, rec: &mut Recording, x: &Buffer) {
+    /// -ln|det M|.
+    pub fn constant(&self) -> f64 {
+        self.constant
+    }
+
+    /// Records them for y, f32 `[sample][site]`.
+    pub fn record(&self, rec: &mut Recording, y: &Buffer) {
         let (count, blocks, sites) = (self.samples, self.side * self.side / 4, self.side * self.side);
-        let p = Params { count: count as u32, blocks: blocks as u32, pad: [0; 2] };
-        self.transform(rec, "to modes", x);
-        rec.launch("modes", &MODES, &p)
-            .constants(&[("WG", WG)])
-            .read(&self.inverse, sites)
-            .update(&self.force, count * sites)
-            .flops((count * sites) as f64)
-            .groups(grid((count * blocks).div_ceil(WG as usize)));
-        self.transform(rec, "from modes", &self.force);
+        let p = Params { count: count as u32, blocks: blocks as u32, constant: self.constant as f32, pad: 0 };
+        let modes = |rec: &mut Recording, slope: u32| {
+            rec.launch("modes", &MODES, &p)
+                .constants(&[("WG", WG), ("SLOPE", slope)])
+                .read(&self.table, 2 * sites)
+                .read(&self.modes, count * sites)
+                .update(&self.force, count * sites)
+                .flops((count * sites) as f64 * (1.0 + 2.0 * slope as f64))
+                .groups(grid((count * blocks).div_ceil(WG as usize)));
+        };
+        self.transform(rec, "to modes", y, &self.modes);
+        modes(rec, 0);
+        self.transform(rec, "to fields", &self.force, &self.x);
         rec.launch("action", &ACTION, &p)
             .constants(&[("WG", WG)])
-            .read(x, count * sites)
-            .update(&self.force, count * sites)
+            .read(&self.table, 2 * sites)
+            .read(&self.modes, count * sites)
+            .read(&self.x, count * sites)
+            .write(&self.force, count * sites)
             .write(&self.energy, count)
             .write(&self.magnetisation, count)
             .trips(blocks.div_ceil(WG as usize) as u64 + 1 + WG.ilog2() as u64)
             .flops(40.0 * (count * sites) as f64)
             .groups(grid(count));
+        self.transform(rec, "slopes to modes", &self.force, &self.force);
+        modes(rec, 1);
+        self.transform(rec, "forces", &self.force, &self.force);
     }
 
-    /// H X H of each sample, into `force`.
-    fn transform(&self, rec: &mut Recording, name: &str, x: &Buffer) {
+    /// H X H of each sample.
+    fn transform(&self, rec: &mut Recording, name: &str, x: &Buffer, y: &Buffer) {
         let (side, four) = (self.side, self.side / 4);
         let along = linear::Params::new(self.samples * side, four, four, 0);
         linear::record(rec, &format!("{name}, rows"), along, x, &self.basis, &self.rows);
@@ -110,6 +138,6 @@ impl Action {
             y_stride: (side * four) as u32,
             ..linear::Params::new(side, four, four, 0)
         };
-        linear::record(rec, &format!("{name}, columns"), down, &self.basis, &self.rows, &self.force);
+        linear::record(rec, &format!("{name}, columns"), down, &self.basis, &self.rows, y);
     }
 }

@@ -311,7 +311,7 @@ impl Flow {
             offset: block.offset as u32,
             begin: begin as u32,
             end: end as u32,
-            flags: log_det.is_some() as u32,
+            flags: log_det.is_some() as u32 + 2 * (block.rotates && end == m.couplings) as u32,
             sign,
             pad: [0; 2],
             masks,

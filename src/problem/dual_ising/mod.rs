@@ -4,12 +4,13 @@
 //! loss = E_q\[ln q(x) + U(x)\] ≥ -ln ∫dx e^{-U} = -(ln Z_Ising + C) ([`crate::system::dual_ising`]), so that
 //! F = T (loss + C)/N is an upper bound of the free energy of the Ising model. U and the loss are dimensionless.
 
+mod roads;
 pub mod settings;
 mod state;
 
 use serde_json::json;
 
-use settings::{COOLING, Cooling, DUAL, MAP};
+use settings::{COOLING, Cooling, DUAL, MAP, ROADS, Roads};
 pub use settings::{Gradient, Symmetry};
 pub use state::{DualField, Options};
 
@@ -68,6 +69,8 @@ pub static KIND: Kind = Kind {
             anneal,
             z2: v.get::<Symmetry>("symmetry") == Symmetry::Z2,
             total: v.get::<Gradient>("gradient") == Gradient::Total,
+            white: v.get("white"),
+            roads: Roads::read(v),
             training: Training::read(v),
             optimisation: Optimisation::read(v),
         };
@@ -79,8 +82,8 @@ pub static KIND: Kind = Kind {
 static SYSTEM: System = System {
     name: "dual-ising",
     example: &[("L", "16"), ("T", "2.269185")],
-    keys: &[DUAL, COOLING, MAP, TRAINING, OPTIMISATION],
-    defaults: &[("optimizer", "adam"), ("learning_rate", "0.01"), ("cooling", "0.5"), ("steps", "1500"), ("max_gradient", "100")],
+    keys: &[DUAL, COOLING, MAP, ROADS, TRAINING, OPTIMISATION],
+    defaults: &[("optimizer", "adam"), ("learning_rate", "0.02"), ("cooling", "0.5"), ("steps", "1800"), ("max_gradient", "100")],
     derive: settings::derive,
     mistakes: settings::mistakes,
     bearing: |key| match (key.group, key.name) {

@@ -41,7 +41,7 @@ crate::config::settings! {
     /// How T is reached.
     pub struct Cooling, COOLING
     "temperature" {
-        anneal: f64 = "0.3", Range::Within(0.0, 1.0), "", "share of the training steps in which 1/T rises from 0; of a run that starts from parameters 0 unless given";
+        anneal: f64 = "0.5", Range::Within(0.0, 1.0), "", "share of the training steps in which 1/T rises from 0; of a run that starts from parameters 0 unless given";
     }
 }
 
@@ -55,8 +55,19 @@ crate::config::settings! {
         hidden_layers: usize = "2", Range::Within(1.0, 4.0), "", "hidden layers of the networks of a coupling";
         hidden: usize = "8", Range::Within(1.0, MOST_HIDDEN as f64), "", "their units";
         shared: bool = "no", Range::Any, "", "levels share their networks: the same map at every scale";
+        haar: bool = "yes", Range::Any, "", "levels begin with the Haar rotation of a mean and three differences to four sites; no: blocks in the published order";
+        white: bool = "yes", Range::Any, "", "the flow draws fields that are white noise about their mean at given spins, which √K' colours; no: it draws them as they are";
         symmetry: Symmetry = "z2", Range::Any, "", "q(x) = q(-x) by drawing either sign (z2), or none";
         gradient: Gradient = "path", Range::Any, "", "gradient along the path of the samples, or the total derivative";
+    }
+}
+
+crate::config::settings! {
+    /// Other ways to ⟨m²⟩, at the end of a run.
+    pub struct Roads, ROADS
+    "other ways" {
+        clusters: usize = "50000", Range::Within(0.0, 1e9), "", "Wolff clusters of spins; 0: none";
+        trajectories: usize = "0", Range::Within(0.0, 1e6), "", "trajectories of Hamiltonian Monte Carlo, a chain a sample of the batch, in latent variables and in fields; 0: none";
     }
 }
 
@@ -76,8 +87,8 @@ pub fn dual(values: &Values) -> Result<DualIsing> {
 pub fn flow(values: &Values) -> Result<Renorm> {
     let (side, s) = (dual(values)?.side, Map::read(values));
     let depth = if values.left("depth") { side.ilog2() as usize } else { s.depth };
-    let Map { repeats, couplings, hidden_layers, hidden, shared, .. } = s;
-    let flow = Renorm { side, depth, repeats, couplings, hidden_layers, hidden, shared };
+    let Map { repeats, couplings, hidden_layers, hidden, shared, haar, .. } = s;
+    let flow = Renorm { side, depth, repeats, couplings, hidden_layers, hidden, shared, haar };
     flow.check()?;
     Ok(flow)
 }
@@ -111,7 +122,7 @@ pub fn tables(values: &Values) -> Result<Tables> {
 }
 
 /// Samples of a step where they are left to the program.
-const BATCH: usize = 512;
+const BATCH: usize = 256;
 
 /// Batch and chunk where they are left to the program.
 ///

@@ -1,7 +1,10 @@
 //! Fields in training.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::roads;
+use super::settings::Roads;
 use crate::archive::Archive;
 use crate::error::{Error, Result};
 use crate::estimate::Estimate;
@@ -29,16 +32,20 @@ pub struct Options {
     pub anneal: f64,
     /// Batch (given), seed, steps.
     pub training: Training,
+    /// The flow draws y = K'^-½ x, white noise about its mean at given spins, instead of x.
+    pub white: bool,
+    /// Other ways to ⟨m²⟩.
+    pub roads: Roads,
     /// Adam.
     pub optimisation: Optimisation,
 }
 
 /// ln N, sums of s and G of the samples with one sign.
-struct Branch {
-    normal: Buffer,
+pub(super) struct Branch {
+    pub normal: Buffer,
     log_det: Buffer,
-    g: Buffer,
-    lambda: Buffer,
+    pub g: Buffer,
+    pub lambda: Buffer,
 }
 
 impl Branch {
@@ -59,18 +66,18 @@ impl Branch {
 
 /// The dual of the Ising model, and the flow that draws its fields.
 pub struct DualField {
-    dual: DualIsing,
-    options: Options,
-    flow: Flow,
-    action: Action,
-    learner: Learner,
+    pub(super) dual: DualIsing,
+    pub(super) options: Options,
+    pub(super) flow: Flow,
+    pub(super) action: Action,
+    pub(super) learner: Learner,
     sums: FreeEnergy,
-    /// f32 `[sample][site]`; where the reverse mode has been z again.
-    pub x: Buffer,
+    /// What the flow draws, y or x, f32 `[sample][site]`; where the reverse mode has been z again.
+    pub drawn: Buffer,
     /// Of the mirror images: z', then -x.
     mirrored: Buffer,
-    plus: Branch,
-    minus: Branch,
+    pub(super) plus: Branch,
+    pub(super) minus: Branch,
     share: Buffer,
     /// ln q, f32 `[sample]`.
     pub log_q: Buffer,
@@ -103,10 +110,10 @@ impl DualField {
         let sites = dual.sites();
         Ok(DualField {
             dual,
-            action: Action::new(dual, batch),
+            action: Action::new(dual, options.white, batch),
             learner,
             sums: FreeEnergy::new(batch, sites),
-            x: Buffer::result("fields", batch * sites),
+            drawn: Buffer::result("drawn fields", batch * sites),
             mirrored: Buffer::result("mirror images", batch * sites),
             plus: Branch::new(&flow, batch, ""),
             minus: Branch::new(&flow, batch, " of mirror images"),
@@ -140,35 +147,43 @@ impl DualField {
         self.draws += 1;
         rec.phase("sampling");
         self.flow.record_pack(rec, &self.learner.parameters);
-        renorm::draw(rec, at, self.batch(), sites, &self.x, &self.plus.g, &self.plus.normal);
-        rec.clear(&self.plus.log_det);
-        self.flow.record(rec, Direction::Sample(Some(&self.plus.g)), &self.x, Some(&self.plus.log_det));
+        renorm::draw(rec, at, self.batch(), sites, &self.drawn, &self.plus.g, &self.plus.normal);
+        self.record_sample(rec);
     }
 
-    /// Records U, ln q and the sums of both.
+    /// Records what the flow makes of latent variables, with -z in G.
+    pub(super) fn record_sample(&self, rec: &mut Recording) {
+        rec.clear(&self.plus.log_det);
+        self.flow.record(rec, Direction::Sample(Some(&self.plus.g)), &self.drawn, Some(&self.plus.log_det));
+    }
+
+    /// Records the sums of U and ln q.
     fn record_measure(&self, rec: &mut Recording) {
-        let (batch, sites) = (self.batch(), self.dual.sites());
-        rec.phase("action");
-        self.action.record(rec, &self.x);
-        if self.options.z2 {
-            rec.phase("mirror images");
-            rec.copy(&self.x, &self.mirrored, batch * sites);
-            rec.clear(&self.minus.log_det);
-            self.flow.record(rec, Direction::Density(-1.0), &self.mirrored, Some(&self.minus.log_det));
-            renorm::base(rec, batch, sites, &self.mirrored, &self.minus.g, &self.minus.normal);
-        }
+        self.record_log_q(rec);
         rec.phase("averages");
-        let minus = self.options.z2.then(|| self.minus.logs());
-        renorm::join(rec, batch, sites, self.plus.logs(), minus, &self.log_q, &self.share);
         self.sums.record_averages(rec, self.samples(), 1.0);
         self.sums.record_importance(rec, self.samples(), 1.0);
     }
 
-    /// Records the gradient of the loss.
-    fn record_gradients(&self, rec: &mut Recording) {
-        let (batch, sites, Options { z2, total, .. }) = (self.batch(), self.dual.sites(), &self.options);
-        let (z2, total) = (*z2, *total);
-        rec.phase("gradient");
+    /// Records U and ln q of the samples.
+    pub(super) fn record_log_q(&self, rec: &mut Recording) {
+        let (batch, sites) = (self.batch(), self.dual.sites());
+        rec.phase("action");
+        self.action.record(rec, &self.drawn);
+        if self.options.z2 {
+            rec.phase("mirror images");
+            rec.copy(&self.drawn, &self.mirrored, batch * sites);
+            rec.clear(&self.minus.log_det);
+            self.flow.record(rec, Direction::Density(-1.0), &self.mirrored, Some(&self.minus.log_det));
+            renorm::base(rec, batch, sites, &self.mirrored, &self.minus.g, &self.minus.normal);
+        }
+        let minus = self.options.z2.then(|| self.minus.logs());
+        renorm::join(rec, batch, sites, self.plus.logs(), minus, &self.log_q, &self.share);
+    }
+
+    /// Records d(ln q + U)/dx of the samples times `scale`, in place of the forces: along the path, or of the total derivative.
+    pub(super) fn record_cotangents(&self, rec: &mut Recording, total: bool, scale: f64) {
+        let (batch, sites, z2) = (self.batch(), self.dual.sites(), self.options.z2);
         if z2 {
             // from their latent variables back, with the slope of ln q
             self.flow.record(rec, Direction::Sample(Some(&self.minus.g)), &self.mirrored, None);
@@ -183,8 +198,15 @@ impl DualField {
             lambda: &self.plus.lambda,
             minus_lambda: &self.minus.lambda,
         };
-        renorm::mix(rec, z2, total, batch, sites, 1.0 / batch as f64, of);
-        let mut pulls = vec![(&self.action.force, &self.plus.lambda, &self.x)];
+        renorm::mix(rec, z2, total, batch, sites, scale, of);
+    }
+
+    /// Records the gradient of the loss.
+    fn record_gradients(&self, rec: &mut Recording) {
+        let Options { z2, total, .. } = self.options;
+        rec.phase("gradient");
+        self.record_cotangents(rec, total, 1.0 / self.batch() as f64);
+        let mut pulls = vec![(&self.action.force, &self.plus.lambda, &self.drawn)];
         if z2 && total {
             pulls.push((&self.minus.g, &self.minus.lambda, &self.mirrored));
         }
@@ -290,8 +312,12 @@ impl Problem for DualField {
     fn walkers(&mut self, gpu: &Gpu, count: usize) -> Result<Option<Walkers>> {
         let (n, batch) = (self.dual.sites(), self.batch());
         let wide = |words: Vec<f32>| words.into_iter().map(f64::from).collect::<Vec<f64>>();
-        let (log_q, energies) = (wide(gpu.read_words(&self.log_q, batch)?), wide(gpu.read_words(&self.action.energy, batch)?));
-        let x = wide(gpu.read_words(&self.x, batch * n)?);
+        // of x, not of y: both by ln|det M|
+        let of_x = |words: Vec<f32>, by: f64| wide(words).into_iter().map(|v| v + by).collect::<Vec<f64>>();
+        let constant = self.action.constant();
+        let (log_q, energies) =
+            (of_x(gpu.read_words(&self.log_q, batch)?, constant), of_x(gpu.read_words(&self.action.energy, batch)?, -constant));
+        let x = wide(gpu.read_words(&self.action.x, batch * n)?);
         let usable: Vec<usize> = (0..batch).filter(|w| log_q[*w].is_finite() && energies[*w].is_finite()).collect();
         let chosen = Walkers::chosen(&usable, count);
         let column = |all: &[f64]| chosen.iter().map(|w| all[*w]).collect::<Vec<f64>>();
@@ -299,7 +325,7 @@ impl Problem for DualField {
         Ok(Some(Walkers { count: chosen.len(), numbers: [("x", rows), ("ln q", column(&log_q)), ("U", column(&energies))].into() }))
     }
 
-    fn conclude(&mut self, _gpu: &Gpu, _end: &Ending, _say: &mut dyn FnMut(&str)) -> Result<Conclusion> {
+    fn conclude(&mut self, gpu: &Gpu, end: &Ending, say: &mut dyn FnMut(&str)) -> Result<Conclusion> {
         let Some((averages, weighted)) = self.frozen.sums() else { return Ok(Conclusion::default()) };
         let log_z = weighted.log_z();
         let least = Estimate { value: -log_z.value, ..log_z };
@@ -310,6 +336,19 @@ impl Problem for DualField {
             acceptance: all.acceptance(),
             tau: all.tau(chains::Quantity::Square),
         });
-        Ok(Conclusion { reweighted: Some(Reweighted { values, ess, std_r: self.spread(&averages) }), metropolis, ..Conclusion::default() })
+        let reweighted = Some(Reweighted { values, ess, std_r: self.spread(&averages) });
+        let mut ways = BTreeMap::new();
+        let Roads { clusters, trajectories } = self.options.roads;
+        if clusters > 0 {
+            ways.insert("wolff".to_string(), roads::clusters(self, clusters));
+        }
+        if trajectories > 0 && !end.stopped {
+            say("Hamiltonian Monte Carlo");
+            // in latent variables last: it leaves fields, U and ln q of the same samples
+            for (name, latent) in [("hmc", false), ("latent_hmc", true)] {
+                ways.insert(name.to_string(), roads::hamiltonian(self, gpu, latent, trajectories)?);
+            }
+        }
+        Ok(Conclusion { reweighted, metropolis, roads: ways, ..Conclusion::default() })
     }
 }

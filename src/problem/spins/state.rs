@@ -437,12 +437,12 @@ impl Problem for Spins {
         };
         Ok(Conclusion {
             reweighted,
-            r_hat: None,
             metropolis,
             two_point,
             baselines,
             plots: self.pictures(gpu)?,
             notes: alike::remark(&bonds).into_iter().collect(),
+            ..Conclusion::default()
         })
     }
 }

@@ -17,14 +17,18 @@ pub fn rows(values: &Values, parameters: &Parameters, w: &Walkers) -> Result<Vec
     let (twin, n) = (Twin::new(&flow, &theta), dual.sites());
     let z2 = values.get::<Symmetry>("symmetry") == Symmetry::Z2;
     let (mut log_q, mut allowed_q, mut action, mut allowed_u) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    // what the flow draws, and ln q of it
+    let white: bool = values.get("white");
+    let constant = if white { -0.5 * dual.ln_det() } else { 0.0 };
     for x in w.of("x").chunks_exact(n) {
+        let drawn = if white { dual.apply(x, |l| 1.0 / l.sqrt()) } else { x.to_vec() };
         // of either sign: ln q, and how far rounding moves it
         let of = |sign: f64| {
-            let x: Vec<f64> = x.iter().map(|v| sign * v).collect();
+            let x: Vec<f64> = drawn.iter().map(|v| sign * v).collect();
             let (z, log_det) = twin.density(&x);
             let g = twin.carried(&z).2;
             let moved = x.iter().zip(&g).map(|(x, g)| (x * g).powi(2)).sum::<f64>().sqrt();
-            (ln_normal(&z) - log_det, moved)
+            (ln_normal(&z) - log_det + constant, moved)
         };
         let ((plus, near), (minus, far)) = (of(1.0), if z2 { of(-1.0) } else { (f64::NEG_INFINITY, 0.0) });
         let top = plus.max(minus);
