@@ -103,7 +103,7 @@ fn every_kernel_is_whole() {
         // the profiles may give a kernel different text; some kernels belong to one profile
         let [simd, wide] = ["Simd", "Gpu"].map(|p| breaks(&format!("mutant_in(Profile::{p},")));
         let broken = match name {
-            "lu_lane_real" | "lu_lane_complex" | "ancestral" => simd,
+            "lu_lane_real" | "lu_lane_complex" | "ancestral" | "trap_flow_lane" | "trap_energy_lane" | "trap_scores_lane" => simd,
             "lu_tile_real" | "lu_tile_complex" | "ancestral_group" => wide,
             _ => breaks("mutant(") || (simd && wide),
         };

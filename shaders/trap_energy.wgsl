@@ -5,7 +5,7 @@
 // two derivatives of delta through all stages (forward Laplacian, arXiv 2307.08214), so that lanes share nothing but the
 // terms of pairs. The Slater matrix is inverted by Gauss and Jordan with pivots, a column a lane; that of dz/dx as well, whose
 // determinant checks delta.
-//   theta     f32 [6 UNITS]; x, z vec2 [walker][N]: the electrons, and where they were drawn
+//   weights   f32 [6 LD]: b, W1, W2 of eta, then of mu, padded; x, z vec2 [walker][N]: the electrons, and where they were drawn
 //   index     u32 [walker]: the walker's determinant; occupied u32 [determinant][N]: nx + 256 ny of its orbitals
 //   stages    vec2 [walker][4 steps][N]: positions of all stages, for trap_scores
 //   slope     vec2 [walker][N]: gradient of ln|Phi_n| by z
@@ -14,7 +14,7 @@
 // Single precision: 1/r^3 of close pairs multiply differences that are as small as r^3; not finite at a node.
 struct Params { walkers: u32, steps: u32, states: u32, pad0: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> theta: array<f32>;
+@group(0) @binding(1) var<storage, read> weights: array<f32>;
 @group(0) @binding(2) var<storage, read> x: array<vec2<f32>>;
 @group(0) @binding(3) var<storage, read> z: array<vec2<f32>>;
 @group(0) @binding(4) var<storage, read> index: array<u32>;
@@ -80,7 +80,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let flat = flat_group(group, groups);
   let w = min(flat, p.walkers - 1u);
   let mine = flat < p.walkers;
-  for (var k = lane; k < 6u * UNITS; k += WG) { net[k] = theta[k]; }
+  for (var k = lane; k < 6u * LD; k += WG) { net[k] = weights[k]; }
   // J and L along the lane's direction, [electron][component], J first
   var start: array<f32, 4u * N>;
   var now: array<f32, 4u * N>;

@@ -1,6 +1,6 @@
 // trap_scores: d ln p/d theta, ln p(x) = 2 ln|Phi_n(z)| - delta of the discrete reverse flow, by its adjoint.
 //
-//   theta    f32 [6 UNITS]: b, W1, W2 of eta, then of mu
+//   weights  f32 [6 LD]: b, W1, W2 of eta, then of mu, padded
 //   stages   vec2 [walker][4 steps][N], slope vec2 [walker][N], records vec4 [walker][2]: those of trap_energy
 //   scores   f32 [walker][ld], padding 0; a walker whose record is not finite has 0
 // From the last stage to the first, with k the cotangent of a stage's rate -v and u that of the divergence (minus its weight):
@@ -10,7 +10,7 @@
 // + PAIRS + N) + 6 UNITS/WG.
 struct Params { walkers: u32, steps: u32, ld: u32, pad0: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> theta: array<f32>;
+@group(0) @binding(1) var<storage, read> weights: array<f32>;
 @group(0) @binding(2) var<storage, read> stages: array<vec2<f32>>;
 @group(0) @binding(3) var<storage, read> slope: array<vec2<f32>>;
 @group(0) @binding(4) var<storage, read> records: array<vec4<f32>>;
@@ -27,7 +27,7 @@ fn finite4(v: vec4<f32>) -> bool { return finite(v.x) && finite(v.y) && finite(v
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let flat = flat_group(group, groups);
   let w = min(flat, p.walkers - 1u);
-  for (var k = lane; k < 6u * UNITS; k += WG) { net[k] = theta[k]; }
+  for (var k = lane; k < 6u * LD; k += WG) { net[k] = weights[k]; }
   var sums: array<vec4<f32>, OWN>;
   for (var s = 0u; s < OWN; s++) { sums[s] = vec4<f32>(); }
   var bar = vec2<f32>();
@@ -82,9 +82,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         let u = s0 * WG + lane;
         if (u < 2u * UNITS) {
           let eta = u < UNITS;
-          let at = select(2u * UNITS, 0u, eta) + u;
-          let w1 = net[at + UNITS];
-          let w2 = net[at + 2u * UNITS];
+          let at = select(3u * LD - UNITS, 0u, eta) + u;
+          let w1 = net[at + LD];
+          let w2 = net[at + 2u * LD];
           var mine = vec4<f32>();
           let last = select(PAIRS + N, PAIRS, eta);
           for (var t = select(PAIRS, 0u, eta); t < last; t++) {

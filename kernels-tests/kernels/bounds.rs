@@ -227,13 +227,13 @@ fn of_the_trap() {
     let s = trap::Shape { n: 3, units: 5, steps: 2, walkers: W };
     let stream = |purpose| philox::Stream { seed: 1, step: 2, purpose, first_walker: 3 };
     for profile in [Profile::Simd, Profile::Gpu] {
-        refuses("trap flow", &[30, 6 * W, 6 * W], |rec, b| trap::record_flow(rec, profile, s, &b[0], &b[1], &b[2]));
-        refuses("trap energy", &[30, 6 * W, 6 * W, W, 11 * 3, 48 * W, 6 * W, 8 * W], |rec, b| {
+        refuses("trap flow", &[48, 6 * W, 6 * W], |rec, b| trap::record_flow(rec, profile, s, &b[0], &b[1], &b[2]));
+        refuses("trap energy", &[48, 6 * W, 6 * W, W, 11 * 3, 48 * W, 6 * W, 8 * W], |rec, b| {
             let out = trap::Outputs { stages: b[5].clone(), slope: b[6].clone(), records: b[7].clone() };
             let occupied = trap::Occupied { table: &b[4], states: 11, index: &b[3] };
             trap::record_energy(rec, profile, s, &b[0], &b[1], &b[2], occupied, &out);
         });
-        refuses("trap scores", &[30, 48 * W, 6 * W, 8 * W, 32 * W], |rec, b| {
+        refuses("trap scores", &[48, 48 * W, 6 * W, 8 * W, 32 * W], |rec, b| {
             let out = trap::Outputs { stages: b[1].clone(), slope: b[2].clone(), records: b[3].clone() };
             trap::record_scores(rec, profile, s, &b[0], &out, &b[4]);
         });
@@ -245,5 +245,5 @@ fn of_the_trap() {
     refuses("trap states", &[11, W], |rec, b| {
         trap::record_states(rec, stream(philox::purpose::OCCUPATION), W, 11, &b[0], &b[1]);
     });
-    refuses("softmax", &[11, 2 * W, 12 * W], |rec, b| trap::record_softmax(rec, W, 11, &b[0], &b[1], &b[2]));
+    refuses("trap weights", &[30, 48, 48], |rec, b| trap::record_pack(rec, s, &b[0], &b[1], &b[2]));
 }

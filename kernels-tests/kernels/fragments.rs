@@ -31,7 +31,9 @@ fn broken_fragments_are_noticed() {
     fragment("tokens", SIMD, &occupation::SAMPLE, "keep * sum + e", "sum + e", inversion);
     fragment("tokens", SIMD, &ancestral_attention::KERNEL, "weights[bias + (seen - 1u) * head.z + col]", "weights[bias + col]", drawn);
     fragment("tokens", WIDE, &ancestral_attention::KERNEL, "(flags & 2u) != 0u", "(flags & 2u) == 7u", drawn);
-    fragment("trap", SIMD, &trap::FLOW, "select(0.5, 1.0, stage == 2u)", "1.0", moves);
+    fragment("runge_kutta", SIMD, &trap::FLOW, "select(0.5, 1.0, stage == 2u)", "1.0", moves);
+    fragment("trap", SIMD, &trap::FLOW, "if (j != i) {", "if (j > i) {", moves);
+    fragment("trap_lane", SIMD, &trap::FLOW_LANE, "select(e * h, h, up)", "h", moves);
     fragment("triangles", SIMD, &determinant::LANE_REAL, "FOUR < vec4<u32>($ru)", "FOUR <= vec4<u32>($ru)", small_real);
 }
 

@@ -1,13 +1,13 @@
 //! Electrons in a trap: flow, local energies and scores against their twins, and the twins against differences.
 
-use helmholtz::gpu::{Buffer, Gpu, Recording};
+use helmholtz::gpu::{Buffer, Gpu, Profile, Recording};
 use helmholtz::kernels::pad4;
 use helmholtz::kernels::trap::{self, Occupied, Outputs, Shape};
 use helmholtz::reference::trap::{self as twin, Energy, Flow, Point};
 use helmholtz::system::Dot;
 use helmholtz::system::oscillator::{Orbital, orbitals};
 
-use crate::harness::{Check, Wanted, close, mutant, random, verify};
+use crate::harness::{Check, Wanted, close, mutant, mutant_in, random, verify};
 
 /// A flow of a few tenths at all distances, as training makes it.
 fn flow(units: usize, steps: usize, size: f64) -> Flow {
@@ -96,15 +96,17 @@ fn run(gpu: &Gpu, c: &Case) -> Result<Made, String> {
     s.check().map_err(text)?;
     let theta: Vec<f32> = c.flow.parameters.iter().map(|v| *v as f32).collect();
     let (theta, x) = (gpu.upload("theta", &theta), gpu.upload("x", &flat(&c.x)));
+    let (map, weights) = (trap::weight_map(s.units), Buffer::new("weights", s.weight_words()));
     let z = gpu.upload("z", &flat(&c.reverse));
     let (table, index) = (gpu.upload("occupied", &trap::occupied(&c.dot)), gpu.upload("index", &c.index));
     let (out, forward) = (Outputs::new(s), Buffer::new("forward", 2 * s.walkers * s.n));
     let scores = Buffer::new("scores", s.walkers * pad4(s.parameters()));
     let occupied = Occupied { table: &table, states: c.dot.states.len(), index: &index };
     let mut rec = Recording::new();
-    trap::record_flow(&mut rec, gpu.profile, s, &theta, &x, &forward);
-    trap::record_energy(&mut rec, gpu.profile, s, &theta, &x, &z, occupied, &out);
-    trap::record_scores(&mut rec, gpu.profile, s, &theta, &out, &scores);
+    trap::record_pack(&mut rec, s, &theta, &map, &weights);
+    trap::record_flow(&mut rec, gpu.profile, s, &weights, &x, &forward);
+    trap::record_energy(&mut rec, gpu.profile, s, &weights, &x, &z, occupied, &out);
+    trap::record_scores(&mut rec, gpu.profile, s, &weights, &out, &scores);
     gpu.run(&rec).map_err(text)?;
     Ok(Made {
         forward: gpu.read_words(&forward, 2 * s.walkers * s.n).map_err(text)?,
@@ -355,4 +357,10 @@ fn broken_kernels_are_noticed() {
     mutant(&trap::ENERGY, "finite(off) && (!finite(checks[k].y) || checks[k].y > off)", "checks[k].y > off", lost);
     mutant(&trap::SCORES, "v.x * rise + v.z * l.y", "v.x * rise", scores);
     mutant(&trap::SCORES, "select(2.0, 4.0, pair)", "2.0", scores);
+    mutant_in(Profile::Simd, &trap::FLOW_LANE, "rate[j] -= v", "rate[j] += v", moves);
+    mutant_in(Profile::Simd, &trap::ENERGY_LANE, "(dm + trace) * d + 2.0 * pd", "(dm + trace) * d + pd", energies);
+    mutant_in(Profile::Simd, &trap::ENERGY_LANE, "- dot(turn, turn)", "", eigenstates);
+    mutant_in(Profile::Simd, &trap::ENERGY_LANE, "finite(off) && (!finite(far) || far > off)", "far > off", lost);
+    mutant_in(Profile::Simd, &trap::SCORES_LANE, "q * rise + b * l.s1", "q * rise", scores);
+    mutant_in(Profile::Simd, &trap::SCORES_LANE, "-4.0 * weight - dk", "-2.0 * weight - dk", scores);
 }

@@ -166,34 +166,9 @@ fn choices(gpu: &Gpu) -> Check {
     Ok(())
 }
 
-fn softmax(gpu: &Gpu) -> Check {
-    let p = [0.5, 0.25, 0.125, 0.0625, 0.0625];
-    let rows: Vec<(usize, f64)> = vec![(4, 1.5), (0, 1.0), (2, 3.0)];
-    let probabilities: Vec<f32> = p.iter().map(|p| *p as f32).collect();
-    let words: Vec<u32> = rows.iter().flat_map(|(n, f)| [*n as u32, (*f as f32).to_bits()]).collect();
-    let (pb, rb, scores) = (gpu.upload("p", &probabilities), gpu.upload("rows", &words), Buffer::new("scores", 3 * 8));
-    let mut rec = Recording::new();
-    trap::record_softmax(&mut rec, 3, 5, &pb, &rb, &scores);
-    gpu.run(&rec).map_err(|e| e.to_string())?;
-    let got: Vec<f32> = gpu.read_words(&scores, 24).map_err(|e| e.to_string())?;
-    for (row, want) in twin::softmax_scores(&p, &rows).chunks(5).enumerate() {
-        // numbers that f32 has
-        let wanted: Vec<f32> = want.iter().map(|v| *v as f32).chain([0.0; 3]).collect();
-        if got[8 * row..][..8] != wanted[..] {
-            return Err(format!("row {row}: {:?}, want {wanted:?}", &got[8 * row..][..8]));
-        }
-    }
-    Ok(())
-}
-
 #[test]
 fn states_are_drawn_by_their_probabilities() {
     verify(choices);
-}
-
-#[test]
-fn softmax_scores_are_those_of_the_twin() {
-    verify(softmax);
 }
 
 #[test]
@@ -201,5 +176,4 @@ fn broken_draws_are_noticed() {
     mutant(&trap::STATES, "bits < cumulative[middle]", "bits <= cumulative[middle] / 2u", choices);
     mutant(&trap::DRAW, "p.first_walker + w", "w", draws);
     mutant(&trap::DRAW, "v$a -= c *", "v$a -= 0.5 * c *", statistics);
-    mutant(&trap::SOFTMAX, "- probabilities[k]", "+ probabilities[k]", softmax);
 }

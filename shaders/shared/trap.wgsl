@@ -1,7 +1,9 @@
 // Electrons in a trap and the flow that moves them, for kernels with a workgroup for each walker of N electrons.
 // Constants: UNITS logistic functions of eta and of mu; WG >= 2 N lanes; PAIRS = N (N - 1)/2. Needs `special`.
 // Terms: pairs i < j row by row, then electrons. A term's f is eta(r) of a pair, mu(r^2) of an electron.
-var<workgroup> net: array<f32, 6u * UNITS>;
+// rows of b, W1, W2 of eta, then of mu, each padded to LD
+const LD: u32 = (UNITS + 3u) / 4u * 4u;
+var<workgroup> net: array<f32, 6u * LD>;
 var<workgroup> place: array<vec2<f32>, N>;
 // f, f'/r, (f'' - f'/r)/r^2, share w of the divergence; (w'/r, (w'' - w'/r)/r^2): primes are d/dr
 var<workgroup> term_a: array<vec4<f32>, PAIRS + N>;
@@ -34,8 +36,8 @@ fn logistic(t: f32) -> vec4<f32> {
 fn radial(base: u32, q: f32) -> vec4<f32> {
   var f = vec4<f32>();
   for (var k = base; k < base + UNITS; k++) {
-    let w = net[k + UNITS];
-    f += net[k + 2u * UNITS] * vec4<f32>(1.0, w, w * w, w * w * w) * logistic(w * q + net[k]);
+    let w = net[k + LD];
+    f += net[k + 2u * LD] * vec4<f32>(1.0, w, w * w, w * w * w) * logistic(w * q + net[k]);
   }
   return f;
 }
@@ -54,7 +56,7 @@ fn prepare(lane: u32) {
     let q = dot(d, d);
     let r = sqrt(q);
     let pair = t < PAIRS;
-    let f = radial(select(3u * UNITS, 0u, pair), select(q, r, pair));
+    let f = radial(select(3u * LD, 0u, pair), select(q, r, pair));
     if (pair) {
       let i = 1.0 / r;
       let c = f.z + 3.0 * f.y * i;
@@ -75,7 +77,3 @@ fn velocity(i: u32) -> vec2<f32> {
   }
   return v;
 }
-
-// Weights of the four stages of Runge and Kutta, and how far the next one goes with their rate (of a step).
-fn stage_weight(stage: u32) -> f32 { return select(0.33333334, 0.16666667, stage == 0u || stage == 3u); }
-fn stage_reach(stage: u32) -> f32 { return select(0.5, 1.0, stage == 2u); }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Adam, Inputs, Optimisation, Optimizer, Options, StochasticReconfiguration};
+use super::{Adam, Inputs, Optimisation, Optimizer, Options, Softmax, StochasticReconfiguration};
 use crate::archive::Archive;
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Gpu, Profile, Recording};
@@ -16,6 +16,8 @@ const RECOVERY: f64 = 1.02;
 enum Update {
     Sr(Box<StochasticReconfiguration>),
     Adam(Adam),
+    /// Of the weights of a softmax, by the host.
+    Softmax(Softmax),
     /// Whoever writes the gradient writes the whole step there.
     Step,
 }
@@ -100,6 +102,24 @@ impl Learner {
         Learner::new(s, start, Shape { batch: 0, parts: 1, parameters }, update)
     }
 
+    /// A learner of the weights of a softmax, whose gradient somebody else writes into [`Learner::gradient`], before
+    /// [`Learner::seen`]; stochastic reconfiguration by its Fisher matrix in closed form, or Adam.
+    pub fn of_softmax(s: &Optimisation, start: Start) -> Learner {
+        let parameters = start.table.len();
+        let update = match s.optimizer {
+            Optimizer::Sr => Update::Softmax(Softmax::new(s.damping, s.max_norm)),
+            Optimizer::Adam => adam(s, parameters),
+        };
+        Learner::new(s, start, Shape { batch: 0, parts: 1, parameters }, update)
+    }
+
+    /// Says which share of the walkers is in each state of a softmax, and its probabilities.
+    pub fn seen(&mut self, shares: Vec<f64>, probabilities: Vec<f64>) {
+        if let Update::Softmax(softmax) = &mut self.update {
+            (softmax.shares, softmax.probabilities) = (shares, probabilities);
+        }
+    }
+
     /// A learner of a few parameters whose whole step somebody else solves for and writes into [`Learner::gradient`].
     pub fn of_step(start: Start) -> Learner {
         let shape = Shape { batch: 0, parts: 1, parameters: start.table.len() };
@@ -107,7 +127,7 @@ impl Learner {
     }
 
     fn new(s: &Optimisation, start: Start, shape: Shape, update: Update) -> Learner {
-        let length = if matches!(update, Update::Sr(_)) { s.max_norm } else { s.learning_rate };
+        let length = if matches!(update, Update::Sr(_) | Update::Softmax(_)) { s.max_norm } else { s.learning_rate };
         Learner::with(length, s.decay, start, shape, update)
     }
 
@@ -207,6 +227,7 @@ impl Learner {
                 Update::Sr(Box::new(sr))
             }
             Update::Adam(adam) => Update::Adam(Adam { rate: self.length * factor, ..adam.clone() }),
+            Update::Softmax(softmax) => Update::Softmax(Softmax { max_norm: self.length * factor.powi(2), ..softmax.clone() }),
             Update::Step => Update::Step,
         }
     }
@@ -218,7 +239,7 @@ impl Learner {
             Update::Sr(sr) => sr.record(rec, gpu.profile, self.inputs(&self.parameters))?,
             Update::Adam(adam) => adam.record(rec, gpu.profile, &self.gradient, &self.parameters),
             // by the host: a few numbers
-            Update::Step => (),
+            Update::Softmax(_) | Update::Step => (),
         }
         Ok(())
     }
@@ -255,11 +276,15 @@ impl Learner {
                 let refused = adam.steps(gpu)?.1 > before;
                 Ok(refused.then(|| self.not_finite()))
             }
-            Update::Step => {
+            update @ (Update::Softmax(_) | Update::Step) => {
                 let words = self.shape.parameters;
-                let (mut values, step): (Vec<f32>, Vec<f32>) = (gpu.read_words(parameters, words)?, gpu.read_words(&self.gradient, words)?);
-                let factor = self.pace as f32;
-                values.iter_mut().zip(&step).for_each(|(v, s)| *v += factor * s);
+                let (mut values, given): (Vec<f32>, Vec<f32>) =
+                    (gpu.read_words(parameters, words)?, gpu.read_words(&self.gradient, words)?);
+                let step: Vec<f64> = match update {
+                    Update::Softmax(softmax) => softmax.step(&given),
+                    _ => given.iter().map(|s| self.pace * f64::from(*s)).collect(),
+                };
+                values.iter_mut().zip(&step).for_each(|(v, s)| *v += *s as f32);
                 if values.iter().any(|v| !v.is_finite()) {
                     return Ok(Some(self.not_finite()));
                 }
@@ -282,7 +307,7 @@ impl Learner {
             match &self.update {
                 Update::Sr(sr) => sr.state(a)?,
                 Update::Adam(adam) => adam.state(a)?,
-                Update::Step => (),
+                Update::Softmax(_) | Update::Step => (),
             }
             a.value("pace", &mut self.pace)?;
             a.schedule(|a| a.value("updates", &mut self.updates))

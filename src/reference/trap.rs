@@ -1,7 +1,7 @@
 //! Twins of the kernels of electrons in a trap: the flow and its derivatives, local energies and scores.
 //!
-//! Derivatives of the reverse flow are those of the sums over all directions (the forward Laplacian), where the kernel carries
-//! a second derivative for each direction: two ways to the same numbers.
+//! Derivatives of the reverse flow are those of the sums over all directions (the forward Laplacian), where the kernel
+//! of a workgroup carries a second derivative for each direction: two ways to the same numbers.
 
 use crate::system::oscillator::{Orbital, hermite};
 

@@ -55,8 +55,3 @@ pub fn trap_states(cumulative: &[u32], key: [u32; 2], walker: u32, step: u32, pu
     let bits = philox(key, [0, walker, step, purpose])[0];
     cumulative.iter().position(|c| bits < *c).unwrap_or(cumulative.len() - 1)
 }
-
-/// Rows √c (δ_nk - p_k): scores of a softmax by its weights.
-pub fn softmax_scores(p: &[f64], rows: &[(usize, f64)]) -> Vec<f64> {
-    rows.iter().flat_map(|(n, factor)| p.iter().enumerate().map(move |(k, p)| factor * (f64::from(u8::from(k == *n)) - p))).collect()
-}

@@ -169,17 +169,17 @@ impl Batch {
         weights
     }
 
-    /// The states that were drawn, each with the root of the number of its walkers, and the weights of these rows of scores.
-    pub fn state_rows(&self, z: f64, temperature: f64, clip: f64) -> (Vec<[u32; 2]>, Vec<f32>) {
+    /// The share of the walkers in each state, and the gradient of F by the weights of the states, whose probabilities are `p`.
+    pub fn state_gradient(&self, z: f64, temperature: f64, clip: f64, p: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let weights = self.state_weights(z, temperature, clip);
-        let mut sums: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
+        let (mut shares, mut gradient) = (vec![0.0; p.len()], vec![0.0; p.len()]);
         for (state, weight) in self.states.iter().zip(&weights) {
-            let (count, sum) = sums.entry(*state).or_default();
-            *count += 1.0;
-            *sum += f64::from(*weight);
+            shares[*state as usize] += 1.0 / self.states.len() as f64;
+            gradient[*state as usize] += f64::from(*weight);
         }
-        let row = |(state, (count, sum)): (&u32, &(f64, f64))| ([*state, (count.sqrt() as f32).to_bits()], (sum / count.sqrt()) as f32);
-        sums.iter().map(row).unzip()
+        let all: f64 = gradient.iter().sum();
+        gradient.iter_mut().zip(p).for_each(|(g, p)| *g -= p * all);
+        (shares, gradient)
     }
 }
 
@@ -231,15 +231,16 @@ mod tests {
         for (k, (w, want)) in w.iter().zip(want).enumerate() {
             assert!((w - want).abs() < 1e-5, "walker {k}: {w}, want {want}");
         }
-        let (rows, weights) = b.state_rows(2.0, 0.5, 1e6);
-        assert_eq!(rows.iter().map(|r| r[0]).collect::<Vec<_>>(), [0, 1, 2]);
-        assert_eq!(rows[0][1], 3f32.sqrt().to_bits());
-        // F of each less the mean of the others: 6/5 of that from the mean; rows add theirs
+        // F of each less the mean of the others: 6/5 of that from the mean; states add theirs, less p times all
         let f = [3.25, 4.25, 8.25, 6.0, 4.5, 6.5];
         let mean = f.iter().sum::<f64>() / 6.0;
         let sum = |r: std::ops::Range<usize>| r.map(|k| 1.2 * (f[k] - mean) / 6.0).sum::<f64>();
-        for (got, want) in weights.iter().zip([sum(0..3) / 3f64.sqrt(), sum(3..4) / 2f64.sqrt(), sum(4..6) / 2f64.sqrt()]) {
-            assert!((f64::from(*got) - want).abs() < 1e-6, "{weights:?}, want {want}");
+        let p = [0.5, 0.3, 0.2];
+        let (shares, gradient) = b.state_gradient(2.0, 0.5, 1e6, &p);
+        assert!(shares.iter().zip([3.0, 2.0, 2.0]).all(|(q, c)| (q - c / 7.0).abs() < 1e-12));
+        for (k, (got, own)) in gradient.iter().zip([sum(0..3), sum(3..4), sum(4..6)]).enumerate() {
+            let want = own - p[k] * sum(0..6);
+            assert!((got - want).abs() < 1e-6, "{gradient:?}, want {want}");
         }
         // clipped to half the mean deviation
         let clipped = b.flow_weights(2.0, &free, 0.5);

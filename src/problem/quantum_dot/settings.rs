@@ -145,12 +145,11 @@ fn default_batch(gpu: &Gpu) -> usize {
 /// [`error::Error::Device`] where the arrays of a batch are more than the device can bind.
 pub fn settle(gpu: &Gpu, s: &Settings) -> error::Result<(usize, usize)> {
     let batch = if s.training.batch == 0 { default_batch(gpu) } else { s.training.batch };
-    let states = s.dot()?.states.len();
-    let each = s.shape(1).stage_words().max(pad4(s.shape(1).parameters())).max(pad4(states));
+    let each = s.shape(1).stage_words().max(pad4(s.shape(1).parameters()));
     let most = gpu.max_words() / each;
     if batch > most {
         return Err(error::Error::Device(format!(
-            "batch = {batch}: {} can bind arrays of {most} walkers of n = {}, n_steps = {} and {states} determinants; lower batch",
+            "batch = {batch}: {} can bind arrays of {most} walkers of n = {} and n_steps = {}; lower batch",
             gpu.info.name,
             s.n,
             compact(s.n_steps as f64)

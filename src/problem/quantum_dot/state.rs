@@ -40,7 +40,6 @@ pub struct QuantumDot {
     flow: Learner,
     /// ln p_n.
     log_p: Vec<f64>,
-    probabilities: Buffer,
     cumulative: Buffer,
     occupied: Buffer,
     quantiles: Buffer,
@@ -50,8 +49,8 @@ pub struct QuantumDot {
     /// Positions of the electrons, f32 `[walker][n][2]`.
     pub x: Buffer,
     out: Outputs,
-    rows: Buffer,
-    row_weights: Buffer,
+    map: Buffer,
+    flow_weights: Buffer,
     walker_weights: Buffer,
     draws: u32,
     batch: Batch,
@@ -86,7 +85,7 @@ impl QuantumDot {
                 let boltzmann = move || energies.iter().map(|e| (-beta * (e - energies[0])) as f32).collect();
                 let values = Arc::new(move || given.clone().unwrap_or_else(&boltzmann));
                 let start = Start { name: "states", norm: "grad_p", prefix: PREFIXES[0], table: weights(states), values };
-                Some(cooled(Learner::of_scores(&s.optimisation, start, walkers, 1, Options::default())?))
+                Some(cooled(Learner::of_softmax(&s.optimisation, start)))
             }
         };
         let (given, model, radius) = (next(), s.flow(), dot.radius(s.Z));
@@ -99,7 +98,6 @@ impl QuantumDot {
             flow,
             log_p: vec![0.0; states],
             // a state alone has all of it; with others they are written before each draw
-            probabilities: Buffer::filled("p", states, move || vec![1.0f32; states]),
             cumulative: Buffer::filled("cumulative p", states, move || vec![u32::MAX; states]),
             occupied: Buffer::filled("occupied orbitals", states * dot.n, move || table),
             quantiles: trap::quantile_table(),
@@ -108,8 +106,8 @@ impl QuantumDot {
             tries: Buffer::result("candidates", walkers),
             x: Buffer::result("x", 2 * walkers * dot.n),
             out: Outputs::new(shape),
-            rows: Buffer::new("drawn states", 2 * walkers),
-            row_weights: Buffer::new("weights of the states", walkers),
+            map: trap::weight_map(s.units),
+            flow_weights: Buffer::new("flow weights", shape.weight_words()),
             walker_weights: Buffer::new("weights of the walkers", walkers),
             draws: 0,
             batch: Batch::default(),
@@ -129,6 +127,10 @@ impl QuantumDot {
         Occupied { table: &self.occupied, states: self.dot.states.len(), index: &self.index }
     }
 
+    fn probabilities(&self) -> Vec<f64> {
+        self.log_p.iter().map(|l| l.exp()).collect()
+    }
+
     /// The probabilities as the weights now say, in float64, for the next draw.
     fn renew(&mut self, gpu: &Gpu) -> Result<()> {
         let Some(weights) = &self.weights else { return Ok(()) };
@@ -136,9 +138,7 @@ impl QuantumDot {
         let top = w.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let sum: f64 = w.iter().map(|w| (w - top).exp()).sum();
         self.log_p = w.iter().map(|w| w - top - sum.ln()).collect();
-        let p: Vec<f64> = self.log_p.iter().map(|l| l.exp()).collect();
-        gpu.write(&self.probabilities, &p.iter().map(|p| *p as f32).collect::<Vec<_>>());
-        gpu.write(&self.cumulative, &trap::cumulative(&p));
+        gpu.write(&self.cumulative, &trap::cumulative(&self.probabilities()));
         Ok(())
     }
 
@@ -150,14 +150,15 @@ impl QuantumDot {
         trap::record_states(rec, stream, walkers, states, &self.cumulative, &self.index);
         let (stream, n) = (at(purpose::POSITIONS, draws), self.dot.n);
         trap::record_draw(rec, gpu.profile, stream, walkers, n, self.occupied(), &self.quantiles, &self.z, &self.tries);
-        trap::record_flow(rec, gpu.profile, self.shape, &self.flow.parameters, &self.z, &self.x);
+        trap::record_pack(rec, self.shape, &self.flow.parameters, &self.map, &self.flow_weights);
+        trap::record_flow(rec, gpu.profile, self.shape, &self.flow_weights, &self.z, &self.x);
         rec.phase("local energy");
         self.record_energy(rec, gpu, self.shape, &self.out);
         self.draws += 1;
     }
 
     fn record_energy(&self, rec: &mut Recording, gpu: &Gpu, shape: Shape, out: &Outputs) {
-        trap::record_energy(rec, gpu.profile, shape, &self.flow.parameters, &self.x, &self.z, self.occupied(), out);
+        trap::record_energy(rec, gpu.profile, shape, &self.flow_weights, &self.x, &self.z, self.occupied(), out);
     }
 
     fn records(&self, gpu: &Gpu, out: &Outputs) -> Result<Batch> {
@@ -168,17 +169,10 @@ impl QuantumDot {
         })
     }
 
-    /// Records the gradients of both from what the weights' buffers hold, `rows` states among them.
-    fn record_gradients(&mut self, rec: &mut Recording, gpu: &Gpu, rows: usize) {
+    /// Records the gradient of the flow from the weights of the walkers.
+    fn record_gradient(&self, rec: &mut Recording, gpu: &Gpu) {
         rec.phase("gradient");
-        if let Some(weights) = &mut self.weights {
-            weights.share_rows(rows);
-            let states = self.dot.states.len();
-            trap::record_softmax(rec, weights.rows(), states, &self.probabilities, &self.rows, &weights.scores);
-            // of β F, whose curvature is the Fisher matrix: a full step is Newton's at every temperature
-            weights.record_gradient(rec, &self.row_weights, SHARE * self.settings.beta);
-        }
-        trap::record_scores(rec, gpu.profile, self.shape, &self.flow.parameters, &self.out, &self.flow.scores);
+        trap::record_scores(rec, gpu.profile, self.shape, &self.flow_weights, &self.out, &self.flow.scores);
         self.flow.record_gradient(rec, &self.walker_weights, 1.0);
     }
 
@@ -233,8 +227,7 @@ impl Problem for QuantumDot {
     fn record_step(&mut self, gpu: &Gpu) -> Result<Recording> {
         let mut rec = Recording::new();
         self.record_draw(&mut rec, gpu);
-        let rows = self.shape.walkers.min(self.dot.states.len());
-        self.record_gradients(&mut rec, gpu, rows);
+        self.record_gradient(&mut rec, gpu);
         for learner in self.weights.iter().chain([&self.flow]) {
             learner.record_keep(&mut rec);
             learner.record_update(&mut rec, gpu)?;
@@ -270,12 +263,17 @@ impl Problem for QuantumDot {
 
     fn gradients(&mut self, gpu: &Gpu) -> Result<()> {
         let (z, clip) = (self.settings.Z, self.settings.clip);
-        let (rows, weights) = self.batch.state_rows(z, self.temperature(), clip);
-        gpu.write(&self.rows, &rows.concat());
-        gpu.write(&self.row_weights, &weights);
+        let (temperature, p) = (self.temperature(), self.probabilities());
+        if let Some(weights) = &mut self.weights {
+            let (shares, gradient) = self.batch.state_gradient(z, temperature, clip, &p);
+            // of β F, whose curvature is the Fisher matrix: a full step is Newton's at every temperature
+            let scaled: Vec<f32> = gradient.iter().map(|g| (SHARE * self.settings.beta * g) as f32).collect();
+            gpu.write(&weights.gradient, &scaled);
+            weights.seen(shares, p);
+        }
         gpu.write(&self.walker_weights, &self.batch.flow_weights(z, &self.dot.energies, clip));
         let mut rec = Recording::new();
-        self.record_gradients(&mut rec, gpu, rows.len());
+        self.record_gradient(&mut rec, gpu);
         gpu.run(&rec)
     }
 
