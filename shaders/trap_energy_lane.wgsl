@@ -7,7 +7,7 @@
 //   delta: w,  gradient: w'/r (d.R),  Laplacian: w'/r (d.m + tr P) + (w'' - w'/r)/r^2 d.P d.
 //   weights  vec4 [6 QUADS]: see shared/trap_lane.wgsl; x, z vec2 [walker][N]: the electrons, and where they were drawn
 //   index, occupied, stages, slope, records: as in trap_energy
-// Both determinants by elimination with pivots. Trips: 4 steps ((N + 1)(2 N + 5) + N^2) + 8 N^3 + 4 N^3 + 40 N^2 + 200 N.
+// Both determinants by elimination with pivots. Trips: 4 steps (N^2 (N + 9)/2 + 2 QUADS + 4 N) + 12 N^3 + 40 N^2 + 60 N.
 // Single precision: 1/r^3 of close pairs multiply differences that are as small as r^3; not finite at a node.
 struct Params { walkers: u32, steps: u32, states: u32, pad0: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -20,12 +20,8 @@ struct Params { walkers: u32, steps: u32, states: u32, pad0: u32 }
 @group(0) @binding(8) var<storage, read_write> records: array<vec4<f32>>;
 
 const W: u32 = 2u * N;
-const TERMS: u32 = N * (N + 1u) / 2u;
 // row by row: dz/dx, then (Slater matrix | 1)
 var<private> matrix: array<f32, W * W>;
-// row by row, an electron before its pairs: f, f'/r, (f'' - f'/r)/r^2, w; (w'/r, (w'' - w'/r)/r^2): primes are d/dr
-var<private> term_a: array<vec4<f32>, TERMS>;
-var<private> term_c: array<vec2<f32>, TERMS>;
 
 // 0, 0, h_0 .. h_7 at x
 fn hermites(x: f32) -> array<f32, 10> {
@@ -104,48 +100,53 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         let y = now[i].xy;
         stages[(w * 4u * p.steps + 4u * step + stage) * N + i] = y;
         rate[i] = vec4<f32>();
-        let q = dot(y, y);
-        let g = radial1(q);
-        term_a[t] = vec4<f32>(g.x, 2.0 * g.y, 4.0 * g.z, 2.0 * (q * g.y + g.x));
-        term_c[t] = vec2<f32>(8.0 * g.y + 4.0 * q * g.z, 24.0 * g.z + 8.0 * q * g.w);
-        t++;
+        argument[PAIRS + i] = dot(y, y);
         for (var j = i + 1u; j < N; j++) {
-          let r = length(y - now[j].xy);
-          let f = radial0(r);
-          let u = 1.0 / r;
-          let c = f.z + 3.0 * f.y * u;
-          term_a[t] = vec4<f32>(f.x, f.y * u, (f.z - f.y * u) * u * u, 2.0 * (f.y * r + 2.0 * f.x));
-          term_c[t] = 2.0 * vec2<f32>(c, (f.w * r + 4.0 * f.z - c) * u * u);
+          argument[t] = length(y - now[j].xy);
           t++;
         }
       }
+      radials();
       for (var k = 0u; k < N * N; k++) { jacobian_rate[k] = vec4<f32>(); }
       t = 0u;
       for (var i = 0u; i < N; i++) {
         // j = i: the electron by itself
         for (var j = i; j < N; j++) {
-          let f = select(1.0, 0.0, j == i);
-          let a = term_a[t];
-          let c = term_c[t];
-          t++;
+          let pair = j != i;
+          let f = select(0.0, 1.0, pair);
+          let at = select(PAIRS + i, t, pair);
+          t += select(0u, 1u, pair);
+          // f, f'/r, (f'' - f'/r)/r^2, w; (w'/r, (w'' - w'/r)/r^2): primes are d/dr
+          let g = jet[at];
+          let q = argument[at];
+          let u = 1.0 / q;
+          let s = g.z + 3.0 * g.y * u;
+          let a = select(
+            vec4<f32>(g.x, 2.0 * g.y, 4.0 * g.z, 2.0 * (q * g.y + g.x)),
+            vec4<f32>(g.x, g.y * u, (g.z - g.y * u) * u * u, 2.0 * (g.y * q + 2.0 * g.x)),
+            pair
+          );
+          let c = select(
+            vec2<f32>(8.0 * g.y + 4.0 * q * g.z, 24.0 * g.z + 8.0 * q * g.w),
+            2.0 * vec2<f32>(s, (g.w * q + 4.0 * g.z - s) * u * u),
+            pair
+          );
           let both = now[i] - f * now[j];
           let d = both.xy;
           var pd = vec2<f32>();
           var square = 0.0;
           var trace = 0.0;
-          #for k in N
-          {
-            let r = jacobian[i * N + $ku] - f * jacobian[j * N + $ku];
+          for (var k = 0u; k < N; k++) {
+            let r = jacobian[i * N + k] - f * jacobian[j * N + k];
             let dr = vec2<f32>(dot(d, r.xy), dot(d, r.zw));
             let first = a.x * r + a.y * vec4<f32>(dr.x * d, dr.y * d);
-            jacobian_rate[i * N + $ku] -= first;
-            jacobian_rate[j * N + $ku] += f * first;
+            jacobian_rate[i * N + k] -= first;
+            jacobian_rate[j * N + k] += f * first;
             pd += dr.x * r.xy + dr.y * r.zw;
             square += dot(dr, dr);
             trace += dot(r, r);
-            gradient[$ku] += weight * c.x * dr;
+            gradient[k] += weight * c.x * dr;
           }
-          #end
           let dm = dot(d, both.zw);
           let both_rates = vec4<f32>(a.x * both.xy, a.x * both.zw + a.y * ((dm + trace) * d + 2.0 * pd) + a.z * square * d);
           rate[i] -= both_rates;

@@ -33,6 +33,7 @@ fn broken_fragments_are_noticed() {
     fragment("tokens", WIDE, &ancestral_attention::KERNEL, "(flags & 2u) != 0u", "(flags & 2u) == 7u", drawn);
     fragment("runge_kutta", SIMD, &trap::FLOW, "select(0.5, 1.0, stage == 2u)", "1.0", moves);
     fragment("trap", SIMD, &trap::FLOW, "if (j != i) {", "if (j > i) {", moves);
+    fragment("trap_radials", SIMD, &trap::FLOW_LANE, "k < QUADS; k++", "k < 1u; k++", moves);
     fragment("trap_lane", SIMD, &trap::FLOW_LANE, "select(e * h, h, up)", "h", moves);
     fragment("triangles", SIMD, &determinant::LANE_REAL, "FOUR < vec4<u32>($ru)", "FOUR <= vec4<u32>($ru)", small_real);
 }

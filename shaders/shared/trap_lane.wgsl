@@ -1,6 +1,8 @@
 // The flow of electrons in a trap, for kernels with an invocation for each walker: the lanes of a CPU driver are different
-// walkers, which read one weight at a time, from a uniform buffer at an index that the text knows.
-// Constant: QUADS vec4 of logistic functions of eta, and of mu. Weights: b, W1, W2 of eta, then of mu, padded with zeros.
+// walkers. They read weights from a uniform buffer, four functions at a time, for all terms: pairs i < j row by row (eta of r),
+// then electrons (mu of r^2). Terms are written out, and in registers; functions are not, as the driver's compiler takes
+// minutes for the loads.
+// Constants: N electrons, PAIRS = N (N - 1)/2, TERMS = PAIRS + N, QUADS vec4 of functions. Weights: b, W1, W2 of eta, then of mu, padded with 0.
 @group(0) @binding(1) var<uniform> weights: array<vec4<f32>, 6u * QUADS>;
 
 // Four logistic functions and their first two derivatives.
@@ -14,22 +16,3 @@ fn logistic4(t: vec4<f32>) -> Logistic {
   let slope = (1.0 - e) * h;
   return Logistic(select(e * h, h, up), s1, s1 * select(slope, -slope, up));
 }
-
-// sum W2 s(W1 q + b) and its first three derivatives by q.
-fn four(b: vec4<f32>, w1: vec4<f32>, w2: vec4<f32>, q: f32) -> vec4<f32> {
-  let l = logistic4(w1 * q + b);
-  let a = w2 * w1;
-  let c = a * w1;
-  return vec4<f32>(dot(w2, l.s), dot(a, l.s1), dot(c, l.s2), dot(c * w1, l.s1 * (1.0 - 6.0 * l.s1)));
-}
-
-// radial0: eta of a distance, radial1: mu of a square; with three derivatives.
-#for part in 2
-fn radial$part(q: f32) -> vec4<f32> {
-  var f = vec4<f32>();
-  #for k in QUADS
-  f += four(weights[3u * $partu * QUADS + $ku], weights[(3u * $partu + 1u) * QUADS + $ku], weights[(3u * $partu + 2u) * QUADS + $ku], q);
-  #end
-  return f;
-}
-#end

@@ -40,6 +40,7 @@ pub const SHARED: &[(&str, &str)] = &[
     ("softplus_jet", include_str!("../../shaders/shared/softplus_jet.wgsl")),
     ("trap", include_str!("../../shaders/shared/trap.wgsl")),
     ("trap_lane", include_str!("../../shaders/shared/trap_lane.wgsl")),
+    ("trap_radials", include_str!("../../shaders/shared/trap_radials.wgsl")),
     ("triangles", include_str!("../../shaders/shared/triangles.wgsl")),
     ("tokens", include_str!("../../shaders/shared/tokens.wgsl")),
     ("special", include_str!("../../shaders/shared/special.wgsl")),

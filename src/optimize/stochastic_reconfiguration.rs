@@ -13,6 +13,9 @@
 //! parameters alone; where the factor was at fault, the next solve shifts ten times as much, and later
 //! ones return slowly to the usual shift.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crate::archive::Archive;
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Gpu, Profile, Recording};
@@ -30,6 +33,9 @@ crate::config::choice!(
         /// The batch mean, and from the imaginary rows the total momentum.
         #[default]
         Fixed = "fixed");
+
+/// Iterations that a solve takes: 5 to 15.
+const USUAL: usize = 12;
 
 /// Settings of the update and of its solver.
 #[derive(Clone, Copy, Debug)]
@@ -140,6 +146,8 @@ pub struct StochasticReconfiguration {
     right: Buffer,
     scratch: Buffer,
     partial: Buffer,
+    /// Iterations of the last solve.
+    taken: Arc<AtomicUsize>,
 }
 
 impl StochasticReconfiguration {
@@ -182,6 +190,7 @@ impl StochasticReconfiguration {
             coefficients: buffer("projected means", 8 * shape.ld()),
             row_vector: buffer("row vector", 2 * shape.rows()),
             partial: buffer("partial sums", shape.partial_words()),
+            taken: Arc::new(AtomicUsize::new(USUAL)),
             state,
         })
     }
@@ -220,8 +229,8 @@ impl StochasticReconfiguration {
         self.record_start(&mut rec, gpu.profile, inputs)?;
         let (mut done, most) = (0, self.options.iterations);
         while done < most {
-            // most solves take 5 to 15 iterations
-            let next = (done + if done == 0 { 12 } else { 24 }).min(most);
+            // the next solve is about as hard as the last one; iterations beyond convergence do nothing, but are launched
+            let next = (done + if done == 0 { self.taken.load(Ordering::Relaxed) + 1 } else { USUAL }).min(most);
             self.record_iterations(&mut rec, gpu.profile, inputs, done..next);
             gpu.run(&rec)?;
             rec = Recording::new();
@@ -233,7 +242,9 @@ impl StochasticReconfiguration {
         }
         self.record_finish(&mut rec, gpu.profile, inputs);
         gpu.run(&rec)?;
-        self.report(gpu)
+        let report = self.report(gpu)?;
+        self.taken.store(report.iterations as usize, Ordering::Relaxed);
+        Ok(report)
     }
 
     fn settings(&self) -> Settings {

@@ -16,9 +16,9 @@ const GROUP: &[&[(&str, u32)]] = &[
 ];
 
 const LANE: &[&[(&str, u32)]] = &[
-    &[("WG", 8), ("N", 1), ("UNITS", 3), ("QUADS", 1)],
-    &[("WG", 8), ("N", 3), ("UNITS", 50), ("QUADS", 13)],
-    &[("WG", 8), ("N", 6), ("UNITS", 5), ("QUADS", 2)],
+    &[("WG", 8), ("N", 1), ("PAIRS", 0), ("TERMS", 1), ("UNITS", 3), ("QUADS", 1)],
+    &[("WG", 8), ("N", 3), ("PAIRS", 3), ("TERMS", 6), ("UNITS", 50), ("QUADS", 13)],
+    &[("WG", 8), ("N", 6), ("PAIRS", 15), ("TERMS", 21), ("UNITS", 5), ("QUADS", 2)],
 ];
 
 /// `shaders/trap_flow.wgsl`.
@@ -52,7 +52,7 @@ pub static SCORES: Kernel = Kernel {
 pub static FLOW_LANE: Kernel = Kernel {
     name: "trap_flow_lane",
     source: include_str!("../../../shaders/trap_flow_lane.wgsl"),
-    shared: &["grid", "trap_lane", "runge_kutta"],
+    shared: &["grid", "trap_lane", "trap_radials", "runge_kutta"],
     params_bytes: size_of::<Params>(),
     variants: LANE,
 };
@@ -61,7 +61,7 @@ pub static FLOW_LANE: Kernel = Kernel {
 pub static ENERGY_LANE: Kernel = Kernel {
     name: "trap_energy_lane",
     source: include_str!("../../../shaders/trap_energy_lane.wgsl"),
-    shared: &["grid", "special", "trap_lane", "runge_kutta"],
+    shared: &["grid", "special", "trap_lane", "trap_radials", "runge_kutta"],
     params_bytes: size_of::<Params>(),
     variants: LANE,
 };
@@ -96,12 +96,12 @@ fn launch<'r>(
 ) -> Launch<'r> {
     let p = Params { count: s.walkers as u32, second: s.steps as u32, third: third as u32, pad: 0 };
     let number = |v: usize| v as u32;
+    let sizes = [("N", number(s.n)), ("PAIRS", number(s.pairs())), ("UNITS", number(s.units))];
     if s.by_lane(profile) {
-        let constants = [("WG", number(LANES)), ("N", number(s.n)), ("UNITS", number(s.units)), ("QUADS", number(s.units.div_ceil(4)))];
-        rec.launch(name, lane, &p).constants(&constants)
+        let own = [("WG", number(LANES)), ("TERMS", number(s.terms())), ("QUADS", number(s.units.div_ceil(4)))];
+        rec.launch(name, lane, &p).constants(&sizes).constants(&own)
     } else {
-        let constants = [("WG", number(s.lanes(profile))), ("N", number(s.n)), ("PAIRS", number(s.pairs())), ("UNITS", number(s.units))];
-        rec.launch(name, group, &p).constants(&constants)
+        rec.launch(name, group, &p).constants(&sizes).constants(&[("WG", number(s.lanes(profile)))])
     }
 }
 

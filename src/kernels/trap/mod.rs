@@ -102,10 +102,16 @@ impl Shape {
         self.terms() + (self.n + 1) * ENTRY
     }
 
+    /// Logistic functions of all terms, four at a time.
+    fn functions(&self) -> usize {
+        2 * (self.units.div_ceil(4) + ENTRY)
+    }
+
     fn flow_trips(&self, profile: Profile) -> u64 {
         let (lanes, n) = (self.lanes(profile), self.n);
         let trips = if self.by_lane(profile) {
-            self.steps * (4 * (self.triangle() + 2 * (n + ENTRY) + 1) + 2 * (n + ENTRY) + 1 + ENTRY) + 2 * (n + ENTRY)
+            self.steps * (4 * (2 * self.triangle() + self.functions() + 2 * (n + ENTRY) + 1) + 2 * (n + ENTRY) + 1 + ENTRY)
+                + 2 * (n + ENTRY)
         } else {
             self.loaded(lanes) + 4 * self.steps * (self.prepared(lanes) + n + 3 * ENTRY) + self.steps * ENTRY
         };
@@ -116,7 +122,8 @@ impl Shape {
         let (lanes, n) = (self.lanes(profile), self.n);
         let trips = if self.by_lane(profile) {
             let (w, square) = (2 * n, n * n);
-            let stage = 2 * self.triangle() + 2 * (square + ENTRY) + n + ENTRY + 1;
+            let directions = self.triangle() + self.terms() * (n + ENTRY);
+            let stage = self.triangle() + self.functions() + directions + 2 * (square + ENTRY) + n + ENTRY + 1;
             let step = 4 * stage + 2 * (n + ENTRY) + 2 * (square + ENTRY) + ENTRY + 1;
             // columns, rows and the search of a pivot
             let elimination = |rows: usize| rows * (rows * (w + 2 + ENTRY) + w + 3 * ENTRY);
@@ -136,7 +143,7 @@ impl Shape {
     fn scores_trips(&self, profile: Profile) -> u64 {
         let (lanes, n) = (self.lanes(profile), self.n);
         let trips = if self.by_lane(profile) {
-            let stage = self.triangle() + 3 * (n + ENTRY) + 1;
+            let stage = 2 * self.triangle() + self.functions() + 3 * (n + ENTRY) + 1;
             self.steps * (4 * stage + 2 * (n + ENTRY) + ENTRY + 1) + n + 6 * (self.units + ENTRY + 1) + 4 + 4 * ENTRY
         } else {
             let own = (2 * self.units).div_ceil(lanes);

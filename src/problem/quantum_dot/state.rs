@@ -21,6 +21,10 @@ use crate::system::Dot;
 const MOST_FAILED: f64 = 0.01;
 /// Share of Newton's step that the weights of the determinants make: a batch sees rare ones through the noise of their energies.
 const SHARE: f64 = 0.25;
+/// Relative error of an update of the flow, in the Fisher norm: far below the noise of a batch.
+const SOLVED: f64 = 0.01;
+/// Standard errors beyond which a virial is told.
+const AWAY: f64 = 5.0;
 
 /// Names and shapes of the weights of the determinants.
 pub(super) fn weights(states: usize) -> Table {
@@ -91,7 +95,8 @@ impl QuantumDot {
         let (given, model, radius) = (next(), s.flow(), dot.radius(s.Z));
         let values = Arc::new(move || given.clone().unwrap_or_else(|| model.initial(seed, radius)));
         let start = Start { name: "flow", norm: "grad_flow", prefix: PREFIXES[1], table: model.table(), values };
-        let flow = cooled(Learner::of_scores(&s.optimisation, start, walkers, 1, Options::default())?);
+        let options = Options { tolerance: SOLVED, ..Options::default() };
+        let flow = cooled(Learner::of_scores(&s.optimisation, start, walkers, 1, options)?);
         let table = trap::occupied(&dot);
         Ok(QuantumDot {
             weights,
@@ -208,6 +213,19 @@ impl QuantumDot {
     }
 }
 
+/// That a run has not reached its optimum, where a dilation of all states, a constant μ, would have lowered F.
+fn stretched(virial: Estimate) -> Option<String> {
+    let far = virial.value.abs() / virial.error;
+    (far > AWAY).then(|| {
+        format!(
+            "not at the optimum: the virial is {:.3} ± {:.3} ħω, {far:.0} errors from 0, where {} of all states lowers F: train longer, with more walkers (batch) or a smaller max_norm",
+            virial.value,
+            virial.error,
+            if virial.value > 0.0 { "a dilation" } else { "a contraction" }
+        )
+    })
+}
+
 impl Problem for QuantumDot {
     fn learners(&mut self) -> Vec<&mut Learner> {
         self.weights.iter_mut().chain([&mut self.flow]).collect()
@@ -299,6 +317,22 @@ impl Problem for QuantumDot {
                 "{text}; the tolerance is {tolerance:.1e}: give more n_steps, which the result then belongs to"
             )));
         }
-        Ok(Conclusion { notes: vec![text], ..Conclusion::default() })
+        let notes = end.result.get("virial").and_then(|v| stretched(*v)).into_iter().chain([text]).collect();
+        Ok(Conclusion { notes, ..Conclusion::default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_virial_far_from_0_is_told() {
+        assert_eq!(stretched(Estimate::new(0.05, 0.02)), None);
+        // without a walker, or one
+        assert_eq!(stretched(Estimate::new(f64::NAN, f64::NAN)), None);
+        let told = |v: f64| stretched(Estimate::new(v, 0.043)).unwrap();
+        assert!(told(1.954).contains("1.954 ± 0.043 ħω, 45 errors from 0, where a dilation"), "{}", told(1.954));
+        assert!(told(-0.5).contains("a contraction"));
     }
 }
