@@ -362,5 +362,5 @@ fn broken_kernels_are_noticed() {
     mutant_in(Profile::Simd, &trap::ENERGY_LANE, "- dot(turn, turn)", "", eigenstates);
     mutant_in(Profile::Simd, &trap::ENERGY_LANE, "finite(off) && (!finite(far) || far > off)", "far > off", lost);
     mutant_in(Profile::Simd, &trap::SCORES_LANE, "v$t.x * rise + v$t.z * l.s1", "v$t.x * rise", scores);
-    mutant_in(Profile::Simd, &trap::SCORES_LANE, "-4.0 * weight - dk", "-2.0 * weight - dk", scores);
+    mutant_in(Profile::Simd, &trap::SCORES_LANE, "-4.0 * weight - dot(d", "-2.0 * weight - dot(d", scores);
 }

@@ -48,7 +48,9 @@ pub static SYSTEM: System = System {
     name: "quantum-dot",
     example: &[("n", "3"), ("Z", "2"), ("beta", "10")],
     keys: &[KEYS, TRAINING, OPTIMISATION],
-    defaults: &[("steps", "400"), ("max_norm", "0.003"), ("cooling", "0.5")],
+    // damping: a batch of fewer than a few walkers a parameter has much too small eigenvalues of its Fisher matrix, along which
+    // steps were so long that the energy rose
+    defaults: &[("steps", "150"), ("max_norm", "0.005"), ("damping", "0.03"), ("cooling", "0.5")],
     derive,
     mistakes: |values| {
         let s = Settings::read(values);

@@ -22,7 +22,7 @@ const MOST_FAILED: f64 = 0.01;
 /// Share of Newton's step that the weights of the determinants make: a batch sees rare ones through the noise of their energies.
 const SHARE: f64 = 0.25;
 /// Relative error of an update of the flow, in the Fisher norm: far below the noise of a batch.
-const SOLVED: f64 = 0.01;
+const SOLVED: f64 = 0.05;
 /// Standard errors beyond which a virial is told.
 const AWAY: f64 = 5.0;
 
