@@ -26,8 +26,6 @@ var<private> matrix: array<f32, W * W>;
 // 0, 0, h_0 .. h_7 at x
 fn hermites(x: f32) -> array<f32, 10> {
   var h: array<f32, 10>;
-  h[0] = 0.0;
-  h[1] = 0.0;
   h[2] = 1.0;
   #for k in 7
   h[$k + 3] = sqrt(2.0 / ($k.0 + 1.0)) * x * h[$k + 2] - sqrt($k.0 / ($k.0 + 1.0)) * h[$k + 1];
@@ -43,10 +41,8 @@ fn eliminate(rows: u32, whole: bool) -> f32 {
     var size = abs(matrix[k * W + k]);
     for (var i = k + 1u; i < rows; i++) {
       let s = abs(matrix[i * W + k]);
-      if (s > size) {
-        best = i;
-        size = s;
-      }
+      best = select(best, i, s > size);
+      size = select(size, s, s > size);
     }
     let pivot = matrix[best * W + k];
     log_det += log(abs(pivot));
@@ -87,8 +83,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       jacobian_start[i * N + k] = jacobian[i * N + k];
     }
   }
-  var delta = 0.0;
-  var laplacian = 0.0;
+  var delta = 0.0; var laplacian = 0.0;
   let h = 1.0 / f32(p.steps);
   for (var step = 0u; step < p.steps; step++) {
     for (var i = 0u; i < N; i++) { sum[i] = vec4<f32>(); }
@@ -121,21 +116,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
           let q = argument[at];
           let u = 1.0 / q;
           let s = g.z + 3.0 * g.y * u;
-          let a = select(
-            vec4<f32>(g.x, 2.0 * g.y, 4.0 * g.z, 2.0 * (q * g.y + g.x)),
-            vec4<f32>(g.x, g.y * u, (g.z - g.y * u) * u * u, 2.0 * (g.y * q + 2.0 * g.x)),
-            pair
-          );
-          let c = select(
-            vec2<f32>(8.0 * g.y + 4.0 * q * g.z, 24.0 * g.z + 8.0 * q * g.w),
-            2.0 * vec2<f32>(s, (g.w * q + 4.0 * g.z - s) * u * u),
-            pair
-          );
+          let own_a = vec4<f32>(g.x, 2.0 * g.y, 4.0 * g.z, 2.0 * (q * g.y + g.x));
+          let own_c = vec2<f32>(8.0 * g.y + 4.0 * q * g.z, 24.0 * g.z + 8.0 * q * g.w);
+          let a = select(own_a, vec4<f32>(g.x, g.y * u, (g.z - g.y * u) * u * u, 2.0 * (g.y * q + 2.0 * g.x)), pair);
+          let c = select(own_c, 2.0 * vec2<f32>(s, (g.w * q + 4.0 * g.z - s) * u * u), pair);
           let both = now[i] - f * now[j];
           let d = both.xy;
           var pd = vec2<f32>();
-          var square = 0.0;
-          var trace = 0.0;
+          var square = 0.0; var trace = 0.0;
           for (var k = 0u; k < N; k++) {
             let r = jacobian[i * N + k] - f * jacobian[j * N + k];
             let dr = vec2<f32>(dot(d, r.xy), dot(d, r.zw));
@@ -192,10 +180,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     var hy = hermites(now[i].y);
     for (var j = 0u; j < N; j++) {
       let o = occupied[state + j];
-      let kx = o & 255u;
-      let ky = o >> 8u;
-      let nx = f32(kx);
-      let ny = f32(ky);
+      let kx = o & 255u; let ky = o >> 8u;
+      let nx = f32(kx); let ny = f32(ky);
       matrix[i * W + j] = hx[kx + 2u] * hy[ky + 2u];
       matrix[i * W + N + j] = select(0.0, 1.0, j == i);
       let dx = sqrt(2.0 * nx) * hx[kx + 1u];
@@ -246,9 +232,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let g = 2.0 * along - gradient[k];
     gradient_square += dot(g, g);
   }
-  var trap = 0.0;
-  var coulomb = 0.0;
-  var off = 0.0;
+  var trap = 0.0; var coulomb = 0.0; var off = 0.0;
   for (var i = 0u; i < N; i++) {
     let r = x[w * N + i];
     trap += 0.5 * dot(r, r);
