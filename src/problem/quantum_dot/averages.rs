@@ -242,6 +242,10 @@ mod tests {
             let want = own - p[k] * sum(0..6);
             assert!((got - want).abs() < 1e-6, "{gradient:?}, want {want}");
         }
+        // weights that are clipped do not add up to 0: p takes its share of their sum
+        let clipped: Vec<f64> = b.state_weights(2.0, 0.5, 0.5).iter().map(|w| f64::from(*w)).collect();
+        let (all, (_, gradient)) = (clipped.iter().sum::<f64>(), b.state_gradient(2.0, 0.5, 0.5, &p));
+        assert!(all.abs() > 1e-2 && gradient.iter().sum::<f64>().abs() < 1e-6, "{all}, {gradient:?}");
         // clipped to half the mean deviation
         let clipped = b.flow_weights(2.0, &free, 0.5);
         let most = clipped.iter().fold(0.0f32, |m, w| m.max(w.abs()));
